@@ -1,0 +1,123 @@
+package units
+
+import (
+	"context"
+	"time"
+)
+
+// Property is one property of a transient unit. The type of Value is the D-Bus type:
+// string s, bool b, uint64 t, uint32 u, int32 i, []string as, and slices of structs for
+// the compound ones.
+type Property struct {
+	Name  string
+	Value any
+}
+
+// Facts is what systemd says about one unit at one moment: the union of its Unit
+// properties and those of its Service or Scope interface, under systemd's names
+// (org.freedesktop.systemd1(5)).
+type Facts struct {
+	Unit         string
+	LoadState    string // loaded, not-found, bad-setting …
+	ActiveState  string // active, reloading, inactive, failed, activating, deactivating
+	SubState     string
+	Result       string // success, exit-code, signal, core-dump, oom-kill, timeout …; "" when not read
+	InvocationID string // 32 hex digits; "" for a unit that was never started
+	JobID        uint32 // 0 = no job
+	MainPID      uint32
+
+	ExecMainCode   int32 // waitid code: 1 exited, 2 killed, 3 dumped; 0 = has not ended
+	ExecMainStatus int32 // exit status or signal number
+
+	ActiveEnter time.Time // when it last became active; zero = never
+
+	// Read only on request, not part of change signals.
+	ControlGroup string
+	Slice        string
+	FragmentPath string
+	Transient    bool
+	Environment  []string
+	Description  string
+}
+
+// BusEvent is one thing the connection to systemd tells.
+type BusEvent interface{ busEvent() }
+
+// UnitChanged is a consistent snapshot of one unit (a Service+Unit pair of
+// PropertiesChanged signals).
+type UnitChanged struct{ Facts Facts }
+
+// UnitRemoved says that systemd no longer has the unit loaded.
+type UnitRemoved struct{ Unit string }
+
+// JobRemoved says that a job of the unit ended: done, canceled, timeout, failed,
+// dependency, skipped, invalid, assert, unsupported, collected, once.
+type JobRemoved struct {
+	Unit   string
+	JobID  uint32
+	Result string
+}
+
+// Disconnected says that the connection is lost. Calls fail until Connected.
+type Disconnected struct{ Err error }
+
+// Connected says that a connection is there, at first or again: everything may have
+// changed meanwhile, so look at all units. Signals that follow are complete.
+type Connected struct{}
+
+// Reloaded says that the manager reloaded its configuration (daemon-reload): it has read
+// the text of transient units again, which is lossy before systemd 254.
+type Reloaded struct{}
+
+func (UnitChanged) busEvent()  {}
+func (UnitRemoved) busEvent()  {}
+func (JobRemoved) busEvent()   {}
+func (Disconnected) busEvent() {}
+func (Connected) busEvent()    {}
+func (Reloaded) busEvent()     {}
+
+// Bus is the connection to the service manager as the supervisor needs it. The methods
+// may be called from any goroutine; each returns when the manager has answered, which for
+// Start and Stop means that the job is queued, not that it is done.
+type Bus interface {
+	// Events yields signals in the order they arrived. It must always be drained.
+	Events() <-chan BusEvent
+	// Start resets a failed unit of that name, if there is one, and queues the start of a
+	// fresh transient unit.
+	Start(ctx context.Context, unit string, props []Property) error
+	Stop(ctx context.Context, unit string) error
+	// Kill sends a signal to processes of the unit; who is "all" or "main".
+	Kill(ctx context.Context, unit, who string, signal int32) error
+	// Reset forgets the failure of a unit so that systemd unloads it.
+	Reset(ctx context.Context, unit string) error
+	// Read returns the full facts of one unit. A unit that is not loaded is no error: its
+	// LoadState is "not-found".
+	Read(ctx context.Context, unit string) (Facts, error)
+	// List returns the facts of the loaded units whose names match one of the patterns
+	// (as in systemctl list-units), the request-only ones excepted.
+	List(ctx context.Context, patterns ...string) ([]Facts, error)
+	// Version is the major version of systemd, 252.
+	Version() int
+	// MaxJobs is how many unfinished jobs this connection bears at once.
+	MaxJobs() int
+}
+
+// ExecCommand is the D-Bus type (sasb) of ExecStart=: path, argv, ignore failure.
+type ExecCommand struct {
+	Path          string
+	Argv          []string
+	IgnoreFailure bool
+}
+
+// ExecCommandEx is the D-Bus type (sasas) of ExecStartEx=: path, argv, flags.
+type ExecCommandEx struct {
+	Path  string
+	Argv  []string
+	Flags []string
+}
+
+// EnvironmentFile is the D-Bus type (sb) of EnvironmentFiles=: path, ignore if missing.
+type EnvironmentFile struct {
+	Path     string
+	Optional bool
+}

@@ -1,0 +1,98 @@
+// Package units knows what a program is as a systemd unit: its name, the properties of
+// its transient unit, the facts systemd tells about it; and holds the supervisor, the
+// loop that keeps programs as their policy wants them.
+package units
+
+import (
+	"syscall"
+	"time"
+
+	"msup/policy"
+)
+
+// UnitType is the type of transient unit a program runs as.
+type UnitType string
+
+const (
+	Service UnitType = "service" // systemd forks and execs the program (systemd.service(5))
+	Scope   UnitType = "scope"   // msup forks, systemd adopts the process (systemd.scope(5))
+)
+
+// Infinity is systemd's "no limit" in a property of type t (UINT64_MAX).
+const Infinity = ^uint64(0)
+
+// Program is one program of the configuration, checked and with every path absolute.
+// A nil pointer means that the configuration does not say and systemd's default holds.
+type Program struct {
+	Name        string   `json:"name"`
+	Unit        string   `json:"unit"` // name of its unit, "msup-web.service"
+	Type        UnitType `json:"type"`
+	Description string   `json:"description"`
+
+	Path string   `json:"path"` // absolute path of the executable
+	Argv []string `json:"argv"` // arguments, argv[0] included, exactly as the program gets them
+
+	Directory   string    `json:"directory"` // working directory, absolute
+	User        string    `json:"user,omitempty"`
+	Group       string    `json:"group,omitempty"`
+	Umask       *uint32   `json:"umask,omitempty"`
+	Environment []string  `json:"environment,omitempty"` // KEY=value
+	EnvFiles    []EnvFile `json:"env_files,omitempty"`
+
+	Autostart bool         `json:"autostart"`
+	Rules     policy.Rules `json:"rules"`
+
+	StopSignal  syscall.Signal `json:"stop_signal"`  // first signal of a stop
+	StopTimeout time.Duration  `json:"stop_timeout"` // then SIGKILL
+
+	Limits Limits `json:"limits"`
+
+	// Stdout and Stderr are the absolute paths of the files the output goes to beside
+	// the journal; both may name the same file. "" = journal only.
+	Stdout string `json:"stdout,omitempty"`
+	Stderr string `json:"stderr,omitempty"`
+}
+
+// EnvFile is a file of environment variables (systemd.exec(5), EnvironmentFile=). It is
+// read at each start.
+type EnvFile struct {
+	Path     string `json:"path"`
+	Optional bool   `json:"optional"` // a missing file is no error ("-" prefix)
+}
+
+// Limits are the resource limits the kernel enforces on the unit's control group or on
+// its processes. nil = not configured.
+type Limits struct {
+	MemoryMax      *uint64 `json:"memory_max,omitempty"`       // bytes; [Infinity] = none
+	MemoryHigh     *uint64 `json:"memory_high,omitempty"`      // bytes
+	SwapMax        *uint64 `json:"swap_max,omitempty"`         // bytes; 0 where MemoryMax is set and nothing else is said
+	CPUPercent     *uint64 `json:"cpu_percent,omitempty"`      // of one CPU, whole percent: 150 = 1.5 CPUs; [Infinity] = none
+	CPUWeight      *uint64 `json:"cpu_weight,omitempty"`       // 1-10000, kernel default 100
+	IOWeight       *uint64 `json:"io_weight,omitempty"`        // 1-10000, kernel default 100
+	TasksMax       *uint64 `json:"tasks_max,omitempty"`        // processes and threads
+	Nice           *int    `json:"nice,omitempty"`             // -20 to 19
+	NoFile         *uint64 `json:"nofile,omitempty"`           // RLIMIT_NOFILE, soft and hard
+	OOMScoreAdjust *int    `json:"oom_score_adjust,omitempty"` // -1000 to 1000
+}
+
+// Project is a configuration: the programs of one supervisor.
+type Project struct {
+	Name     string    `json:"name"`    // DefaultProject unless [msup] project says otherwise
+	File     string    `json:"file"`    // absolute path of the main configuration file
+	Dir      string    `json:"dir"`     // folder of File; relative paths start here
+	Logfile  string    `json:"logfile"` // absolute path of the transition log; "" = none
+	Programs []Program `json:"programs"`
+}
+
+// DefaultProject is the name of the project whose units carry no project in their names.
+const DefaultProject = "default"
+
+// Program returns the program of that name, nil if there is none.
+func (p *Project) Program(name string) *Program {
+	for i := range p.Programs {
+		if p.Programs[i].Name == name {
+			return &p.Programs[i]
+		}
+	}
+	return nil
+}
