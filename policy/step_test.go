@@ -1,0 +1,253 @@
+package policy_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"msup/policy"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func exit(code int) policy.Event {
+	return policy.Ended{Exit: policy.Exit{Cause: policy.CauseExit, Code: code, Reason: fmt.Sprintf("exit status %d", code)}}
+}
+
+func cause(c policy.Cause) policy.Event {
+	return policy.Ended{Exit: policy.Exit{Cause: c, Reason: string(c)}}
+}
+
+var (
+	onFailure = policy.Rules{
+		Autorestart: policy.OnFailure, RestartDelay: 2 * time.Second, MaxRestarts: 2,
+		RestartReset: time.Minute, SuccessExitCodes: []int{0},
+	}
+	always    = with(onFailure, func(r *policy.Rules) { r.Autorestart = policy.Always })
+	never     = with(onFailure, func(r *policy.Rules) { r.Autorestart = policy.Never })
+	unlimited = with(onFailure, func(r *policy.Rules) { r.MaxRestarts, r.RestartDelay = 0, 0 })
+)
+
+func with(r policy.Rules, f func(*policy.Rules)) policy.Rules { f(&r); return r }
+
+// A transcript feeds events at times and writes down each decision, one line an event.
+type at struct {
+	sec float64
+	ev  policy.Event
+}
+
+func transcript(r policy.Rules, events []at) string {
+	var b strings.Builder
+	var s policy.State
+	for _, e := range events {
+		now := t0.Add(time.Duration(e.sec * float64(time.Second)))
+		var a policy.Action
+		s, a = policy.Step(r, s, e.ev, now)
+		name := strings.TrimPrefix(fmt.Sprintf("%T", e.ev), "policy.")
+		fmt.Fprintf(&b, "%g %s: %s", e.sec, name, s.Phase)
+		if a != policy.None {
+			fmt.Fprintf(&b, " [%s]", a)
+		}
+		if s.Restarts > 0 {
+			fmt.Fprintf(&b, " #%d", s.Restarts)
+		}
+		if !s.Deadline.IsZero() {
+			fmt.Fprintf(&b, " due %g", s.Deadline.Sub(t0).Seconds())
+		}
+		fmt.Fprintf(&b, " (%s)\n", s.Reason)
+	}
+	return b.String()
+}
+
+func TestStep(t *testing.T) {
+	start, stop, restart := policy.StartRequested{By: "up"}, policy.StopRequested{By: "stop"}, policy.RestartRequested{By: "restart"}
+	started, due := policy.Started{}, policy.DeadlineReached{}
+	tests := []struct {
+		name   string
+		rules  policy.Rules
+		events []at
+		want   string
+	}{
+		{"a clean exit is final", onFailure, []at{{0, start}, {1, started}, {2, exit(0)}}, `
+0 StartRequested: STARTING [start] (up)
+1 Started: RUNNING (started)
+2 Ended: EXITED (exit status 0)
+`},
+		{"failures restart until the limit, then give up", onFailure, []at{
+			{0, start}, {1, started}, {2, exit(3)}, {3, due}, {4, due}, {4.5, started}, {5, cause(policy.CauseSignal)}, {7, due}, {7.5, started}, {8, exit(1)},
+		}, `
+0 StartRequested: STARTING [start] (up)
+1 Started: RUNNING (started)
+2 Ended: BACKOFF #1 due 4 (exit status 3, restart 1 of 2 in 2s)
+3 DeadlineReached: BACKOFF #1 due 4 (exit status 3, restart 1 of 2 in 2s)
+4 DeadlineReached: STARTING [start] #1 (restart 1)
+4.5 Started: RUNNING #1 due 64.5 (restarted)
+5 Ended: BACKOFF #2 due 7 (signal, restart 2 of 2 in 2s)
+7 DeadlineReached: STARTING [start] #2 (restart 2)
+7.5 Started: RUNNING #2 due 67.5 (restarted)
+8 Ended: FAILED #2 (exit status 1, gave up after 2 restarts)
+`},
+		{"giving up on a limit is KILLED", with(onFailure, func(r *policy.Rules) { r.MaxRestarts = 1 }), []at{
+			{0, start}, {1, cause(policy.CauseOOM)}, {3, due}, {4, cause(policy.CauseOOM)},
+		}, `
+0 StartRequested: STARTING [start] (up)
+1 Ended: BACKOFF #1 due 3 (oom-kill, restart 1 of 1 in 2s)
+3 DeadlineReached: STARTING [start] #1 (restart 1)
+4 Ended: KILLED #1 (oom-kill, gave up after 1 restart)
+`},
+		{"no limit, no delay", unlimited, []at{{0, start}, {1, started}, {2, cause(policy.CauseOOM)}, {2, due}}, `
+0 StartRequested: STARTING [start] (up)
+1 Started: RUNNING (started)
+2 Ended: BACKOFF #1 due 2 (oom-kill, restart 1 in 0s)
+2 DeadlineReached: STARTING [start] #1 (restart 1)
+`},
+		{"never", never, []at{{0, start}, {1, started}, {2, exit(1)}}, `
+0 StartRequested: STARTING [start] (up)
+1 Started: RUNNING (started)
+2 Ended: FAILED (exit status 1, autorestart is never)
+`},
+		{"always restarts a clean exit", always, []at{{0, start}, {1, started}, {2, exit(0)}}, `
+0 StartRequested: STARTING [start] (up)
+1 Started: RUNNING (started)
+2 Ended: BACKOFF #1 due 4 (exit status 0, restart 1 of 2 in 2s)
+`},
+		{"staying up forgives the count", onFailure, []at{{0, start}, {1, started}, {2, exit(1)}, {4, due}, {4, started}, {64, due}, {65, exit(1)}}, `
+0 StartRequested: STARTING [start] (up)
+1 Started: RUNNING (started)
+2 Ended: BACKOFF #1 due 4 (exit status 1, restart 1 of 2 in 2s)
+4 DeadlineReached: STARTING [start] #1 (restart 1)
+4 Started: RUNNING #1 due 64 (restarted)
+64 DeadlineReached: RUNNING (restarted)
+65 Ended: BACKOFF #1 due 67 (exit status 1, restart 1 of 2 in 2s)
+`},
+		{"a stop wins over a restart that waits", onFailure, []at{{0, start}, {1, exit(1)}, {2, stop}, {3, due}}, `
+0 StartRequested: STARTING [start] (up)
+1 Ended: BACKOFF #1 due 3 (exit status 1, restart 1 of 2 in 2s)
+2 StopRequested: STOPPED [reset] #1 (stop)
+3 DeadlineReached: STOPPED #1 (stop)
+`},
+		{"a stop wins over a restart on request", onFailure, []at{{0, start}, {1, started}, {2, restart}, {3, stop}, {4, cause(policy.CauseSignal)}}, `
+0 StartRequested: STARTING [start] (up)
+1 Started: RUNNING (started)
+2 RestartRequested: STOPPING [stop] (restart)
+3 StopRequested: STOPPING (stop)
+4 Ended: STOPPED [reset] (stop: signal)
+`},
+		{"a start that lands inside a stop holds", onFailure, []at{{0, start}, {1, started}, {2, stop}, {3, start}, {4, exit(0)}}, `
+0 StartRequested: STARTING [start] (up)
+1 Started: RUNNING (started)
+2 StopRequested: STOPPING [stop] (stop)
+3 StartRequested: STOPPING (stop)
+4 Ended: STARTING [start] (stop: exit status 0)
+`},
+		{"a start after giving up clears the count", with(onFailure, func(r *policy.Rules) { r.Autorestart = policy.Never }), []at{{0, start}, {1, exit(1)}, {2, start}, {3, started}}, `
+0 StartRequested: STARTING [start] (up)
+1 Ended: FAILED (exit status 1, autorestart is never)
+2 StartRequested: STARTING [start] (up)
+3 Started: RUNNING (started)
+`},
+		{"systemctl stop and start are followed", onFailure, []at{{0, start}, {1, started}, {2, policy.StopSeen{}}, {3, cause(policy.CauseSignal)}, {9, started}}, `
+0 StartRequested: STARTING [start] (up)
+1 Started: RUNNING (started)
+2 StopSeen: STOPPING (stopped with systemctl)
+3 Ended: STOPPED [reset] (stopped with systemctl: signal)
+9 Started: RUNNING (started with systemctl)
+`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := transcript(tt.rules, tt.events)
+			if diff := cmp.Diff(strings.TrimPrefix(tt.want, "\n"), got); diff != "" {
+				t.Errorf("transcript (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The world for the properties: it answers StartUnit and StopUnit as systemd would, in an
+// order and with outcomes of rapid's choosing, and throws requests in between.
+func TestStepProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := policy.Rules{
+			Autorestart:      rapid.SampledFrom([]policy.Mode{policy.Never, policy.OnFailure, policy.Always}).Draw(t, "mode"),
+			RestartDelay:     time.Duration(rapid.IntRange(0, 5).Draw(t, "delay")) * time.Second,
+			MaxRestarts:      rapid.IntRange(0, 4).Draw(t, "max"),
+			RestartReset:     time.Duration(rapid.IntRange(0, 20).Draw(t, "reset")) * time.Second,
+			SuccessExitCodes: []int{0},
+		}
+		s := policy.State{Phase: policy.Stopped}
+		now := t0
+		unit := false // a unit exists between StartUnit and Ended
+		wish := false // what was last asked for
+		restarts := 0 // ends answered by a start since the last request or forgiveness
+		for range rapid.IntRange(1, 80).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 4000).Draw(t, "ms")) * time.Millisecond)
+			events := []policy.Event{
+				policy.StartRequested{By: "t"}, policy.StopRequested{By: "t"}, policy.RestartRequested{By: "t"},
+				policy.DeadlineReached{}, policy.DeadlineReached{},
+			}
+			if unit {
+				events = append(events, policy.Started{}, exit(0), exit(1), cause(policy.CauseOOM), exit(1))
+			}
+			ev := rapid.SampledFrom(events).Draw(t, "event")
+			before := s
+			var a policy.Action
+			s, a = policy.Step(r, s, ev, now)
+
+			switch ev.(type) {
+			case policy.StartRequested, policy.RestartRequested:
+				wish, restarts = true, 0
+			case policy.StopRequested:
+				wish = false
+			case policy.Ended:
+				unit = false
+			}
+			if before.Restarts > 0 && s.Restarts == 0 {
+				restarts = 0
+			}
+			switch a {
+			case policy.StartUnit:
+				if unit {
+					t.Fatalf("two starts without an end between: %+v %T", before, ev)
+				}
+				if !wish {
+					t.Fatalf("a start after a stop: %+v %T", before, ev)
+				}
+				unit = true
+				if before.Phase == policy.Backoff {
+					if _, asked := ev.(policy.DeadlineReached); asked {
+						restarts++
+					}
+				}
+			case policy.StopUnit:
+				if !unit {
+					t.Fatalf("a stop of nothing: %+v %T", before, ev)
+				}
+			}
+			if r.MaxRestarts > 0 && restarts > r.MaxRestarts {
+				t.Fatalf("%d restarts, allowed %d", restarts, r.MaxRestarts)
+			}
+			if s.Phase == policy.Backoff && s.Restarts < 1 {
+				t.Fatalf("waits for restart %d", s.Restarts)
+			}
+			if before.Phase != s.Phase {
+				if !s.Deadline.IsZero() && s.Deadline.Before(now) {
+					t.Fatalf("deadline %v before its event %v", s.Deadline, now)
+				}
+				if s.Reason == "" {
+					t.Fatalf("%s -> %s without a reason", before.Phase, s.Phase)
+				}
+			}
+			if s.Phase.Up() != unit {
+				t.Fatalf("phase %s, unit exists %v", s.Phase, unit)
+			}
+			if !s.Phase.Settled() && s.Phase != policy.Backoff && !unit {
+				t.Fatalf("phase %s waits for a unit that is not there", s.Phase)
+			}
+		}
+	})
+}
