@@ -29,6 +29,8 @@ type Exit struct {
 	Code   int    `json:"code"`   // exit status, where Cause is exit or exec-failed
 	Signal int    `json:"signal"` // signal number, 0 = none
 	Reason string `json:"reason"` // the same in words, with the facts: "exit status 3"
+	// Final says that another try cannot help: systemd refuses the unit, or its name is taken.
+	Final bool `json:"final,omitempty"`
 }
 
 // limit reports whether the program was ended for exceeding a limit, which makes giving
@@ -221,6 +223,8 @@ func (s State) decide(r Rules, e Exit, now time.Time) State {
 	switch {
 	case ok && r.Autorestart != Always:
 		return s.to(Exited, now, e.Reason)
+	case e.Final:
+		return s.to(bad, now, e.Reason)
 	case r.Autorestart == Never:
 		return s.to(bad, now, e.Reason+", autorestart is never")
 	case r.MaxRestarts > 0 && s.Restarts >= r.MaxRestarts:

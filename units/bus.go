@@ -2,6 +2,7 @@ package units
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -121,3 +122,14 @@ type EnvironmentFile struct {
 	Path     string
 	Optional bool
 }
+
+// What a call of [Bus] can fail with, for errors.Is. Other errors carry systemd's words.
+var (
+	ErrNoSuchUnit   = errors.New("no such unit")
+	ErrUnitExists   = errors.New("a unit of that name is loaded already")
+	ErrDisconnected = errors.New("no connection to systemd")
+	ErrDenied       = errors.New("permission denied by systemd")
+	// ErrInvalid is a unit systemd will not have however often it is asked: a bad property,
+	// a bad name.
+	ErrInvalid = errors.New("systemd refuses the unit")
+)

@@ -1,0 +1,239 @@
+package units
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"msup/policy"
+)
+
+// The executor does what the loop decided and may not wait for. Each effect is a
+// goroutine that sends one result back.
+
+type resultKind int
+
+const (
+	resultStart resultKind = iota
+	resultStop
+	resultReset
+	resultKill
+	resultRead
+	resultList
+	resultSaved
+	resultClean
+	resultExec      // a scope's process has executed its command, or could not
+	resultChild     // a scope's process has ended
+	resultLeftovers // a scope whose process has ended was asked to stop
+)
+
+type result struct {
+	kind    resultKind
+	p       *program
+	attempt int
+	err     error
+	facts   Facts
+	list    []Facts
+	child   Child
+	status  ChildStatus
+}
+
+// callTimeout bounds one call to systemd. It is long because a manager that starts
+// hundreds of units answers late.
+const callTimeout = 90 * time.Second
+
+// do runs effect in a goroutine and sends its result to the loop.
+func (s *Supervisor) do(r result, effect func(context.Context, *result)) {
+	ctx := s.ctx
+	go func() {
+		call, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		effect(call, &r)
+		select {
+		case s.results <- r:
+		case <-ctx.Done():
+		}
+	}()
+}
+
+// want notes what p wants of systemd next; pump sends it when it may.
+func (s *Supervisor) want(p *program, w wish) {
+	p.wish = w
+	if !p.queued {
+		p.queued = true
+		s.queue = append(s.queue, p)
+	}
+}
+
+// pump sends wishes while the connection bears more. A program has one call on its way at
+// a time, so that its start and its stop reach systemd in the order they were decided.
+func (s *Supervisor) pump() {
+	if !s.ready {
+		return
+	}
+	n := 0
+	for i, p := range s.queue {
+		if s.slots >= s.cfg.Bus.MaxJobs() {
+			n += copy(s.queue[n:], s.queue[i:])
+			break
+		}
+		if p.calling {
+			s.queue[n] = p
+			n++
+			continue
+		}
+		p.queued = false
+		w := p.wish
+		p.wish = noWish
+		s.send1(p, w)
+	}
+	clear(s.queue[n:])
+	s.queue = s.queue[:n]
+}
+
+func (s *Supervisor) send1(p *program, w wish) {
+	bus, unit := s.cfg.Bus, p.def.Unit
+	switch w {
+	case wishStart:
+		p.calling = true
+		s.take(p)
+		rt := s.runtime(p)
+		def, forker := p.def, s.cfg.Forker
+		s.do(result{kind: resultStart, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
+			if def.Type == Scope {
+				r.child, r.err = forker.Fork(def, rt.Stdout, rt.Stderr)
+				if r.err != nil {
+					return
+				}
+				rt.PID = r.child.PID()
+			}
+			r.err = bus.Start(ctx, unit, Properties(def, rt))
+		})
+	case wishStop:
+		p.calling = true
+		s.take(p)
+		s.do(result{kind: resultStop, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) { r.err = bus.Stop(ctx, unit) })
+	case wishReset:
+		p.calling = true
+		s.do(result{kind: resultReset, p: p}, func(ctx context.Context, r *result) { r.err = bus.Reset(ctx, unit) })
+	}
+}
+
+func (s *Supervisor) runtime(p *program) Runtime {
+	rt := Runtime{Project: s.cfg.Project.Name, Version: s.cfg.Bus.Version()}
+	if s.cfg.Output != nil {
+		rt.Stdout, rt.Stderr = s.cfg.Output(p.def.Name)
+	}
+	return rt
+}
+
+// take and release count the jobs systemd has not finished.
+func (s *Supervisor) take(p *program) {
+	if !p.slot {
+		p.slot = true
+		s.slots++
+	}
+}
+
+func (s *Supervisor) release(p *program) {
+	if p.slot {
+		p.slot = false
+		s.slots--
+	}
+}
+
+func (s *Supervisor) kill(p *program, who string, signal int32) {
+	bus, unit := s.cfg.Bus, p.def.Unit
+	s.do(result{kind: resultKill, p: p}, func(ctx context.Context, r *result) {
+		ctx, cancel := context.WithTimeout(ctx, killTimeout)
+		defer cancel()
+		r.err = bus.Kill(ctx, unit, who, signal)
+	})
+}
+
+// look asks systemd how the unit is.
+func (s *Supervisor) look(p *program) {
+	bus, unit := s.cfg.Bus, p.def.Unit
+	s.do(result{kind: resultRead, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
+		r.facts, r.err = bus.Read(ctx, unit)
+	})
+}
+
+func (s *Supervisor) onResult(r result) {
+	switch r.kind {
+	case resultStart:
+		r.p.calling = false
+		s.onStartReply(r)
+	case resultStop:
+		r.p.calling = false
+		s.onStopReply(r)
+	case resultReset:
+		r.p.calling = false
+		if r.err != nil && !errors.Is(r.err, ErrNoSuchUnit) && !errors.Is(r.err, ErrDisconnected) {
+			s.note(r.p, "cannot reset the failed unit: %v", r.err)
+		}
+	case resultKill:
+		if r.err != nil && !errors.Is(r.err, ErrNoSuchUnit) {
+			s.note(r.p, "cannot send a signal: %v", r.err)
+		}
+	case resultRead:
+		s.onRead(r)
+	case resultList:
+		s.onList(r)
+	case resultSaved:
+		s.saving = false
+		if r.err != nil {
+			s.note(nil, "cannot save the state: %v", r.err)
+		}
+	case resultClean:
+		if r.err != nil {
+			s.note(nil, "cannot clean up everything: %v", r.err)
+		}
+		s.over = ErrDown
+	case resultExec:
+		s.onExec(r)
+	case resultChild:
+		s.onChild(r)
+	case resultLeftovers:
+		s.onLeftovers(r)
+	}
+}
+
+func (s *Supervisor) onStartReply(r result) {
+	p := r.p
+	if r.child != nil {
+		if r.err != nil {
+			r.child.Abort()
+		} else {
+			s.scopeQueued(p, r)
+		}
+	}
+	if r.err == nil || r.attempt != p.attempt {
+		return
+	}
+	switch {
+	case errors.Is(r.err, ErrDisconnected):
+		// Nobody knows whether it was queued: reconcile will look.
+	case errors.Is(r.err, ErrUnitExists):
+		s.look(p)
+	default:
+		s.end(p, policy.Exit{
+			Cause: policy.CauseStart, Final: errors.Is(r.err, ErrInvalid) || errors.Is(r.err, ErrDenied),
+			Reason: fmt.Sprintf("cannot start %s: %v", p.def.Unit, r.err),
+		})
+	}
+}
+
+func (s *Supervisor) onStopReply(r result) {
+	p := r.p
+	switch {
+	case r.err == nil, errors.Is(r.err, ErrDisconnected):
+	case errors.Is(r.err, ErrNoSuchUnit):
+		if p.state.Phase == policy.Stopping && !p.scope.active() {
+			s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"})
+		}
+	default:
+		s.note(p, "cannot stop %s: %v", p.def.Unit, r.err)
+	}
+}

@@ -1,0 +1,193 @@
+package units
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+
+	"msup/policy"
+
+	"golang.org/x/sys/unix"
+)
+
+// waitid codes as ExecMainCode gives them (siginfo_t si_code, wait(2)).
+const (
+	codeExited = 1
+	codeKilled = 2
+	codeDumped = 3
+)
+
+// Memory is what is known about a unit's memory at its end. nil = not known.
+type Memory struct {
+	Peak  *uint64 // bytes
+	Limit *uint64 // bytes
+}
+
+// exitOf turns what systemd says of a unit that ended into a policy.Exit. started says
+// that the unit had become active: only before that are the statuses 200 to 243
+// systemd's own (systemd.exec(5), "Process Exit Codes"), after it they are the program's.
+// systemd counts a death by SIGTERM, SIGHUP, SIGINT or SIGPIPE as success, so code and
+// status are looked at and not Result alone.
+func exitOf(f Facts, started bool, m Memory) policy.Exit {
+	code, status := f.ExecMainCode, int(f.ExecMainStatus)
+	e := policy.Exit{}
+	if code == codeExited {
+		e.Code = status
+	} else if code == codeKilled || code == codeDumped {
+		e.Signal = status
+	}
+	switch f.Result {
+	case "oom-kill":
+		e.Cause, e.Reason = policy.CauseOOM, "killed for memory"+m.String()
+		return e
+	case "timeout":
+		e.Cause, e.Reason = policy.CauseTimeout, "timed out"
+		if e.Signal != 0 {
+			e.Reason += ", " + signalWords(e.Signal)
+		}
+		return e
+	case "watchdog":
+		e.Cause, e.Reason = policy.CauseWatchdog, "watchdog timeout"
+		return e
+	case "protocol":
+		e.Cause, e.Reason = policy.CauseProtocol, "ended before it said that it is ready"
+		return e
+	case "resources":
+		e.Cause = policy.CauseResources
+		e.Reason = "systemd could not start it (Result=resources; journalctl -u " + f.Unit + " says why)"
+		return e
+	case "", "success", "exit-code", "signal", "core-dump":
+	default:
+		e.Cause, e.Reason = policy.CauseStart, "systemd says Result="+f.Result
+		return e
+	}
+	switch code {
+	case codeExited:
+		if step, ok := execSteps[status]; ok && !started {
+			e.Cause, e.Reason = policy.CauseExec, fmt.Sprintf("systemd could not execute it: %s (status %d)", step, status)
+			return e
+		}
+		e.Cause, e.Reason = policy.CauseExit, fmt.Sprintf("exit status %d", status)
+	case codeKilled:
+		e.Cause, e.Reason = policy.CauseSignal, signalWords(status)
+	case codeDumped:
+		e.Cause, e.Reason = policy.CauseCoreDump, signalWords(status)+", core dumped"
+	default:
+		e.Cause, e.Reason = policy.CauseUnknown, "ended, and systemd does not say how"
+	}
+	return e
+}
+
+// deducedExit is the exit of a unit that systemd unloaded unobserved. Failed units stay
+// loaded (CollectMode=inactive), so this one ended well.
+func deducedExit() policy.Exit {
+	return policy.Exit{Cause: policy.CauseExit, Reason: "exit status 0 (deduced: systemd has unloaded the unit)"}
+}
+
+// waitExit is the exit of a scope's process as wait(2) gives it; systemd never knows it.
+// result is the scope's own Result, which tells a kill for memory from another kill.
+func waitExit(ws syscall.WaitStatus, result string, m Memory) policy.Exit {
+	f := Facts{ExecMainCode: codeExited, ExecMainStatus: int32(ws.ExitStatus())}
+	if ws.Signaled() {
+		f.ExecMainCode, f.ExecMainStatus = codeKilled, int32(ws.Signal())
+		if ws.CoreDump() {
+			f.ExecMainCode = codeDumped
+		}
+	}
+	if result == "oom-kill" || result == "timeout" {
+		f.Result = result
+	}
+	return exitOf(f, true, m)
+}
+
+func signalWords(n int) string {
+	name := unix.SignalName(syscall.Signal(n))
+	if name == "" {
+		name = fmt.Sprintf("signal %d", n)
+	}
+	return "killed by " + name
+}
+
+// execSteps names what systemd was doing in the child when it gave up, by exit status
+// (systemd 252, src/shared/exit-status.c; systemd.exec(5)).
+var execSteps = map[int]string{
+	200: "cannot change to the working directory",
+	201: "cannot set the nice level",
+	202: "cannot set up file descriptors",
+	203: "cannot execute the command",
+	204: "out of memory",
+	205: "cannot set resource limits",
+	206: "cannot set the OOM score",
+	207: "cannot set the signal mask",
+	208: "cannot set up standard input",
+	209: "cannot set up standard output",
+	210: "cannot change the root directory",
+	211: "cannot set the I/O priority",
+	212: "cannot set the timer slack",
+	213: "cannot set secure bits",
+	214: "cannot set the CPU scheduling policy",
+	215: "cannot set the CPU affinity",
+	216: "cannot change to the group",
+	217: "cannot change to the user",
+	218: "cannot set capabilities",
+	219: "cannot set up the control group",
+	220: "cannot create a session",
+	221: "cannot confirm the start",
+	222: "cannot set up standard error",
+	224: "cannot set up the PAM session",
+	225: "cannot set up network namespacing",
+	226: "cannot set up mount namespacing",
+	227: "cannot disable new privileges",
+	228: "cannot apply the system call filter",
+	229: "cannot set the SELinux context",
+	230: "cannot set the personality",
+	231: "cannot set the AppArmor profile",
+	232: "cannot restrict address families",
+	233: "cannot set up the runtime directory",
+	235: "cannot change the owner of a socket",
+	236: "cannot set the Smack label",
+	237: "cannot set up the keyring",
+	238: "cannot set up the state directory",
+	239: "cannot set up the cache directory",
+	240: "cannot set up the logs directory",
+	241: "cannot set up the configuration directory",
+	242: "cannot set up NUMA policy",
+	243: "cannot set up credentials",
+}
+
+func (m Memory) String() string {
+	limited := m.Limit != nil && *m.Limit != Infinity
+	switch {
+	case m.Peak != nil && limited:
+		return fmt.Sprintf(" (peak %s of %s)", Bytes(*m.Peak), Limit(*m.Limit))
+	case m.Peak != nil:
+		return fmt.Sprintf(" (peak %s)", Bytes(*m.Peak))
+	case limited:
+		return fmt.Sprintf(" (limit %s)", Limit(*m.Limit))
+	}
+	return ""
+}
+
+// Bytes formats a size with one decimal and a 1024-based unit: "12.3M".
+func Bytes(n uint64) string {
+	if n == Infinity {
+		return "infinity"
+	}
+	if n < 1024 {
+		return fmt.Sprintf("%dB", n)
+	}
+	v, unit := float64(n)/1024, 0
+	for v >= 999.95 && unit < 4 {
+		v, unit = v/1024, unit+1
+	}
+	return fmt.Sprintf("%.1f%c", v, "KMGTP"[unit])
+}
+
+// Limit formats a limit: as Bytes, without a decimal that says nothing: "30M", "1.5G".
+func Limit(n uint64) string {
+	s := Bytes(n)
+	if i := strings.Index(s, ".0"); i >= 0 {
+		s = s[:i] + s[i+2:]
+	}
+	return s
+}

@@ -1,0 +1,313 @@
+package units
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/hashicorp/go-envparse"
+	"golang.org/x/sys/unix"
+)
+
+// StubCommand is the hidden command of the msup executable that becomes the program of a
+// scope: it waits, sets the process up as systemd would for a service, and executes.
+const StubCommand = "exec-in-scope"
+
+const (
+	stubSpecFD   = 3 // the stub reads what to execute here; end of file without any = give up
+	stubStatusFD = 4 // the stub writes here why it could not execute; closed by execve
+)
+
+// stubSpec is what the stub is told when it may go on.
+type stubSpec struct {
+	Path           string   `json:"path"`
+	Argv           []string `json:"argv"`
+	Env            []string `json:"env"`
+	Directory      string   `json:"directory"`
+	Umask          *uint32  `json:"umask,omitempty"`
+	UID            *int     `json:"uid,omitempty"`
+	GID            *int     `json:"gid,omitempty"`
+	Groups         []int    `json:"groups,omitempty"`
+	Nice           *int     `json:"nice,omitempty"`
+	NoFile         *uint64  `json:"nofile,omitempty"`
+	OOMScoreAdjust *int     `json:"oom_score_adjust,omitempty"`
+}
+
+// StubForker forks stubs of this executable.
+type StubForker struct{}
+
+// Fork implements [Forker].
+func (StubForker) Fork(p Program, stdout, stderr string) (Child, error) {
+	spec, err := specOf(p)
+	if err != nil {
+		return nil, err
+	}
+	out, err := openOutput(p, stdout)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	errOut, err := openOutput(p, stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer errOut.Close()
+	specR, specW, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer specR.Close()
+	statusR, statusW, err := os.Pipe()
+	if err != nil {
+		specW.Close()
+		return nil, err
+	}
+	defer statusW.Close()
+	cmd := exec.Command("/proc/self/exe", StubCommand)
+	cmd.Env = []string{}
+	cmd.Stdout, cmd.Stderr = out, errOut
+	cmd.ExtraFiles = []*os.File{specR, statusW}
+	// A session of its own, as services have: no terminal's Ctrl-C reaches it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		specW.Close()
+		statusR.Close()
+		return nil, fmt.Errorf("cannot fork: %w", err)
+	}
+	return &stub{cmd: cmd, spec: spec, specW: specW, statusR: statusR}, nil
+}
+
+type stub struct {
+	cmd     *exec.Cmd
+	spec    stubSpec
+	specW   *os.File
+	statusR *os.File
+}
+
+func (c *stub) PID() int { return c.cmd.Process.Pid }
+
+func (c *stub) Release() error {
+	defer c.statusR.Close()
+	err := json.NewEncoder(c.specW).Encode(c.spec)
+	c.specW.Close()
+	if err != nil {
+		return fmt.Errorf("cannot release the process: %w", err)
+	}
+	why, err := io.ReadAll(c.statusR)
+	if err != nil {
+		return fmt.Errorf("cannot learn whether the process was executed: %w", err)
+	}
+	if len(why) > 0 {
+		return errors.New(string(why))
+	}
+	return nil
+}
+
+func (c *stub) Abort() { c.specW.Close() }
+
+func (c *stub) Wait() ChildStatus {
+	err := c.cmd.Wait()
+	c.specW.Close()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return ChildStatus{Err: err}
+	}
+	return ChildStatus{Wait: c.cmd.ProcessState.Sys().(syscall.WaitStatus)}
+}
+
+// specOf gathers what the stub needs, with the environment a service of systemd gets.
+func specOf(p Program) (stubSpec, error) {
+	spec := stubSpec{
+		Path: p.Path, Argv: p.Argv, Directory: p.Directory, Umask: p.Umask,
+		Nice: p.Limits.Nice, NoFile: p.Limits.NoFile, OOMScoreAdjust: p.Limits.OOMScoreAdjust,
+	}
+	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	if lang := os.Getenv("LANG"); lang != "" {
+		env = append(env, "LANG="+lang)
+	}
+	if p.User != "" {
+		who, err := lookupUser(p.User)
+		if err != nil {
+			return spec, err
+		}
+		env = append(env, "USER="+who.Username, "LOGNAME="+who.Username, "HOME="+who.HomeDir)
+		uid, _ := strconv.Atoi(who.Uid)
+		gid, _ := strconv.Atoi(who.Gid)
+		spec.UID, spec.GID = &uid, &gid
+		ids, err := who.GroupIds()
+		if err != nil {
+			return spec, fmt.Errorf("cannot find the groups of user %s: %w", p.User, err)
+		}
+		for _, id := range ids {
+			if n, err := strconv.Atoi(id); err == nil {
+				spec.Groups = append(spec.Groups, n)
+			}
+		}
+	}
+	if p.Group != "" {
+		gid, err := lookupGroup(p.Group)
+		if err != nil {
+			return spec, err
+		}
+		spec.GID = &gid
+	}
+	env = append(env, p.Environment...)
+	for _, f := range p.EnvFiles {
+		more, err := readEnvFile(f)
+		if err != nil {
+			return spec, err
+		}
+		env = append(env, more...)
+	}
+	spec.Env = lastWins(env)
+	return spec, nil
+}
+
+func lookupUser(name string) (*user.User, error) {
+	who, err := user.Lookup(name)
+	if err != nil {
+		if who, err2 := user.LookupId(name); err2 == nil {
+			return who, nil
+		}
+		return nil, fmt.Errorf("cannot find user %s: %w", name, err)
+	}
+	return who, nil
+}
+
+func lookupGroup(name string) (int, error) {
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		if n, err2 := strconv.Atoi(name); err2 == nil {
+			return n, nil
+		}
+		return 0, fmt.Errorf("cannot find group %s: %w", name, err)
+	}
+	return strconv.Atoi(g.Gid)
+}
+
+func readEnvFile(f EnvFile) ([]string, error) {
+	file, err := os.Open(f.Path)
+	if err != nil {
+		if f.Optional && errors.Is(err, os.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("cannot read env_file: %w", err)
+	}
+	defer file.Close()
+	vars, err := envparse.Parse(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read env_file %s: %w", f.Path, err)
+	}
+	var env []string
+	for k, v := range vars {
+		env = append(env, k+"="+v)
+	}
+	return env, nil
+}
+
+// lastWins keeps the last value of each variable.
+func lastWins(env []string) []string {
+	at := map[string]int{}
+	var out []string
+	for _, kv := range env {
+		k, _, _ := strings.Cut(kv, "=")
+		if i, ok := at[k]; ok {
+			out[i] = kv
+			continue
+		}
+		at[k] = len(out)
+		out = append(out, kv)
+	}
+	return out
+}
+
+// openOutput opens one standard stream of a scope's process: the FIFO, or a stream to
+// journald, which takes the writer's unit from its control group.
+func openOutput(p Program, fifo string) (*os.File, error) {
+	if fifo != "" {
+		f, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, fmt.Errorf("cannot open the output: %w", err)
+		}
+		return f, nil
+	}
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: "/run/systemd/journal/stdout", Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to journald: %w", err)
+	}
+	defer conn.Close()
+	// identifier, unit, priority, level prefix, forward to syslog, kmsg, console
+	// (systemd 252, journald-stream.c).
+	if _, err := fmt.Fprintf(conn, "%s\n%s\n6\n1\n0\n0\n0\n", p.Name, p.Unit); err != nil {
+		return nil, fmt.Errorf("cannot connect to journald: %w", err)
+	}
+	return conn.File()
+}
+
+// RunStub is the stub's main: it returns only if there is nothing to execute or it
+// failed, with the exit status.
+func RunStub() int {
+	status := os.NewFile(stubStatusFD, "status")
+	unix.CloseOnExec(stubStatusFD)
+	var spec stubSpec
+	in := os.NewFile(stubSpecFD, "spec")
+	if err := json.NewDecoder(bufio.NewReader(in)).Decode(&spec); err != nil {
+		return 0 // the supervisor gave up or died
+	}
+	in.Close()
+	code, err := becomeProgram(spec)
+	fmt.Fprint(status, err)
+	return code
+}
+
+// becomeProgram does what systemd does in the child before execve, and fails with its
+// exit statuses (systemd.exec(5), "Process Exit Codes").
+func becomeProgram(spec stubSpec) (int, error) {
+	if spec.OOMScoreAdjust != nil {
+		if err := os.WriteFile("/proc/self/oom_score_adj", []byte(strconv.Itoa(*spec.OOMScoreAdjust)), 0); err != nil {
+			return 206, fmt.Errorf("cannot set the OOM score: %w", err)
+		}
+	}
+	if spec.Nice != nil {
+		if err := unix.Setpriority(unix.PRIO_PROCESS, 0, *spec.Nice); err != nil {
+			return 201, fmt.Errorf("cannot set the nice level: %w", err)
+		}
+	}
+	if spec.NoFile != nil {
+		if err := syscall.Setrlimit(unix.RLIMIT_NOFILE, &syscall.Rlimit{Cur: *spec.NoFile, Max: *spec.NoFile}); err != nil {
+			return 205, fmt.Errorf("cannot set the limit of open files: %w", err)
+		}
+	}
+	unix.Umask(0o022)
+	if spec.Umask != nil {
+		unix.Umask(int(*spec.Umask))
+	}
+	if spec.UID != nil {
+		if err := syscall.Setgroups(spec.Groups); err != nil {
+			return 216, fmt.Errorf("cannot set the groups: %w", err)
+		}
+	}
+	if spec.GID != nil {
+		if err := syscall.Setgid(*spec.GID); err != nil {
+			return 216, fmt.Errorf("cannot change to the group: %w", err)
+		}
+	}
+	if spec.UID != nil {
+		if err := syscall.Setuid(*spec.UID); err != nil {
+			return 217, fmt.Errorf("cannot change to the user: %w", err)
+		}
+	}
+	if err := os.Chdir(spec.Directory); err != nil {
+		return 200, fmt.Errorf("cannot change to the working directory: %w", err)
+	}
+	return 203, fmt.Errorf("cannot execute %s: %w", spec.Path, syscall.Exec(spec.Path, spec.Argv, spec.Env))
+}

@@ -1,0 +1,294 @@
+package units
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"msup/policy"
+)
+
+// This file turns what systemd says into events of the policy. Signals of a run that
+// ended still arrive after its successor was asked for, so every fact is keyed by its
+// invocation ID, and a unit is judged only when it has no job.
+
+func (s *Supervisor) onBus(ev BusEvent) {
+	switch ev := ev.(type) {
+	case UnitChanged:
+		if p := s.byUnit[ev.Facts.Unit]; p != nil {
+			s.observe(p, ev.Facts)
+		}
+	case UnitRemoved:
+		if p := s.byUnit[ev.Unit]; p != nil {
+			s.onRemoved(p)
+		}
+	case JobRemoved:
+		if p := s.byUnit[ev.Unit]; p != nil {
+			s.onJobRemoved(p, ev)
+		}
+	case Connected:
+		s.connected = true
+		s.list()
+	case Disconnected:
+		if s.connected {
+			s.note(nil, "lost the connection to systemd: %v; the programs run on", ev.Err)
+		}
+		s.connected, s.ready = false, false
+	case Reloaded:
+		// Every start sends the full definition again, so what systemd has read back from
+		// its lossy text does not matter.
+	}
+}
+
+// observe takes a snapshot of p's unit.
+func (s *Supervisor) observe(p *program, f Facts) {
+	if f.InvocationID == "" || f.InvocationID == p.ended {
+		return // never started, or old news
+	}
+	switch f.ActiveState {
+	case "inactive", "failed":
+		if f.JobID != 0 {
+			return
+		}
+		if p.state.Phase.Up() && (p.invocation == "" || p.invocation == f.InvocationID) {
+			s.gone(p, f)
+		}
+	default:
+		s.alive(p, f)
+	}
+}
+
+// alive takes a snapshot of a unit that is active or about to be, or not yet gone.
+func (s *Supervisor) alive(p *program, f Facts) {
+	if p.invocation != "" && p.invocation != f.InvocationID {
+		// Another run took the place of the one we knew: systemctl restart.
+		s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "replaced by another run of its unit"})
+		if p.wish == wishStart || p.wish == wishReset {
+			p.wish = noWish
+		}
+	}
+	p.invocation = f.InvocationID
+	if f.MainPID != 0 && p.pid != f.MainPID {
+		p.pid = f.MainPID
+		if s.cfg.Watch != nil {
+			s.cfg.Watch(p.def.Unit, p.pid)
+		}
+	}
+	switch {
+	case f.ActiveState == "active" && p.def.Type == Scope && p.state.Phase == policy.Starting && (p.calling || p.scope.child != nil):
+		s.scopeActive(p)
+	case f.ActiveState == "active" || f.ActiveState == "reloading":
+		s.step(p, policy.Started{})
+	case f.ActiveState == "deactivating" && f.JobID != 0:
+		s.step(p, policy.StopSeen{})
+	}
+}
+
+// gone takes a snapshot of a unit that ended.
+func (s *Supervisor) gone(p *program, f Facts) {
+	p.result = f.Result
+	p.invocation = f.InvocationID
+	if p.def.Type == Scope {
+		s.scopeGone(p, f.Result)
+		return
+	}
+	started := p.state.Phase != policy.Starting
+	e := exitOf(f, started, s.memory(p, f.Result))
+	if f.ExecMainCode == 0 && p.startJob != "" && p.startJob != "done" && e.Cause == policy.CauseUnknown {
+		e.Cause, e.Reason = policy.CauseStart, fmt.Sprintf("its start job ended with %q", p.startJob)
+	}
+	s.end(p, e)
+}
+
+// memory collects what is worth telling about an end for memory.
+func (s *Supervisor) memory(p *program, result string) Memory {
+	m := Memory{Limit: p.def.Limits.MemoryMax}
+	if result == "oom-kill" && s.cfg.Peak != nil {
+		m.Peak = s.cfg.Peak(p.def.Unit)
+	}
+	return m
+}
+
+// end closes the run under way.
+func (s *Supervisor) end(p *program, e policy.Exit) {
+	if p.invocation != "" {
+		p.ended = p.invocation
+	}
+	p.invocation, p.pid = "", 0
+	if c := p.scope.child; c != nil && !p.scope.released {
+		c.Abort()
+	}
+	p.scope = scopeRun{}
+	if s.cfg.Ended != nil {
+		s.cfg.Ended(p.def.Name)
+	}
+	s.step(p, policy.Ended{Exit: e})
+}
+
+func (s *Supervisor) onRemoved(p *program) {
+	// A unit that ended well is unloaded in the same breath as its last signals, which
+	// have closed the run. If not, they were missed.
+	if p.invocation == "" || !p.state.Phase.Up() {
+		return
+	}
+	if p.def.Type == Scope {
+		s.scopeGone(p, "success")
+		return
+	}
+	p.result = "success"
+	s.end(p, deducedExit())
+}
+
+func (s *Supervisor) onJobRemoved(p *program, j JobRemoved) {
+	switch p.state.Phase {
+	case policy.Starting:
+		p.startJob = j.Result
+		if j.Result != "done" {
+			s.look(p)
+		}
+	case policy.Stopping:
+		if p.invocation == "" {
+			s.look(p) // the stop came before the start was seen
+		}
+	}
+}
+
+// onRead takes the answer to look.
+func (s *Supervisor) onRead(r result) {
+	p, f := r.p, r.facts
+	if r.attempt != p.attempt || !p.state.Phase.Up() {
+		return
+	}
+	if r.err != nil {
+		if !errors.Is(r.err, ErrDisconnected) {
+			s.note(p, "cannot read %s: %v", p.def.Unit, r.err)
+		}
+		return
+	}
+	if f.JobID != 0 {
+		return // its end is told by a signal
+	}
+	if f.LoadState != "not-found" {
+		if why := Foreign(f, s.cfg.Project.Name); why != "" {
+			s.end(p, policy.Exit{Cause: policy.CauseStart, Reason: why, Final: true})
+			return
+		}
+	}
+	switch {
+	case f.InvocationID != "" && f.InvocationID != p.ended:
+		s.observe(p, f)
+	case f.ActiveState == "inactive" || f.ActiveState == "failed":
+		if p.scope.active() || p.calling {
+			return
+		}
+		// Nothing of this start is left.
+		e := policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"}
+		if p.state.Phase == policy.Starting {
+			if p.startJob == "" {
+				return // the job's end is still to come
+			}
+			e = policy.Exit{Cause: policy.CauseStart, Reason: fmt.Sprintf("its start job ended with %q", p.startJob)}
+		}
+		s.end(p, e)
+	}
+}
+
+// list looks at all units, after the connection came.
+func (s *Supervisor) list() {
+	known := map[string]bool{}
+	units := make([]string, len(s.programs))
+	for i, p := range s.programs {
+		units[i] = p.def.Unit
+		known[p.invocation], known[p.ended] = true, true
+	}
+	delete(known, "")
+	bus := s.cfg.Bus
+	s.do(result{kind: resultList}, func(ctx context.Context, r *result) {
+		r.list, r.err = bus.List(ctx, units...)
+		for i, f := range r.list {
+			if r.err != nil {
+				return
+			}
+			if !known[f.InvocationID] {
+				// Not a run of ours: read what tells whose it is.
+				r.list[i], r.err = bus.Read(ctx, f.Unit)
+			}
+		}
+	})
+}
+
+// onList compares what the supervisor believes with what systemd has.
+func (s *Supervisor) onList(r result) {
+	if !s.connected {
+		return // the next Connected lists again
+	}
+	if r.err != nil {
+		if !errors.Is(r.err, ErrDisconnected) {
+			s.over = fmt.Errorf("cannot list units: %w", r.err)
+		}
+		return
+	}
+	s.ready = true
+	found := map[string]Facts{}
+	for _, f := range r.list {
+		found[f.Unit] = f
+	}
+	for _, p := range s.programs {
+		f, ok := found[p.def.Unit]
+		s.reconcile(p, f, ok && f.LoadState != "not-found")
+	}
+	s.begin()
+}
+
+func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
+	if loaded && f.Slice != "" {
+		// It was read in full because the run is new to us.
+		if why := Foreign(f, s.cfg.Project.Name); why != "" {
+			if p.def.Autostart || p.state.Phase.Up() {
+				p.state.Phase = policy.Starting
+				s.end(p, policy.Exit{Cause: policy.CauseStart, Reason: why, Final: true})
+			}
+			return
+		}
+	}
+	fresh := loaded && f.InvocationID != "" && f.InvocationID != p.ended
+	running := fresh && f.ActiveState != "inactive" && f.ActiveState != "failed"
+	switch p.state.Phase {
+	case policy.Starting:
+		switch {
+		case fresh:
+			s.observe(p, f)
+		case f.JobID == 0 && p.wish == noWish && !p.calling:
+			s.want(p, wishStart) // it was lost on the way
+		}
+	case policy.Running, policy.Stopping:
+		switch {
+		case !loaded || (f.ActiveState == "inactive" && f.JobID == 0):
+			s.onMissing(p)
+		case fresh:
+			s.observe(p, f)
+			if p.state.Phase == policy.Stopping && running && f.JobID == 0 && p.wish == noWish && !p.calling {
+				s.want(p, wishStop)
+			}
+		}
+	default:
+		if running {
+			s.observe(p, f) // runs although nobody here started it: adopt it
+		} else if fresh {
+			p.ended = f.InvocationID
+		}
+	}
+}
+
+// onMissing closes the run of a unit that systemd no longer has.
+func (s *Supervisor) onMissing(p *program) {
+	if p.wish != noWish || p.calling {
+		return
+	}
+	if p.def.Type == Scope {
+		s.scopeGone(p, "success")
+		return
+	}
+	p.result = "success"
+	s.end(p, deducedExit())
+}

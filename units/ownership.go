@@ -1,0 +1,85 @@
+package units
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Foreign tells why a loaded unit is not one of the project's: in words for the user, ""
+// when it is ours. f must come from [Bus.Read]. Ours are transient units in the project's
+// slice; a unit file of the same name, or another project's unit, is never touched.
+func Foreign(f Facts, project string) string {
+	switch {
+	case !f.Transient && f.FragmentPath != "":
+		return fmt.Sprintf("%s exists and is not msup's: %s", f.Unit, f.FragmentPath)
+	case !f.Transient:
+		return fmt.Sprintf("%s exists and is not msup's (LoadState=%s)", f.Unit, f.LoadState)
+	case f.Slice != SliceName(project):
+		other := strings.TrimSuffix(strings.TrimPrefix(f.Slice, "msup-"), ".slice")
+		switch {
+		case f.Slice == SliceName(DefaultProject):
+			return fmt.Sprintf("%s belongs to the default project of msup", f.Unit)
+		case strings.HasPrefix(f.Slice, "msup-"):
+			return fmt.Sprintf("%s belongs to the msup project %q", f.Unit, strings.ReplaceAll(other, `\x2d`, "-"))
+		}
+		return fmt.Sprintf("%s exists and is not msup's: a transient unit in %s", f.Unit, f.Slice)
+	}
+	return ""
+}
+
+// cleanUp removes what a project leaves in systemd after its programs have stopped: units
+// of programs the configuration no longer has, and the slice. A slice stays while anything
+// of another project lives below it.
+func cleanUp(ctx context.Context, bus Bus, project string) error {
+	slice := SliceName(project)
+	list, err := bus.List(ctx, "msup-*.service", "msup-*.scope")
+	if err != nil {
+		return err
+	}
+	others := false
+	for _, f := range list {
+		full, err := bus.Read(ctx, f.Unit)
+		if err != nil {
+			return err
+		}
+		switch {
+		case full.LoadState == "not-found":
+		case Foreign(full, project) != "":
+			others = true
+		case full.ActiveState == "failed":
+			err = bus.Reset(ctx, f.Unit)
+		default:
+			err = bus.Stop(ctx, f.Unit)
+		}
+		if err != nil && !errors.Is(err, ErrNoSuchUnit) {
+			return err
+		}
+	}
+	if project != DefaultProject {
+		if err := stopSlice(ctx, bus, slice); err != nil {
+			return err
+		}
+	}
+	children, err := bus.List(ctx, "msup-*.slice")
+	if err != nil {
+		return err
+	}
+	for _, f := range children {
+		if f.Unit != slice && f.ActiveState == "active" {
+			others = true
+		}
+	}
+	if others {
+		return nil
+	}
+	return stopSlice(ctx, bus, SliceName(DefaultProject))
+}
+
+func stopSlice(ctx context.Context, bus Bus, slice string) error {
+	if err := bus.Stop(ctx, slice); err != nil && !errors.Is(err, ErrNoSuchUnit) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package units
+
+import (
+	"strings"
+	"time"
+)
+
+// Runtime is what the properties of a program's unit depend on beside the program itself.
+type Runtime struct {
+	Project string
+	Version int    // major version of systemd
+	Stdout  string // FIFO its standard output goes to; "" = the journal
+	Stderr  string // FIFO its standard error goes to; "" = the journal
+	PID     int    // scopes: the process to adopt
+}
+
+// exitStatusSet is the D-Bus type (aiai) of SuccessExitStatus=: codes, signals.
+type exitStatusSet struct {
+	Codes   []int32
+	Signals []int32
+}
+
+// Properties lists the properties of the transient unit p runs as, for
+// Manager.StartTransientUnit (org.freedesktop.systemd1(5); systemd's
+// docs/TRANSIENT-SETTINGS.md). Only values are sent that survive systemd's writing them
+// down and reading them again at a daemon-reload: absolute byte counts, whole percents of
+// a CPU (systemd < 256), no newline anywhere.
+func Properties(p Program, rt Runtime) []Property {
+	props := []Property{
+		{"Description", p.Description},
+		{"Slice", SliceName(rt.Project)},
+		// At shutdown units stop in the reverse of their order: the programs first, and
+		// only when they are gone the supervisor, which still takes their last output.
+		{"After", []string{SupervisorUnit(rt.Project)}},
+		{"KillSignal", int32(p.StopSignal)},
+		{"TimeoutStopUSec", usec(p.StopTimeout)},
+	}
+	if p.Type == Scope {
+		props = append(props, Property{"PIDs", []uint32{uint32(rt.PID)}})
+	} else {
+		props = append(props, serviceProperties(p, rt)...)
+	}
+	return append(props, limitProperties(p.Limits)...)
+}
+
+func serviceProperties(p Program, rt Runtime) []Property {
+	props := []Property{
+		// With exec a missing binary or a bad user is a failed start, not a program that
+		// died (Type=, systemd.service(5)).
+		{"Type", "exec"},
+		// Two restart policies would fight: the supervisor's is the only one.
+		{"Restart", "no"},
+		{"StartLimitIntervalUSec", uint64(0)},
+		// A kill for memory of any process ends the unit with Result=oom-kill. The
+		// manager's default may be "continue", which hides it.
+		{"OOMPolicy", "stop"},
+		{"SyslogIdentifier", p.Name},
+		{"WorkingDirectory", p.Directory},
+		execStart(p, rt.Version),
+	}
+	props = append(props, output("StandardOutput", rt.Stdout)...)
+	props = append(props, output("StandardError", rt.Stderr)...)
+	if p.User != "" {
+		props = append(props, Property{"User", p.User})
+	}
+	if p.Group != "" {
+		props = append(props, Property{"Group", p.Group})
+	}
+	if p.Umask != nil {
+		props = append(props, Property{"UMask", *p.Umask})
+	}
+	if len(p.Environment) > 0 {
+		props = append(props, Property{"Environment", p.Environment})
+	}
+	if len(p.EnvFiles) > 0 {
+		files := make([]EnvironmentFile, len(p.EnvFiles))
+		for i, f := range p.EnvFiles {
+			files[i] = EnvironmentFile(f)
+		}
+		props = append(props, Property{"EnvironmentFiles", files})
+	}
+	if set := successExitStatus(p.Rules.SuccessExitCodes); len(set.Codes) > 0 {
+		props = append(props, Property{"SuccessExitStatus", set})
+	}
+	if p.Limits.Nice != nil {
+		props = append(props, Property{"Nice", int32(*p.Limits.Nice)})
+	}
+	if p.Limits.OOMScoreAdjust != nil {
+		props = append(props, Property{"OOMScoreAdjust", int32(*p.Limits.OOMScoreAdjust)})
+	}
+	if p.Limits.NoFile != nil {
+		// The plain name sets soft and hard limit.
+		props = append(props, Property{"LimitNOFILE", *p.Limits.NoFile})
+	}
+	return props
+}
+
+// execStart gives the program's argv to systemd so that it arrives unchanged. Arguments
+// sent over D-Bus are still expanded at each start, "$NAME" by its value and "$$" by "$":
+// ExecStartEx can forbid it, but before systemd 254 a unit made with it does not survive
+// a daemon-reload, so there every "$" is doubled. "%" and "\" need nothing.
+func execStart(p Program, version int) Property {
+	if version >= 254 {
+		return Property{"ExecStartEx", []ExecCommandEx{{p.Path, p.Argv, []string{"no-env-expand"}}}}
+	}
+	argv := make([]string, len(p.Argv))
+	for i, a := range p.Argv {
+		argv[i] = strings.ReplaceAll(a, "$", "$$")
+	}
+	return Property{"ExecStart", []ExecCommand{{p.Path, argv, false}}}
+}
+
+// output connects one standard stream. It always says where to, because systemd lets
+// StandardError= inherit StandardOutput= otherwise.
+func output(name, fifo string) []Property {
+	if fifo == "" {
+		return []Property{{name, "journal"}}
+	}
+	// systemd opens the path anew at each start: a FIFO that a supervisor holds open.
+	return []Property{{name + "File", fifo}}
+}
+
+// successExitStatus tells systemd which statuses are no failure, so that systemctl does
+// not show a unit as failed that msup shows as EXITED. Zero always counts for systemd.
+func successExitStatus(codes []int) exitStatusSet {
+	set := exitStatusSet{Signals: []int32{}}
+	for _, c := range codes {
+		if c != 0 {
+			set.Codes = append(set.Codes, int32(c))
+		}
+	}
+	return set
+}
+
+// limitProperties are the settings of systemd.resource-control(5), which services and
+// scopes share. Accounting is switched on so that there is something to show.
+func limitProperties(l Limits) []Property {
+	props := []Property{
+		{"CPUAccounting", true},
+		{"MemoryAccounting", true},
+		{"TasksAccounting", true},
+	}
+	add := func(name string, v *uint64) {
+		if v != nil {
+			props = append(props, Property{name, *v})
+		}
+	}
+	add("MemoryMax", l.MemoryMax)
+	add("MemoryHigh", l.MemoryHigh)
+	add("MemorySwapMax", l.SwapMax)
+	if l.CPUPercent != nil {
+		quota := *l.CPUPercent
+		if quota != Infinity {
+			quota *= 10_000 // CPU time in µs per second: 1 s = 100 %
+		}
+		props = append(props, Property{"CPUQuotaPerSecUSec", quota})
+	}
+	add("CPUWeight", l.CPUWeight)
+	add("IOWeight", l.IOWeight)
+	add("TasksMax", l.TasksMax)
+	return props
+}
+
+func usec(d time.Duration) uint64 { return uint64(d / time.Microsecond) }
+
+// SupervisorCommand is the transient service the supervisor itself runs as.
+type SupervisorCommand struct {
+	Project     Project
+	User        bool     // under the user manager
+	Path        string   // the msup executable, absolute
+	Args        []string // its arguments, argv[0] not included
+	StopTimeout time.Duration
+}
+
+// SupervisorProperties lists the properties of the supervisor's own service.
+func SupervisorProperties(c SupervisorCommand, version int) []Property {
+	slice := "system.slice"
+	if c.User {
+		slice = "app.slice"
+	}
+	props := []Property{
+		{"Description", "msup supervisor of " + c.Project.File},
+		// Named, because systemd would make a slice of its own for msup@PROJECT.service.
+		{"Slice", slice},
+		{"Type", "notify"},
+		{"NotifyAccess", "main"},
+		// Whatever happens to it, it comes back and takes over what runs.
+		{"Restart", "always"},
+		{"RestartUSec", usec(100 * time.Millisecond)},
+		{"StartLimitIntervalUSec", uint64(0)},
+		{"WatchdogUSec", usec(WatchdogInterval)},
+		// It stops the programs first, each within its own stop_timeout.
+		{"TimeoutStopUSec", usec(c.StopTimeout)},
+		// Holds the read ends of the programs' output while no supervisor runs.
+		{"FileDescriptorStoreMax", uint32(2*len(c.Project.Programs) + 64)},
+		// One file descriptor per stream, and some.
+		{"LimitNOFILE", uint64(4*len(c.Project.Programs) + 1024)},
+		// journald's limit counts lines per sending unit: here, of all programs together.
+		{"LogRateLimitIntervalUSec", uint64(0)},
+		{"SyslogIdentifier", "msup"},
+		{"WorkingDirectory", c.Project.Dir},
+		execStart(Program{Path: c.Path, Argv: append([]string{"msup"}, c.Args...)}, version),
+	}
+	if !c.User {
+		// Among the last to be killed when the machine runs out of memory. An ordinary
+		// user may not lower the score.
+		props = append(props, Property{"OOMScoreAdjust", int32(-900)})
+	}
+	return props
+}
+
+// WatchdogInterval is how long the supervisor's loop may be silent before systemd kills
+// and restarts it.
+const WatchdogInterval = 60 * time.Second

@@ -1,0 +1,72 @@
+package units
+
+import (
+	"fmt"
+	"time"
+
+	"msup/policy"
+)
+
+// Record is one line of the transition log: a program that changed its phase, or a fact
+// worth telling that changed none (From and To are empty then).
+type Record struct {
+	Seq     uint64       `json:"seq"` // counts up from 1 in one life of a supervisor
+	Time    time.Time    `json:"time"`
+	Program string       `json:"program,omitempty"` // "" = the supervisor itself
+	Unit    string       `json:"unit,omitempty"`
+	From    policy.Phase `json:"from,omitempty"`
+	To      policy.Phase `json:"to,omitempty"`
+	Reason  string       `json:"reason"`
+}
+
+// String is the record without its time: "web STARTING -> RUNNING: started".
+func (r Record) String() string {
+	who := r.Program
+	if who == "" {
+		who = "msup"
+	}
+	if r.To == "" {
+		return fmt.Sprintf("%s: %s", who, r.Reason)
+	}
+	return fmt.Sprintf("%s %s -> %s: %s", who, r.From, r.To, r.Reason)
+}
+
+// Status is one program at one moment, as the supervisor knows it without asking anybody.
+type Status struct {
+	Name       string       `json:"name"`
+	Unit       string       `json:"unit"`
+	State      policy.State `json:"state"`
+	PID        uint32       `json:"pid"`        // main process; 0 = none
+	Invocation string       `json:"invocation"` // of the run under way; "" = none
+	Result     string       `json:"result"`     // systemd's Result of the last end; "" = none yet
+}
+
+// Snapshot is all programs at one moment, in the order of the configuration.
+type Snapshot struct {
+	Seq       uint64   `json:"seq"` // of the last record before it
+	Connected bool     `json:"connected"`
+	Ready     bool     `json:"ready"` // has looked at systemd and acts
+	Down      bool     `json:"down"`  // everything is being stopped for good
+	Programs  []Status `json:"programs"`
+}
+
+// Saved is what a supervisor writes down for the next one, and for commands that find no
+// supervisor running.
+type Saved struct {
+	Version  int                     `json:"version"`
+	Project  string                  `json:"project"`
+	File     string                  `json:"file"` // the configuration
+	Time     time.Time               `json:"time"`
+	Programs map[string]SavedProgram `json:"programs"`
+}
+
+// SavedVersion is the version of the format of [Saved].
+const SavedVersion = 1
+
+// SavedProgram is the part of one program's state that systemd does not know.
+type SavedProgram struct {
+	State      policy.State `json:"state"`
+	Invocation string       `json:"invocation"` // of the run the state speaks of
+	Ended      string       `json:"ended"`      // of the run that ended last
+	Result     string       `json:"result"`
+}

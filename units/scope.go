@@ -1,0 +1,155 @@
+package units
+
+import (
+	"context"
+	"syscall"
+
+	"msup/policy"
+)
+
+// A scope's process is forked by msup and adopted by systemd, which puts it in its control
+// group but never learns its exit status. So a run of a scope has two ends to wait for:
+// wait(2) gives the status, the unit gives Result (and says that nothing is left in it).
+
+// Forker starts the processes of scopes.
+type Forker interface {
+	// Fork starts a process that waits to be released before it becomes the program.
+	Fork(p Program, stdout, stderr string) (Child, error)
+}
+
+// Child is the process of a scope, at first held back.
+type Child interface {
+	PID() int
+	// Release lets the process execute the program; it returns when that is done or has
+	// failed.
+	Release() error
+	// Abort ends a process that was not released.
+	Abort()
+	// Wait returns when the process has ended.
+	Wait() ChildStatus
+}
+
+// ChildStatus is how a scope's process ended.
+type ChildStatus struct {
+	Wait syscall.WaitStatus
+	Err  error // it could not be waited for
+}
+
+// scopeRun is the part of a run that only scopes have.
+type scopeRun struct {
+	child    Child // nil for a service, and for a scope that an earlier supervisor started
+	up       bool  // systemd has the scope, so the process may be released
+	released bool
+	execErr  error // the command could not be executed
+	exited   bool
+	status   ChildStatus
+	gone     bool // the unit is no more
+	result   string
+}
+
+func (r scopeRun) active() bool { return r.child != nil }
+
+// scopeQueued takes a scope whose start job is queued.
+func (s *Supervisor) scopeQueued(p *program, r result) {
+	if r.attempt != p.attempt || !p.state.Phase.Up() {
+		r.child.Abort()
+		return
+	}
+	p.scope.child = r.child
+	p.pid = uint32(r.child.PID())
+	child := r.child
+	go func() {
+		// Not bounded by a timeout: it lasts as long as the program.
+		out := result{kind: resultChild, p: p, attempt: r.attempt, status: child.Wait()}
+		select {
+		case s.results <- out:
+		case <-s.ctx.Done():
+		}
+	}()
+	s.releaseScope(p)
+}
+
+// scopeActive notes that systemd has adopted the process.
+func (s *Supervisor) scopeActive(p *program) {
+	p.scope.up = true
+	s.releaseScope(p)
+}
+
+func (s *Supervisor) releaseScope(p *program) {
+	if !p.scope.up || p.scope.child == nil || p.scope.released || p.state.Phase != policy.Starting {
+		return
+	}
+	p.scope.released = true
+	child := p.scope.child
+	s.do(result{kind: resultExec, p: p, attempt: p.attempt}, func(_ context.Context, r *result) { r.err = child.Release() })
+}
+
+func (s *Supervisor) onExec(r result) {
+	p := r.p
+	if r.attempt != p.attempt || p.scope.child == nil {
+		return
+	}
+	if r.err != nil {
+		p.scope.execErr = r.err // the process ends now; its end is told apart by this
+		return
+	}
+	if s.cfg.Watch != nil {
+		s.cfg.Watch(p.def.Unit, p.pid)
+	}
+	s.step(p, policy.Started{})
+}
+
+func (s *Supervisor) onChild(r result) {
+	p := r.p
+	if r.attempt != p.attempt || p.scope.child == nil {
+		return
+	}
+	p.scope.exited, p.scope.status = true, r.status
+	if p.scope.gone {
+		s.scopeOver(p)
+		return
+	}
+	// What the program leaves behind in its scope ends with it, as in a service.
+	bus, unit := s.cfg.Bus, p.def.Unit
+	s.do(result{kind: resultLeftovers, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) { r.err = bus.Stop(ctx, unit) })
+}
+
+// onLeftovers takes the answer to the stop of a scope whose process has ended.
+func (s *Supervisor) onLeftovers(r result) {
+	p := r.p
+	if r.attempt == p.attempt && r.err != nil && p.scope.exited && !p.scope.gone {
+		s.scopeGone(p, "success")
+	}
+}
+
+// scopeGone notes that the scope itself has ended.
+func (s *Supervisor) scopeGone(p *program, result string) {
+	if p.scope.gone {
+		return
+	}
+	p.result = result
+	p.scope.gone, p.scope.result = true, result
+	switch {
+	case p.scope.child == nil:
+		e := exitOf(Facts{Unit: p.def.Unit, Result: result}, true, s.memory(p, result))
+		if e.Cause == policy.CauseUnknown {
+			e.Reason = "ended, and its exit status is unknowable: the supervisor that started it was gone"
+		}
+		s.end(p, e)
+	case p.scope.exited:
+		s.scopeOver(p)
+	}
+}
+
+// scopeOver closes a run of which both ends are known.
+func (s *Supervisor) scopeOver(p *program) {
+	r := p.scope
+	switch {
+	case r.execErr != nil:
+		s.end(p, policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: r.execErr.Error()})
+	case r.status.Err != nil:
+		s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "cannot wait for it: " + r.status.Err.Error()})
+	default:
+		s.end(p, waitExit(r.status.Wait, r.result, s.memory(p, r.result)))
+	}
+}

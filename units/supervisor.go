@@ -1,0 +1,351 @@
+package units
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"msup/policy"
+)
+
+// Config is what a supervisor works with. Bus and Project are required.
+type Config struct {
+	Project Project
+	Bus     Bus
+	// Output says where a program's standard streams go: FIFOs, "" = the journal.
+	Output func(program string) (stdout, stderr string)
+	// Forker starts the processes of scopes.
+	Forker Forker
+	// Watch tells that a program is up with this main process, so that Peak can answer
+	// later. Both are called by the loop and must not block.
+	Watch func(unit string, pid uint32)
+	// Peak returns the most memory the unit has used, nil = not known.
+	Peak func(unit string) *uint64
+	// Ended tells that a run of the program is over. It must not block.
+	Ended func(program string)
+	// Log takes every record, in order. It must not block.
+	Log func(Record)
+	// Save keeps the state. Calls do not overlap.
+	Save func(Saved) error
+	// Saved is what the supervisor before this one left behind, nil = nothing.
+	Saved *Saved
+	// Alive is called while the loop turns, at least every half [WatchdogInterval].
+	Alive func()
+}
+
+// Supervisor keeps the programs of a project as their policy wants them. One goroutine,
+// [Supervisor.Run], owns all its state: everything else sends it messages. The loop never
+// waits for the bus or for a file; what takes time is done by goroutines that send back a
+// result.
+type Supervisor struct {
+	cfg      Config
+	programs []*program // in the order of the configuration
+	byName   map[string]*program
+	byUnit   map[string]*program
+
+	requests chan request
+	results  chan result
+	done     chan struct{} // closed when Run has returned
+
+	// All below belongs to Run.
+	ctx       context.Context
+	seq       uint64
+	watchers  map[chan Record]struct{}
+	connected bool
+	ready     bool       // the units have been looked at since the connection came
+	begun     bool       // the programs that start by themselves have been started
+	down      bool       // everything is being stopped for good
+	cleaning  bool       // the last step of going down is under way
+	over      error      // why Run shall return
+	queue     []*program // programs with a wish for systemd, first come first served
+	slots     int        // start and stop jobs that systemd has not finished
+	dirty     bool
+	saving    bool
+	saveAt    time.Time
+	aliveAt   time.Time
+}
+
+// ErrDown is returned by Run when everything was stopped as asked.
+var ErrDown = errors.New("the project is down")
+
+// program is one program in the loop.
+type program struct {
+	def   Program
+	state policy.State
+
+	invocation string // of the run the state speaks of; "" until systemd has told it
+	ended      string // of the run that ended last: what else is said of it is old news
+	pid        uint32
+	result     string // systemd's Result of the last end
+	startJob   string // how the start job ended, "" = has not
+	attempt    int    // counts starts, so that an answer to an older one is known as such
+
+	wish    wish // what systemd has not been asked yet
+	queued  bool // in Supervisor.queue
+	calling bool // a call is on its way; the next wish waits for its answer
+	slot    bool // holds one of the slots
+
+	scope scopeRun
+}
+
+// wish is what a program wants of systemd next. A later one replaces an earlier one that
+// was not sent yet.
+type wish int
+
+const (
+	noWish wish = iota
+	wishStart
+	wishStop
+	wishReset
+)
+
+// New returns a supervisor; Run makes it work.
+func New(cfg Config) *Supervisor {
+	s := &Supervisor{
+		cfg:      cfg,
+		byName:   map[string]*program{},
+		byUnit:   map[string]*program{},
+		requests: make(chan request),
+		results:  make(chan result),
+		done:     make(chan struct{}),
+		watchers: map[chan Record]struct{}{},
+	}
+	for _, def := range cfg.Project.Programs {
+		p := &program{def: def, state: policy.State{Phase: policy.Stopped, Reason: "not started yet"}}
+		if cfg.Saved != nil {
+			if old, ok := cfg.Saved.Programs[def.Name]; ok {
+				p.state, p.invocation, p.ended, p.result = old.State, old.Invocation, old.Ended, old.Result
+			}
+		}
+		s.programs = append(s.programs, p)
+		s.byName[def.Name] = p
+		s.byUnit[def.Unit] = p
+	}
+	return s
+}
+
+// Run is the loop. It returns [ErrDown] after a [Down] command has been carried out, or
+// ctx's error; the programs run on then.
+func (s *Supervisor) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer close(s.done)
+	s.ctx = ctx
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		s.pump()
+		s.wind(timer)
+		select {
+		case ev, ok := <-s.cfg.Bus.Events():
+			if !ok {
+				return fmt.Errorf("cannot go on: %w", ErrDisconnected)
+			}
+			s.onBus(ev)
+		case r := <-s.results:
+			s.onResult(r)
+		case r := <-s.requests:
+			r.serve(s)
+		case now := <-timer.C:
+			s.onTime(now)
+		case <-ctx.Done():
+			s.flush()
+			return ctx.Err()
+		}
+		s.descend()
+		if s.over != nil {
+			s.flush()
+			return s.over
+		}
+	}
+}
+
+// wind sets the timer to the earliest thing that is due.
+func (s *Supervisor) wind(timer *time.Timer) {
+	var next time.Time
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	if s.ready {
+		for _, p := range s.programs {
+			earlier(p.state.Deadline)
+		}
+	}
+	if s.dirty && !s.saving {
+		earlier(s.saveAt)
+	}
+	if s.cfg.Alive != nil {
+		earlier(s.aliveAt)
+	}
+	if next.IsZero() {
+		timer.Stop()
+		return
+	}
+	timer.Reset(time.Until(next))
+}
+
+func (s *Supervisor) onTime(now time.Time) {
+	if s.ready {
+		for _, p := range s.programs {
+			if d := p.state.Deadline; !d.IsZero() && !d.After(now) {
+				s.step(p, policy.DeadlineReached{})
+			}
+		}
+	}
+	if s.dirty && !s.saving && !s.saveAt.After(now) {
+		s.save()
+	}
+	if s.cfg.Alive != nil && !s.aliveAt.After(now) {
+		s.cfg.Alive()
+		s.aliveAt = now.Add(WatchdogInterval / 2)
+	}
+}
+
+// step feeds one event to the policy and carries out what it decides.
+func (s *Supervisor) step(p *program, ev policy.Event) {
+	before := p.state
+	now := time.Now()
+	state, action := policy.Step(p.def.Rules, p.state, ev, now)
+	p.state = state
+	if state.Phase != before.Phase {
+		s.changed(p, before.Phase)
+	}
+	if state.Phase != before.Phase || state.Restarts != before.Restarts || state.Reason != before.Reason {
+		s.touch()
+	}
+	switch action {
+	case policy.StartUnit:
+		p.attempt++
+		p.startJob = ""
+		s.want(p, wishStart)
+	case policy.StopUnit:
+		s.want(p, wishStop)
+	case policy.ResetUnit:
+		s.want(p, wishReset)
+	}
+	if state.Phase == policy.Backoff && !state.Deadline.After(now) && s.ready {
+		// Without a delay there is nothing to wait for.
+		s.step(p, policy.DeadlineReached{})
+	}
+}
+
+func (s *Supervisor) changed(p *program, from policy.Phase) {
+	if p.slot && p.state.Phase != policy.Starting && p.state.Phase != policy.Stopping {
+		s.release(p)
+	}
+	s.record(Record{
+		Program: p.def.Name, Unit: p.def.Unit, From: from, To: p.state.Phase, Reason: p.state.Reason,
+	})
+}
+
+// record numbers a record, logs it and tells those who watch.
+func (s *Supervisor) record(r Record) {
+	s.seq++
+	r.Seq, r.Time = s.seq, time.Now()
+	if s.cfg.Log != nil {
+		s.cfg.Log(r)
+	}
+	for w := range s.watchers {
+		select {
+		case w <- r:
+		default:
+			// It does not keep up. It sees its channel closed and starts anew from a snapshot.
+			delete(s.watchers, w)
+			close(w)
+		}
+	}
+}
+
+func (s *Supervisor) note(p *program, format string, args ...any) {
+	r := Record{Reason: fmt.Sprintf(format, args...)}
+	if p != nil {
+		r.Program, r.Unit = p.def.Name, p.def.Unit
+	}
+	s.record(r)
+}
+
+// begin starts the programs that start by themselves, once.
+func (s *Supervisor) begin() {
+	if s.begun {
+		return
+	}
+	s.begun = true
+	for _, p := range s.programs {
+		_, known := s.saved(p)
+		if p.def.Autostart && !known && p.state.Phase == policy.Stopped {
+			s.step(p, policy.StartRequested{By: "autostart"})
+		}
+	}
+}
+
+func (s *Supervisor) saved(p *program) (SavedProgram, bool) {
+	if s.cfg.Saved == nil {
+		return SavedProgram{}, false
+	}
+	old, ok := s.cfg.Saved.Programs[p.def.Name]
+	return old, ok
+}
+
+// stopAll asks for the stop of every program, the last one first.
+func (s *Supervisor) stopAll(by string) {
+	for _, p := range slices.Backward(s.programs) {
+		s.step(p, policy.StopRequested{By: by})
+	}
+}
+
+// descend takes the last step of going down when no program is up any more.
+func (s *Supervisor) descend() {
+	if !s.down || s.cleaning || !s.ready {
+		return
+	}
+	for _, p := range s.programs {
+		if p.state.Phase.Up() || p.calling || p.wish != noWish {
+			return
+		}
+	}
+	s.cleaning = true
+	s.do(result{kind: resultClean}, func(ctx context.Context, r *result) {
+		r.err = cleanUp(ctx, s.cfg.Bus, s.cfg.Project.Name)
+	})
+}
+
+// How long the state may stay unwritten, so that a burst of changes is one write.
+const saveDelay = 100 * time.Millisecond
+
+func (s *Supervisor) touch() {
+	if !s.dirty {
+		s.dirty, s.saveAt = true, time.Now().Add(saveDelay)
+	}
+}
+
+func (s *Supervisor) toSave() Saved {
+	out := Saved{
+		Version: SavedVersion, Project: s.cfg.Project.Name, File: s.cfg.Project.File, Time: time.Now(),
+		Programs: make(map[string]SavedProgram, len(s.programs)),
+	}
+	for _, p := range s.programs {
+		out.Programs[p.def.Name] = SavedProgram{State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result}
+	}
+	return out
+}
+
+func (s *Supervisor) save() {
+	s.dirty = false
+	if s.cfg.Save == nil {
+		return
+	}
+	s.saving = true
+	saved := s.toSave()
+	s.do(result{kind: resultSaved}, func(_ context.Context, r *result) { r.err = s.cfg.Save(saved) })
+}
+
+// flush writes the state before Run returns.
+func (s *Supervisor) flush() {
+	if s.cfg.Save != nil && s.dirty && !s.saving {
+		_ = s.cfg.Save(s.toSave()) // nobody is left to tell; the next supervisor asks systemd
+	}
+}
