@@ -1,0 +1,149 @@
+// Package capture moves the output of programs: from a FIFO to a file, byte for byte,
+// and beside that line by line to the journal.
+//
+// A program writes into a FIFO that the supervisor holds open for reading and writing
+// and whose descriptor systemd keeps too (file descriptor store), so neither the death
+// of the program nor that of the supervisor breaks the pipe. Bytes go from the pipe to
+// the file by splice(2): what was not written to the file is still in the pipe, and a
+// supervisor that is killed at any moment loses and doubles nothing. Where the bytes
+// must be looked at (the journal), tee(2) peeks at them first and the splice commits.
+//
+// The file is the complete record; the journal gets what it can take: a slow, absent or
+// flooded journald costs journal lines, which are counted, and never delays the file.
+//
+// One [Mover] serves all streams of a supervisor. A stream that is quiet costs one entry
+// in an epoll set and no goroutine, timer or buffer.
+package capture
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options are what all streams of a [Mover] share. The zero value is good.
+type Options struct {
+	// JournalSocket is journald's socket of the native protocol; "" = [DefaultJournalSocket].
+	JournalSocket string
+	// Notify gets the events of all streams. It is called from the goroutine that moves
+	// the bytes, so it must hand the event on and return. nil = nobody listens.
+	Notify func(Event)
+}
+
+// Event says that something about a stream changed that an operator wants to know.
+type Event struct {
+	Stream *Stream
+	Kind   EventKind
+	Time   time.Time
+	Err    error         // WriteFailed: what is wrong, the path included
+	For    time.Duration // WriteResumed: how long nothing could be written
+	Lines  uint64        // JournalDropped: lines counted as not sent in this burst
+	Bytes  uint64        // JournalDropped: bytes passed by without counting their lines
+}
+
+// EventKind is the kind of an [Event].
+type EventKind string
+
+const (
+	// WriteFailed: the file cannot be written; what the program writes stays in the
+	// pipe, and when that is full the program waits. Told once until WriteResumed, and
+	// again when the cause changes.
+	WriteFailed EventKind = "write-failed"
+	// WriteResumed: the file is written again, nothing was lost.
+	WriteResumed EventKind = "write-resumed"
+	// JournalDropped: a burst of lines that the journal did not get is over, or has
+	// lasted a minute. The file has them.
+	JournalDropped EventKind = "journal-dropped"
+)
+
+// Mover moves the output of all its streams.
+type Mover struct {
+	notify  func(Event)
+	poll    *poller
+	journal *sender
+	peekers peekers
+	null    int // /dev/null, where bytes already copied to a file are spliced to
+
+	mu      sync.Mutex
+	targets map[string]*target // files by path: streams that name one file share it
+}
+
+// New starts a mover without streams.
+func New(o Options) (*Mover, error) {
+	null, err := unix.Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open /dev/null: %w", err)
+	}
+	p, err := newPoller()
+	if err != nil {
+		unix.Close(null)
+		return nil, fmt.Errorf("cannot watch pipes: %w", err)
+	}
+	if o.JournalSocket == "" {
+		o.JournalSocket = DefaultJournalSocket
+	}
+	return &Mover{
+		notify:  o.Notify,
+		poll:    p,
+		journal: newSender(o.JournalSocket),
+		null:    null,
+		targets: map[string]*target{},
+	}, nil
+}
+
+// Close ends the mover after its streams were closed. Lines that wait for journald are
+// sent until ctx ends.
+func (m *Mover) Close(ctx context.Context) error {
+	m.poll.close()
+	err := m.journal.close(ctx)
+	m.peekers.close()
+	unix.Close(m.null)
+	return err
+}
+
+// Open starts to move what is written into the FIFO cfg.FIFO. fd is a descriptor of that
+// FIFO that somebody kept (systemd's file descriptor store), which Open takes over; nil
+// makes the FIFO or reuses the one that is there.
+//
+// A file that cannot be opened is no error here: the stream waits for it as it does
+// whenever writing fails, see [Stats] and [WriteFailed].
+func (m *Mover) Open(cfg Config, fd *os.File) (*Stream, error) {
+	if cfg.File == "" {
+		return nil, fmt.Errorf("cannot capture %s: no file to write to", cfg.FIFO)
+	}
+	pipe, err := openPipe(cfg.FIFO, fd)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stream{
+		cfg:      cfg,
+		mover:    m,
+		pipe:     pipe,
+		pipeSize: pipeSize(pipe),
+		target:   m.acquire(cfg.File),
+		wake:     make(chan struct{}, 1),
+		done:     make(chan struct{}),
+	}
+	if cfg.Journal != nil {
+		s.journal = newJournalStream(m.journal, *cfg.Journal, s.reportDropped)
+	}
+	if err := s.target.ready(time.Now()); err != nil {
+		s.failed(err, time.Now())
+	}
+	if err := m.poll.add(pipe, s); err != nil {
+		m.release(s.target)
+		unix.Close(pipe)
+		return nil, fmt.Errorf("cannot watch %s: %w", cfg.FIFO, err)
+	}
+	return s, nil
+}
+
+func (m *Mover) tell(e Event) {
+	if m.notify != nil {
+		m.notify(e)
+	}
+}

@@ -1,0 +1,183 @@
+package capture
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Pauses between tries to write a file that cannot be written. Each is twice the last.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 2 * time.Second
+	calm       = 10 * time.Second // without a failure: the next pause is the first again
+)
+
+// kick makes sure that a goroutine looks at the pipe from now on.
+func (s *Stream) kick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.pipe < 0:
+	case s.running:
+		s.again = true
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	default:
+		s.running = true
+		go s.run()
+	}
+}
+
+// run moves bytes until the pipe is empty. It lives only as long as there is something to
+// do, so that a quiet stream has no stack.
+func (s *Stream) run() {
+	for {
+		n, err := readable(s.pipe)
+		if err != nil { // cannot happen to a FIFO
+			s.fail(fmt.Errorf("cannot read %s: %w", s.cfg.FIFO, err))
+			continue
+		}
+		hurry := s.note(n)
+		if s.isClosing() {
+			s.finish()
+			return
+		}
+		if n == 0 {
+			if s.rest() {
+				return
+			}
+			continue
+		}
+		if !hurry {
+			n = s.gather(n)
+		}
+		now := time.Now()
+		moved, err := s.move(n, now)
+		if moved > 0 {
+			s.wrote(moved, now)
+		}
+		if err != nil {
+			s.fail(err)
+		}
+	}
+}
+
+// note tells the waiting drains what they wait for, now that n bytes are in the pipe, and
+// releases those that have it. It reports whether any is left.
+func (s *Stream) note(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var satisfied []*drain
+	waiting := s.drains[:0]
+	for _, d := range s.drains {
+		if !d.set {
+			d.upTo, d.set = s.stats.Bytes+uint64(n), true
+		}
+		if s.stats.Bytes >= d.upTo {
+			satisfied = append(satisfied, d)
+		} else {
+			waiting = append(waiting, d)
+		}
+	}
+	s.drains = waiting
+	if len(waiting) == 0 {
+		s.drains = nil
+	}
+	if len(satisfied) > 0 && s.journal != nil {
+		s.journal.flush(time.Now())
+	}
+	for _, d := range satisfied {
+		d.done <- nil
+	}
+	return len(waiting) > 0
+}
+
+func (s *Stream) isClosing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Drains first: Close drains before it sets closing, others may have come since.
+	return s.closing && len(s.drains) == 0
+}
+
+// rest ends the goroutine, its pipe being empty, unless somebody kicked meanwhile.
+func (s *Stream) rest() bool {
+	if s.target.stale.Load() || s.broken() {
+		// Nothing to write, but the file can be opened (again): a moved one should not
+		// be held, and an error that is over should not stay in the statistics.
+		now := time.Now()
+		if err := s.target.ready(now); err != nil {
+			s.failed(err, now)
+		} else {
+			s.wrote(0, now)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.again || s.closing || len(s.drains) > 0 {
+		s.again = false
+		return false
+	}
+	if err := s.mover.poll.arm(s.pipe); err != nil {
+		return false // only for want of memory: stay, and look again
+	}
+	s.running = false
+	return true
+}
+
+func (s *Stream) broken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats.Err != nil
+}
+
+// fail keeps the error, lets nobody wait for what cannot be done, and pauses. The bytes
+// stay in the pipe, and the program waits when it is full: nothing is lost.
+func (s *Stream) fail(err error) {
+	s.failed(err, time.Now())
+	s.mu.Lock()
+	drains := s.drains
+	s.drains = nil
+	closing := s.closing
+	s.mu.Unlock()
+	for _, d := range drains {
+		d.done <- err
+	}
+	if closing {
+		return
+	}
+	// A disk that lets some bytes through now and then is not told as often as that.
+	if now := time.Now(); now.Sub(s.failedAt) > calm {
+		s.pause = 0
+	}
+	s.pause = min(max(2*s.pause, firstPause), lastPause)
+	t := time.NewTimer(s.pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.wake:
+	}
+	s.failedAt = time.Now()
+}
+
+// gather gives the program a moment to write more before n bytes are moved: a move costs
+// about the same for one line as for a thousand. A pipe that is filling is not waited
+// for, and is made larger first.
+func (s *Stream) gather(n int) int {
+	if n >= s.pipeSize/2 {
+		s.pipeSize = growPipe(s.pipe, s.pipeSize)
+		if n >= s.pipeSize/2 {
+			return n
+		}
+	}
+	unix.Nanosleep(&unix.Timespec{Nsec: int64(gatherFor)}, nil)
+	if more, err := readable(s.pipe); err == nil {
+		return more
+	}
+	return n
+}
+
+const gatherFor = time.Millisecond

@@ -1,0 +1,214 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Config says from where to where one stream goes. It does not change.
+type Config struct {
+	FIFO string // path of the FIFO, in a folder that only we can write
+	File string // absolute path of the file; several streams may name the same one
+	// Journal says as what the lines go to the journal; nil = they do not.
+	Journal *JournalTarget
+}
+
+// Stats is what happened to a stream since it was opened.
+type Stats struct {
+	Bytes uint64 // written to the file
+	Lost  uint64 // bytes neither in the file nor any longer in the pipe
+
+	Err      error     // why nothing can be written now; nil = all is well
+	ErrSince time.Time // when that began; zero while Err is nil
+
+	JournalLines   uint64 // given to journald
+	JournalDropped uint64 // lines counted as not sent to the journal
+	JournalSkipped uint64 // bytes passed by the journal in a flood, their lines not counted
+}
+
+// Stream moves what is written into one FIFO. Its methods may be called from any
+// goroutine.
+type Stream struct {
+	cfg     Config
+	mover   *Mover
+	target  *target
+	journal *journalStream // nil = no journal; used by the running goroutine only
+	wake    chan struct{}  // ends a pause of the running goroutine
+	done    chan struct{}  // closed when the stream is no more
+
+	// Used by the running goroutine only, of which there is at most one.
+	pipeSize int
+	pause    time.Duration // before the next try after a failure
+	failedAt time.Time     // when the last pause ended
+
+	// mu guards what follows and is never held while a disk is waited for.
+	mu      sync.Mutex
+	pipe    int  // -1 when closed
+	running bool // a goroutine moves bytes
+	again   bool // look once more before that goroutine ends
+	closing bool
+	drains  []*drain
+	stats   Stats
+}
+
+// drain is one call that waits for the bytes that were in the pipe when it came.
+type drain struct {
+	upTo uint64 // value of Stats.Bytes that satisfies it
+	set  bool   // upTo is known
+	done chan error
+}
+
+// Config returns what the stream was opened with.
+func (s *Stream) Config() Config { return s.cfg }
+
+// Stats returns what happened so far.
+func (s *Stream) Stats() Stats {
+	s.mu.Lock()
+	st := s.stats
+	s.mu.Unlock()
+	if s.journal != nil {
+		st.JournalLines, st.JournalDropped, st.JournalSkipped = s.journal.counts()
+	}
+	return st
+}
+
+// Drain moves what is in the pipe now, and gives the journal the last line even if it
+// does not end in a newline. Call it after the program's end, so that its last words are
+// in the file before its end is told. What is written later is not waited for: a daemon
+// left behind by the program may write for ever. When the file cannot be written Drain
+// returns that error at once, and the bytes stay in the pipe.
+func (s *Stream) Drain(ctx context.Context) error {
+	d := &drain{done: make(chan error, 1)}
+	s.mu.Lock()
+	if s.pipe < 0 {
+		s.mu.Unlock()
+		return os.ErrClosed
+	}
+	s.drains = append(s.drains, d)
+	s.mu.Unlock()
+	s.kick()
+	select {
+	case err := <-d.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("cannot drain %s: %w", s.cfg.FIFO, ctx.Err())
+	}
+}
+
+// Reopen makes the stream open its file anew, for a log rotation from outside. It also
+// notices a moved or truncated file by itself, within a quarter of a second.
+func (s *Stream) Reopen() {
+	s.target.stale.Store(true)
+	s.kick()
+}
+
+// Close drains the stream and ends it. The FIFO stays: programs may have it open, and
+// another supervisor may go on reading. A program that writes on waits once the pipe is full.
+func (s *Stream) Close(ctx context.Context) error {
+	err := s.Drain(ctx)
+	if errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	s.kick()
+	select {
+	case <-s.done:
+		return err
+	case <-ctx.Done():
+		// The file's disk does not answer. The stream ends when it does.
+		return errors.Join(err, fmt.Errorf("cannot close %s: %w", s.cfg.FIFO, ctx.Err()))
+	}
+}
+
+// Remove closes the stream and deletes its FIFO. Bytes that could not be written are
+// counted as lost.
+func (s *Stream) Remove(ctx context.Context) error {
+	same := s.Check() == nil
+	left := 0
+	keep, kerr := s.Descriptor()
+	err := s.Close(ctx)
+	if kerr == nil {
+		if raw, e := keep.SyscallConn(); e == nil {
+			raw.Control(func(fd uintptr) { left, _ = readable(int(fd)) })
+		}
+		keep.Close()
+	}
+	if left > 0 {
+		s.mu.Lock()
+		s.stats.Lost += uint64(left)
+		s.mu.Unlock()
+	}
+	if !same {
+		return err // somebody else's file is at that path, or none
+	}
+	if e := os.Remove(s.cfg.FIFO); e != nil && !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, fmt.Errorf("cannot remove FIFO %s: %w", s.cfg.FIFO, bare(e)))
+	}
+	return err
+}
+
+// withPipe calls f with the pipe unless the stream is closed.
+func (s *Stream) withPipe(f func(pipe int)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pipe >= 0 {
+		f(s.pipe)
+	}
+}
+
+// failed keeps and tells why nothing can be written.
+func (s *Stream) failed(err error, now time.Time) {
+	s.mu.Lock()
+	fresh := s.stats.Err == nil || s.stats.Err.Error() != err.Error()
+	if s.stats.Err == nil {
+		s.stats.ErrSince = now
+	}
+	s.stats.Err = err
+	s.mu.Unlock()
+	if fresh {
+		s.mover.tell(Event{Stream: s, Kind: WriteFailed, Time: now, Err: err})
+	}
+}
+
+// wrote counts n bytes and tells when writing works again.
+func (s *Stream) wrote(n int, now time.Time) {
+	s.mu.Lock()
+	s.stats.Bytes += uint64(n)
+	resumed, since := s.stats.Err != nil, s.stats.ErrSince
+	s.stats.Err, s.stats.ErrSince = nil, time.Time{}
+	s.mu.Unlock()
+	if resumed {
+		s.mover.tell(Event{Stream: s, Kind: WriteResumed, Time: now, For: now.Sub(since)})
+	}
+}
+
+func (s *Stream) reportDropped(lines, bytes uint64) {
+	s.mover.tell(Event{Stream: s, Kind: JournalDropped, Time: time.Now(), Lines: lines, Bytes: bytes})
+}
+
+// finish gives everything back. It runs in the running goroutine, the last thing it does.
+func (s *Stream) finish() {
+	s.mover.poll.remove(s.pipe)
+	if s.journal != nil {
+		s.journal.close()
+	}
+	s.mover.release(s.target)
+	s.mu.Lock()
+	unix.Close(s.pipe)
+	s.pipe = -1
+	drains := s.drains
+	s.drains = nil
+	s.mu.Unlock()
+	for _, d := range drains {
+		d.done <- os.ErrClosed
+	}
+	close(s.done)
+}
