@@ -1,0 +1,160 @@
+// Package config reads the configuration file, checks all of it and turns it into a
+// [units.Project]. It reports every problem of one run with its file and line, and
+// starts nothing.
+//
+// The way of a file through the package: a line scanner (scan.go) finds headers, keys
+// and line numbers; ini.v1 (ini.go) reads the values; value.go takes comments and quotes
+// off them; the table in keys.go says what each key accepts; program.go puts a program
+// together; exec.go and files.go ask the machine about it through [host].
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"msup/units"
+)
+
+// Config is a configuration that can be run.
+type Config struct {
+	units.Project
+
+	// StrictLimits: a program whose limits this machine cannot enforce is not started.
+	StrictLimits bool `json:"strict_limits"`
+
+	// Files are the files that were read, absolute, the main one first.
+	Files []string `json:"files"`
+
+	// Warnings do not keep the configuration from being run. They are in the order of
+	// the files and their lines.
+	Warnings []Diagnostic `json:"warnings,omitempty"`
+}
+
+// Load reads the configuration file at path and the files it includes, and checks that
+// this machine can run it: that programs, users, directories and environment files
+// exist and log files can be written.
+//
+// The error is an [*Error] with all problems found, or, when the file at path cannot be
+// read at all, the error of reading it.
+func Load(path string) (*Config, error) {
+	return load(path, newHost(), true)
+}
+
+// Read is [Load] without the questions to the machine, for commands that start nothing:
+// looking at programs and stopping them must work for a user who may not write their
+// log files, and while an executable is being replaced. [units.Program.Path] is "" where
+// the executable cannot be found.
+func Read(path string) (*Config, error) {
+	return load(path, newHost(), false)
+}
+
+// loader is one run of [Load].
+type loader struct {
+	host  *host
+	check bool // ask the machine
+
+	cfg      *Config
+	sources  []*source
+	defaults []setting // of [defaults]
+	programs []*draft
+
+	errors, warnings []problem
+}
+
+// source is one configuration file.
+type source struct {
+	index  int    // position in loader.sources
+	path   string // absolute
+	shown  string // as messages name it
+	dir    string // where its relative paths start
+	blocks []block
+}
+
+// problem is a diagnostic and the position of its file, by which problems are sorted.
+type problem struct {
+	source int
+	Diagnostic
+}
+
+func load(path string, h *host, check bool) (*Config, error) {
+	abs := path
+	if !filepath.IsAbs(abs) {
+		abs = filepath.Join(h.cwd, abs)
+	}
+	abs = filepath.Clean(abs)
+	l := &loader{host: h, check: check, cfg: &Config{}}
+	l.cfg.Name = units.DefaultProject
+	l.cfg.File = abs
+	l.cfg.Dir = filepath.Dir(abs)
+
+	data, err := h.readFile(abs)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read configuration %s: %w", path, cause(err))
+	}
+	main := l.addSource(abs, path, data)
+	l.include(main, []*source{main})
+	l.project(main)
+	l.findPrograms()
+	for _, d := range l.programs {
+		l.fill(d)
+	}
+	l.crossCheck()
+	return l.result()
+}
+
+// addSource scans a file and remembers it.
+func (l *loader) addSource(abs, shown string, data []byte) *source {
+	src := &source{index: len(l.sources), path: abs, shown: shown, dir: filepath.Dir(abs)}
+	l.sources = append(l.sources, src)
+	l.cfg.Files = append(l.cfg.Files, abs)
+	s := scan(data)
+	if err := s.readValues(); err != nil {
+		// The scanner hands ini.v1 only lines it can take: this is a bug of ours.
+		l.report(src, Diagnostic{Message: "internal error: " + err.Error()})
+	}
+	for _, d := range s.problems {
+		l.report(src, d)
+	}
+	src.blocks = s.blocks
+	return src
+}
+
+// report adds an error found in src.
+func (l *loader) report(src *source, d Diagnostic) {
+	d.File = src.shown
+	l.errors = append(l.errors, problem{src.index, d})
+}
+
+// warn adds a warning about src.
+func (l *loader) warn(src *source, d Diagnostic) {
+	d.File = src.shown
+	l.warnings = append(l.warnings, problem{src.index, d})
+}
+
+func (l *loader) result() (*Config, error) {
+	l.cfg.Warnings = sorted(l.warnings)
+	if len(l.errors) > 0 {
+		return nil, &Error{Diagnostics: sorted(l.errors), Warnings: l.cfg.Warnings}
+	}
+	for _, d := range l.programs {
+		l.cfg.Programs = append(l.cfg.Programs, d.Program)
+	}
+	return l.cfg, nil
+}
+
+// sorted puts problems in the order of files and lines and drops repetitions: a bad
+// value of [defaults] is found again in every program.
+func sorted(ps []problem) []Diagnostic {
+	slices.SortStableFunc(ps, func(a, b problem) int {
+		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.Line, b.Line))
+	})
+	var ds []Diagnostic
+	for _, p := range ps {
+		if !slices.Contains(ds[max(0, len(ds)-16):], p.Diagnostic) {
+			ds = append(ds, p.Diagnostic)
+		}
+	}
+	return ds
+}

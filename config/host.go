@@ -1,0 +1,120 @@
+package config
+
+import (
+	"bufio"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// host is the machine as this package sees it; tests make one up.
+type host struct {
+	fs   fs.FS  // the file system, from "/"
+	cwd  string // working directory, absolute
+	euid int
+	cpus int
+	path string // $PATH of whoever runs msup; only for hints
+
+	memTotal   func() (uint64, error) // physical memory in bytes
+	knownUser  func(name string) bool
+	knownGroup func(name string) bool
+	mayAccess  func(path string, mode uint32) error // access(2) with the effective user
+}
+
+func newHost() *host {
+	cwd, err := os.Getwd()
+	if err != nil {
+		cwd = "/"
+	}
+	return &host{
+		fs:        os.DirFS("/"),
+		cwd:       cwd,
+		euid:      os.Geteuid(),
+		cpus:      runtime.NumCPU(),
+		path:      os.Getenv("PATH"),
+		memTotal:  memTotal,
+		knownUser: func(name string) bool { return known(name, "passwd", lookupUser) },
+		knownGroup: func(name string) bool {
+			return known(name, "group", func(n string) error { _, err := user.LookupGroup(n); return err })
+		},
+		mayAccess: func(path string, mode uint32) error {
+			return unix.Faccessat(unix.AT_FDCWD, path, mode, unix.AT_EACCESS)
+		},
+	}
+}
+
+func lookupUser(name string) error { _, err := user.Lookup(name); return err }
+
+// known reports whether a user or group exists. A number always does. The Go library
+// of a static binary reads only /etc/passwd and /etc/group, so getent(1) is asked about
+// names from elsewhere (LDAP, systemd-homed), which systemd would find.
+func known(name, database string, lookup func(string) error) bool {
+	if _, err := strconv.ParseUint(name, 10, 32); err == nil {
+		return true
+	}
+	if lookup(name) == nil {
+		return true
+	}
+	return exec.Command("getent", "--", database, name).Run() == nil
+}
+
+// memTotal reads MemTotal of proc_meminfo(5), which is in KiB.
+func memTotal() (uint64, error) {
+	f, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "MemTotal:"); ok {
+			kib, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 54)
+			return kib << 10, err
+		}
+	}
+	return 0, fmt.Errorf("no MemTotal in /proc/meminfo")
+}
+
+// inFS is an absolute path as fs.FS wants it.
+func inFS(path string) string {
+	if path == "/" {
+		return "."
+	}
+	return strings.TrimPrefix(path, "/")
+}
+
+func (h *host) readFile(path string) ([]byte, error)  { return fs.ReadFile(h.fs, inFS(path)) }
+func (h *host) stat(path string) (fs.FileInfo, error) { return fs.Stat(h.fs, inFS(path)) }
+func (h *host) glob(pattern string) ([]string, error) {
+	names, err := fs.Glob(h.fs, inFS(pattern))
+	for i := range names {
+		names[i] = "/" + names[i]
+	}
+	return names, err
+}
+
+func (h *host) isDir(path string) bool {
+	info, err := h.stat(path)
+	return err == nil && info.IsDir()
+}
+
+// head returns the first bytes of a file, nil if it cannot be read.
+func (h *host) head(path string) []byte {
+	f, err := h.fs.Open(inFS(path))
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	buf := make([]byte, 256) // BINPRM_BUF_SIZE: as much of a #! line as the kernel reads
+	n, err := f.Read(buf)
+	if err != nil && n == 0 {
+		return nil
+	}
+	return buf[:n]
+}

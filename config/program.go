@@ -1,0 +1,154 @@
+package config
+
+import (
+	"fmt"
+
+	"msup/units"
+)
+
+// draft is a program that is being put together.
+type draft struct {
+	units.Program
+	header    setting // where the program begins
+	given     map[string]setting
+	all       []setting
+	variables map[string]setting // where each environment variable was set
+	envFiles  []setting          // of EnvFiles
+	good      bool               // its name is right and its own, so that it can be added
+}
+
+func newDraft(name string, header setting) *draft {
+	d := &draft{header: header, given: map[string]setting{}, variables: map[string]setting{}}
+	d.Name = name
+	return d
+}
+
+// at is where a key of the program was given, the header if it was not.
+func (d *draft) at(key string) setting {
+	if s, ok := d.given[key]; ok {
+		return s
+	}
+	return d.header
+}
+
+// findPrograms makes a draft of each program section of all files.
+func (l *loader) findPrograms() {
+	first := map[string]setting{}
+	sections := 0
+	for _, src := range l.sources {
+		for i := range src.blocks {
+			b := &src.blocks[i]
+			if b.kind != programSection {
+				continue
+			}
+			sections++
+			header := setting{src: src, line: b.line, section: b.title(), key: &Key{}}
+			d := newDraft(b.name, header)
+			d.good = true
+			if msg := nameProblem(b.name); msg != "" {
+				d.good = false
+				l.report(src, header.diagnostic(msg, "use letters, digits, _ . and -, beginning with a letter or digit, at most 64"))
+			} else if at, again := first[b.name]; again {
+				d.good = false
+				l.report(src, header.diagnostic(fmt.Sprintf("program %s stands in %s already", b.name, at.place()), "give it another name"))
+			} else {
+				first[b.name] = header
+			}
+			own := l.settings(src, b)
+			isOwn := map[string]bool{}
+			for _, s := range own {
+				isOwn[s.key.Name] = true
+			}
+			for _, s := range l.defaults {
+				// A program's own key replaces the default, lists grow.
+				if s.key.Repeats || !isOwn[s.key.Name] {
+					d.all = append(d.all, s)
+				}
+			}
+			d.all = append(d.all, own...)
+			for _, s := range d.all {
+				d.given[s.key.Name] = s
+			}
+			if _, ok := d.given["command"]; !ok && !hasKey(b, "command") {
+				l.report(src, header.diagnostic("the program has no command", "add one, for example command = /usr/bin/python3 -m http.server 8080"))
+			}
+			l.programs = append(l.programs, d)
+		}
+	}
+	if sections == 0 {
+		l.report(l.sources[0], Diagnostic{Message: "there is no program in the configuration",
+			Hint: "add one, for example [program web] with a line command = /usr/bin/python3 -m http.server 8080"})
+	}
+}
+
+func hasKey(b *block, key string) bool {
+	for _, e := range b.entries {
+		if e.key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// fill reads the settings of a program and completes it.
+func (l *loader) fill(d *draft) {
+	t := &target{loader: l, prog: d}
+	t.applyAll(programSection, d.header.src, d.all)
+
+	d.Unit = units.UnitName(l.cfg.Name, d.Name, d.Type)
+	if d.Description == "" {
+		d.Description = "msup program " + d.Name
+		if l.cfg.Name != units.DefaultProject {
+			d.Description += " of project " + l.cfg.Name
+		}
+	}
+	if d.Directory == "" {
+		d.Directory = d.header.src.dir
+	}
+	// What is in memory and over the limit must not go to swap instead.
+	if lim := &d.Limits; lim.MemoryMax != nil && *lim.MemoryMax != units.Infinity && lim.SwapMax == nil {
+		lim.SwapMax = new(uint64)
+	}
+	if lim := d.Limits; lim.MemoryMax != nil && lim.MemoryHigh != nil && *lim.MemoryHigh > *lim.MemoryMax {
+		t.warn(d.at("memory_high"), "memory_high is above memory_limit and has no effect", "")
+	}
+	l.resolve(t)
+	if l.check {
+		l.checkDirectory(d)
+		l.checkUsers(d)
+		l.checkEnvFiles(d)
+		l.checkOutput(d, "stdout", d.Stdout)
+		if d.Stderr != d.Stdout {
+			l.checkOutput(d, "stderr", d.Stderr)
+		}
+	}
+}
+
+// crossCheck looks for two programs that write to one file: each file has one writer,
+// who knows where its end is.
+func (l *loader) crossCheck() {
+	type writer struct {
+		program string
+		at      setting
+	}
+	writers := map[string]writer{}
+	for _, d := range l.programs {
+		for _, out := range []struct{ key, path string }{{"stdout", d.Stdout}, {"stderr", d.Stderr}} {
+			if out.path == "" || out.path == devNull || !d.good {
+				continue
+			}
+			s := d.at(out.key)
+			w, taken := writers[out.path]
+			switch {
+			case out.path == l.cfg.Logfile:
+				l.report(s.src, s.diagnostic("msup itself writes to "+l.show(out.path), "use another file, or set logfile in [msup]"))
+			case !taken:
+				writers[out.path] = writer{d.Name, s}
+			case w.program != d.Name && s.section == defaultsSection:
+				l.report(s.src, s.diagnostic(fmt.Sprintf("programs %s and %s would write to one file", w.program, d.Name), "give each program a file of its own"))
+			case w.program != d.Name:
+				l.report(s.src, s.diagnostic(fmt.Sprintf("program %s writes to %s already, see %s", w.program, l.show(out.path), w.at.place()), "give each program a file of its own"))
+			}
+		}
+	}
+}
