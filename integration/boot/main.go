@@ -16,6 +16,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"msup/integration/sandbox"
 )
 
@@ -29,6 +31,7 @@ func run() int {
 	flag.StringVar(&o.Share, "share", "", "folder that the command may write to, visible at the same path")
 	flag.StringVar(&o.Root, "root", "", "another root tree to boot instead of the host's (namespaces)")
 	flag.StringVar(&o.Memory, "memory", "", "memory of the machine (uml)")
+	tty := flag.Bool("tty", false, "give the command this terminal, if standard input and output are one")
 	verbose := flag.Bool("v", false, "show the messages of the booted system")
 	flag.Parse()
 	if flag.NArg() == 0 {
@@ -39,6 +42,9 @@ func run() int {
 	if *verbose {
 		o.Log = io.Writer(os.Stderr)
 	}
+	if *tty && isTerminal(os.Stdin) && isTerminal(os.Stdout) {
+		o.Terminal = os.Stdin
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	code, err := sandbox.Run(ctx, o, flag.Args(), nil, os.Stdout, os.Stderr)
@@ -47,4 +53,9 @@ func run() int {
 		return 125
 	}
 	return code
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }

@@ -58,13 +58,18 @@ func umlBinary() string {
 func bootUML(state string, o Options) []string {
 	memory := filepath.Join(state, "layers")
 	kernel := []string{
-		umlBinary(),
+		// With random addresses, the kernel adds the gap before its heap, up to gigabytes, to the memory it has to manage.
+		"setarch", "--addr-no-randomize", umlBinary(),
 		"mem=" + o.Memory,
 		"root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
 		"init=" + filepath.Join(state, "init"),
+		// The state folder may be in the host's /dev/shm, which a devtmpfs on /dev would hide.
+		"devtmpfs.mount=0",
 		"umid=sandbox", "uml_dir=" + memory,
 		// The console's input would end the console when it ends, and nobody types there.
 		"con=null", "con0=null,fd:1", "ssl=null",
+		// What systemd says before journald runs would be on the console twice, from it and from the kernel.
+		"loglevel=5",
 		// Beyond cgroup v1 and autofs, which are not there, systemd needs to be told nothing.
 		"systemd.show_status=1", "systemd.unified_cgroup_hierarchy=1",
 	}
@@ -73,7 +78,8 @@ func bootUML(state string, o Options) []string {
 	}
 	// The memory of the machine is a file that is mapped shared. In a mount namespace of its own it cannot leak, and
 	// is not bound by the size of the host's /dev/shm. In a PID namespace of its own all processes of the host that
-	// User-mode Linux makes, one for each address space inside, end with it.
-	script := fmt.Sprintf("mount -t tmpfs -o size=%s sandbox %s && TMPDIR=%[2]s HOME=%[2]s exec \"$@\"", "100%", quote(memory))
+	// User-mode Linux makes, one for each address space inside, end with it. The shell stays the first process there: in that
+	// place the kernel's panic, an abort, would be ignored and go on forever.
+	script := fmt.Sprintf("mount -t tmpfs -o size=%s sandbox %s || exit; TMPDIR=%[2]s HOME=%[2]s \"$@\"; exit $?", "100%", quote(memory))
 	return unshared(nil, append([]string{"/bin/sh", "-c", script, "uml"}, kernel...)...)
 }

@@ -13,6 +13,14 @@ import (
 	"strings"
 )
 
+// Files in the state folder that the command leaves.
+const (
+	startedName = "started"
+	exitName    = "exit" // see units
+	stdoutName  = "stdout"
+	stderrName  = "stderr"
+)
+
 //go:embed guest.sh
 var guestScript string
 
@@ -29,14 +37,11 @@ func (m *machine) writeGuest(command, env []string) error {
 		"share":      o.Share,
 		"program":    program,
 		"console":    m.console.slave.Name(),
-		"terminal":   "",
+		"terminal":   m.terminal.slavePath(),
 		"machine_id": hex.EncodeToString(id[:]),
 	}
 	if o.Root != "" {
 		variables["lower"] = o.Root
-	}
-	if m.terminal != nil && m.terminal.path != "" {
-		variables["terminal"] = m.terminal.path
 	}
 	var init strings.Builder
 	init.WriteString("#!/bin/sh\n")
@@ -84,7 +89,7 @@ func visibleProgram(o Options, command []string) (string, []string) {
 // commandScript is what sandbox-command.service runs.
 func commandScript(o Options, command, env []string, outputs int) string {
 	var s strings.Builder
-	s.WriteString("#!/bin/sh\n: >/run/sandbox/started\n")
+	fmt.Fprintf(&s, "#!/bin/sh\n: >/run/sandbox/%s\n", startedName)
 	if o.Terminal != nil {
 		rows, columns := size(o.Terminal)
 		fmt.Fprintf(&s, "stty rows %d cols %d\n", rows, columns)
@@ -105,7 +110,7 @@ func commandScript(o Options, command, env []string, outputs int) string {
 	}
 	// What systemd adds for services (INVOCATION_ID, JOURNAL_STREAM …) would make the command think that it is one.
 	s.WriteString("exec env -i HOME=/root USER=root LOGNAME=root SHELL=/bin/sh LANG=C.UTF-8")
-	fmt.Fprintf(&s, " %s", quote("PATH="+os.Getenv("PATH")))
+	s.WriteString(" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	if o.Terminal != nil {
 		fmt.Fprintf(&s, " %s", quote("TERM="+os.Getenv("TERM")))
 	}

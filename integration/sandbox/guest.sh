@@ -113,6 +113,8 @@ echo "$machine_id" >etc/machine-id
 echo sandbox >etc/hostname
 echo '127.0.0.1 localhost sandbox' >etc/hosts
 mkdir -p run/lock run/user
+rm -f .dockerenv # systemd would believe itself in a container, even on a kernel of its own
+if [ "$kind" = uml ]; then mkfifo run/stdout run/stderr; fi
 
 # The journal as a machine with a disk has it: only there does journald split it by user, so that users can read their own.
 # The flag file says that systemd-journal-flush.service, which does not run here, has run.
@@ -130,6 +132,6 @@ cd /
 trap - EXIT
 # systemd takes container= as word that it is in a container; without it, it would find out that it is in a virtual machine.
 if [ "$kind" = uml ]; then
-	exec env -i PATH="$PATH" TERM=dumb $init --unit=sandbox.target </dev/console >/dev/console 2>&1
+	exec env -i PATH="$PATH" SYSTEMD_COLORS=0 $init --unit=sandbox.target </dev/console >/dev/console 2>&1
 fi
-exec env -i PATH="$PATH" TERM=dumb container=sandbox $init --unit=sandbox.target
+exec env -i PATH="$PATH" SYSTEMD_COLORS=0 container=sandbox $init --unit=sandbox.target

@@ -28,8 +28,10 @@ type machine struct {
 	options  Options
 	state    string    // the state folder: scripts, units, output, exit status; the keeper removes it
 	keeper   *exec.Cmd // cleans up, see keeper.sh
-	lifeline *os.File  // closed to end the sandbox
-	ended    *os.File  // at its end when the sandbox has ended
+	watch    *watch    // of the state folder
+	started  chan struct{}
+	lifeline *os.File // closed to end the sandbox
+	ended    *os.File // at its end when the sandbox has ended
 	console  *console
 	terminal *terminal // nil without Options.Terminal
 	outputs  []*output // empty with Options.Terminal
@@ -58,6 +60,10 @@ func start(o Options, command, env []string, stdout, stderr io.Writer) (m *machi
 		return m, err
 	}
 	if err = m.writeGuest(command, env); err != nil {
+		return m, err
+	}
+
+	if err = m.watchStart(); err != nil {
 		return m, err
 	}
 
@@ -101,9 +107,6 @@ func start(o Options, command, env []string, stdout, stderr io.Writer) (m *machi
 		m.keeper = nil
 		return m, err
 	}
-	if m.terminal != nil {
-		m.terminal.start()
-	}
 	return m, nil
 }
 
@@ -129,33 +132,74 @@ func (m *machine) wait(ctx context.Context) error {
 		io.Copy(io.Discard, m.ended)
 		close(ended)
 	}()
-	var cause error
-	started := filepath.Join(m.state, "started")
+	err := m.attend(ctx, ended)
+	if err != nil {
+		m.lifeline.Close()
+		<-ended
+	}
+	return err
+}
+
+func (m *machine) attend(ctx context.Context, ended <-chan struct{}) error {
 	boot := time.NewTimer(m.options.BootTimeout)
 	defer boot.Stop()
 	select {
+	case <-m.started:
 	case <-ended:
+		return nil
 	case <-ctx.Done():
+		return context.Cause(ctx)
 	case <-boot.C:
-		if _, err := os.Stat(started); err != nil {
-			cause = fmt.Errorf("command did not start within %v", m.options.BootTimeout)
-			break
-		}
-		select {
-		case <-ended:
-		case <-ctx.Done():
-		}
+		return fmt.Errorf("command did not start within %v", m.options.BootTimeout)
 	}
-	if cause != nil || ctx.Err() != nil {
-		m.lifeline.Close()
+
+	var escaped <-chan struct{}
+	if m.terminal != nil {
+		if err := m.terminal.start(); err != nil {
+			return err
+		}
+		escaped = m.terminal.escaped
 	}
-	<-ended
-	return cause
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-escaped:
+		return errors.New("ended by Ctrl-] three times")
+	}
+}
+
+// watchStart makes m.started, which is closed when the command's script has made its file in the state folder.
+func (m *machine) watchStart() (err error) {
+	if m.watch, err = newWatch(m.state, unix.IN_CREATE); err != nil {
+		return err
+	}
+	m.started = make(chan struct{})
+	go func() {
+		for m.watch.next() {
+			if _, err := os.Stat(filepath.Join(m.state, startedName)); err == nil {
+				close(m.started)
+				return
+			}
+		}
+	}()
+	return nil
+}
+
+// hasStarted reports whether the command has.
+func (m *machine) hasStarted() bool {
+	select {
+	case <-m.started:
+		return true
+	default:
+		return false
+	}
 }
 
 // exitStatus reads what the command's service has left.
 func (m *machine) exitStatus() (int, error) {
-	text, err := os.ReadFile(filepath.Join(m.state, "exit"))
+	text, err := os.ReadFile(filepath.Join(m.state, exitName))
 	if err != nil {
 		return -1, errors.New("system ended before the command")
 	}
@@ -189,6 +233,9 @@ func (m *machine) close() error {
 		}
 	} else if m.state != "" {
 		errs = append(errs, os.RemoveAll(m.state))
+	}
+	if m.watch != nil {
+		m.watch.Close()
 	}
 	if m.ended != nil {
 		m.ended.Close()

@@ -13,11 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	stdoutName = "stdout"
-	stderrName = "stderr"
-)
-
 // output copies one stream of the command from the state folder to a writer.
 type output struct {
 	read *os.File
@@ -81,7 +76,7 @@ func newFileOutput(path string, to io.Writer) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	watch, err := newWatch(path)
+	watch, err := newWatch(path, unix.IN_MODIFY)
 	if err != nil {
 		return nil, errors.Join(err, read.Close())
 	}
@@ -113,27 +108,3 @@ func copyAll(to io.Writer, from io.Reader) error {
 func (o *output) close() error {
 	return errors.Join(o.end.Close(), <-o.done, o.read.Close())
 }
-
-// watch waits for a file to grow.
-type watch struct{ inotify *os.File }
-
-func newWatch(path string) (*watch, error) {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return nil, os.NewSyscallError("inotify_init1", err)
-	}
-	w := &watch{os.NewFile(uintptr(fd), "inotify")}
-	if _, err := unix.InotifyAddWatch(fd, path, unix.IN_MODIFY); err != nil {
-		return nil, errors.Join(os.NewSyscallError("inotify_add_watch", err), w.Close())
-	}
-	return w, nil
-}
-
-// next returns true when the file has changed, false when the watch is closed.
-func (w *watch) next() bool {
-	var events [4096]byte
-	_, err := w.inotify.Read(events[:])
-	return err == nil
-}
-
-func (w *watch) Close() error { return w.inotify.Close() }

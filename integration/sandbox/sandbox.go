@@ -66,7 +66,7 @@ type Options struct {
 // cleans up. It returns the exit status of the command, 128 and the number of the signal if one ended it, as a shell does.
 //
 // The command runs as sandbox-command.service, in the caller's working folder if that is visible inside. Its environment is that
-// of a login of root, with the caller's PATH, and env. A program in a folder that is hidden inside, such as the
+// of a login of root, and env. A program in a folder that is hidden inside, such as the
 // test binaries that go test makes in /tmp, is made visible when it is command[0]; other files have to be in Share.
 //
 // When ctx ends, the system is killed and the error is the context's cause.
@@ -104,12 +104,14 @@ func Run(ctx context.Context, o Options, command, env []string, stdout, stderr i
 		err = closeErr
 	}
 	switch {
-	case ctx.Err() != nil && exitErr != nil:
-		return -1, context.Cause(ctx)
-	case exitErr != nil:
-		return -1, fmt.Errorf("cannot run command in %s sandbox: %w; the end of its console:\n%s", o.Kind, errors.Join(err, exitErr), m.console.tail())
+	case exitErr == nil:
+		return exitCode, err
+	case err != nil && (ctx.Err() != nil || m.hasStarted()):
+		return -1, err
+	case err == nil:
+		err = exitErr
 	}
-	return exitCode, err
+	return -1, fmt.Errorf("cannot run command in %s sandbox: %w; the end of its console:\n%s", o.Kind, err, m.console.tail())
 }
 
 // realPath makes path absolute and free of symbolic links, whose targets might not be visible inside.

@@ -38,19 +38,22 @@ OOMPolicy=continue
 			"ExecStopPost=-/bin/stty sane\n" + exit
 	case o.Kind == UML:
 		// A pipe on hostfs does not reach the host, a file does. Stopping the copiers waits until they have copied all.
-		command += "ExecStartPre=/bin/systemctl start sandbox-output@stdout.service sandbox-output@stderr.service\n" +
+		// Wants, as with Requires stopping the copiers would stop the command, which is what waits for it.
+		command = "[Unit]\nWants=sandbox-output@stdout.service sandbox-output@stderr.service\n" +
+			"After=sandbox-output@stdout.service sandbox-output@stderr.service\n" + command +
 			"ExecStopPost=-/bin/systemctl stop sandbox-output@stdout.service sandbox-output@stderr.service\n" + exit
 		all["sandbox-output@.service"] = `[Unit]
 Description=Copy %i of the command to the host
 
+DefaultDependencies=no
+
 [Service]
 Type=exec
-ExecStartPre=-/bin/mkfifo -m 622 /run/%i
 # Each write goes through to the host at once, which the page cache of hostfs would delay by seconds.
 ExecStart=/bin/dd if=/run/%i of=/run/sandbox/%i bs=64K oflag=sync,append conv=notrunc status=none
 # It ends by itself at the end of the output. Do not hurry it.
 KillSignal=SIGCONT
-TimeoutStopSec=10s
+TimeoutStopSec=4s
 `
 	default:
 		command += exit
