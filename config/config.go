@@ -151,8 +151,10 @@ func sorted(ps []problem) []Diagnostic {
 		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.Line, b.Line))
 	})
 	var ds []Diagnostic
+	seen := map[Diagnostic]bool{}
 	for _, p := range ps {
-		if !slices.Contains(ds[max(0, len(ds)-16):], p.Diagnostic) {
+		if !seen[p.Diagnostic] {
+			seen[p.Diagnostic] = true
 			ds = append(ds, p.Diagnostic)
 		}
 	}

@@ -25,36 +25,38 @@ func (l *loader) resolve(t *target) {
 		return
 	}
 	name := d.Argv[0]
-	if strings.Contains(name, "/") {
+	var why string
+	switch {
+	case filepath.IsAbs(name):
 		d.Path = filepath.Clean(name)
-		if !filepath.IsAbs(name) {
-			d.Path = filepath.Join(d.Directory, name)
-		}
-		if msg, hint := l.cannotRun(d, d.Path); l.check && msg != "" {
-			if strings.HasPrefix(name, "~") {
-				hint = "~ is not expanded; write the whole path"
-			}
-			l.report(s.src, s.diagnostic(msg, hint))
-			return
-		}
-	} else {
-		var why string
+	case strings.Contains(name, "/"):
+		d.Path = filepath.Join(d.Directory, name)
+	default:
 		d.Path, why = l.lookPath(programPath(d), name)
-		if d.Path == "" {
-			if l.check {
-				l.report(s.src, s.diagnostic(fmt.Sprintf("program %s not found%s", quote(name), why), l.notFoundHint(name)))
-			}
-			return
-		}
-		if msg, hint := l.cannotRun(d, d.Path); l.check && msg != "" {
-			l.report(s.src, s.diagnostic(msg, hint))
-			return
-		}
 	}
-	if l.check {
-		if head := l.host.head(d.Path); head != nil && !bytes.HasPrefix(head, []byte("#!")) && !bytes.HasPrefix(head, []byte("\x7fELF")) {
-			t.warn(s, fmt.Sprintf("%s is neither a binary nor begins with #!: the kernel may not run it", l.show(d.Path)), "begin a script with #!/bin/sh")
+	switch {
+	case !l.check:
+	case d.Path == "":
+		l.report(s.src, s.diagnostic(quote(name)+" is not found"+why, l.notFoundHint(name)))
+	case !filepath.IsAbs(name) && strings.Contains(name, "/") && !l.host.isDir(d.Directory):
+		// The folder is the mistake, see checkDirectory.
+	default:
+		l.checkExecutable(t, s)
+	}
+}
+
+func (l *loader) checkExecutable(t *target, s setting) {
+	d := t.prog
+	if msg, hint := l.cannotRun(d, d.Path); msg != "" {
+		if strings.HasPrefix(d.Argv[0], "~") {
+			hint = "~ is not expanded; write the whole path"
 		}
+		l.report(s.src, s.diagnostic(msg, hint))
+		return
+	}
+	head := l.host.head(d.Path)
+	if head != nil && !bytes.HasPrefix(head, []byte("#!")) && !bytes.HasPrefix(head, []byte("\x7fELF")) {
+		t.warn(s, fmt.Sprintf("%s is neither a binary nor begins with #!: the kernel may not run it", l.show(d.Path)), "begin a script with #!/bin/sh")
 	}
 }
 
@@ -134,10 +136,11 @@ func (l *loader) cannotRun(d *draft, path string) (message, hint string) {
 
 // interpreter checks the program a script names behind #!.
 func (l *loader) interpreter(d *draft, script string) (message, hint string) {
-	line, ok := strings.CutPrefix(string(l.host.head(script)), "#!")
+	head := l.host.head(script)
+	line, ok := strings.CutPrefix(string(head), "#!")
 	line, _, complete := strings.Cut(line, "\n")
-	if !ok || !complete {
-		return "", ""
+	if !ok || !complete && len(head) == headSize {
+		return "", "" // no script, or a line too long to judge
 	}
 	if strings.HasSuffix(line, "\r") {
 		return l.show(script) + " has Windows line ends, so its interpreter is not found", "convert it with sed -i 's/\\r$//'"

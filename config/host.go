@@ -34,35 +34,37 @@ func newHost() *host {
 		cwd = "/"
 	}
 	return &host{
-		fs:        os.DirFS("/"),
-		cwd:       cwd,
-		euid:      os.Geteuid(),
-		cpus:      runtime.NumCPU(),
-		path:      os.Getenv("PATH"),
-		memTotal:  memTotal,
-		knownUser: func(name string) bool { return known(name, "passwd", lookupUser) },
-		knownGroup: func(name string) bool {
-			return known(name, "group", func(n string) error { _, err := user.LookupGroup(n); return err })
-		},
+		fs:         os.DirFS("/"),
+		cwd:        cwd,
+		euid:       os.Geteuid(),
+		cpus:       runtime.NumCPU(),
+		path:       os.Getenv("PATH"),
+		memTotal:   memTotal,
+		knownUser:  known("passwd", func(name string) error { _, err := user.Lookup(name); return err }),
+		knownGroup: known("group", func(name string) error { _, err := user.LookupGroup(name); return err }),
 		mayAccess: func(path string, mode uint32) error {
 			return unix.Faccessat(unix.AT_FDCWD, path, mode, unix.AT_EACCESS)
 		},
 	}
 }
 
-func lookupUser(name string) error { _, err := user.Lookup(name); return err }
-
-// known reports whether a user or group exists. A number always does. The Go library
-// of a static binary reads only /etc/passwd and /etc/group, so getent(1) is asked about
-// names from elsewhere (LDAP, systemd-homed), which systemd would find.
-func known(name, database string, lookup func(string) error) bool {
-	if _, err := strconv.ParseUint(name, 10, 32); err == nil {
-		return true
+// known returns a function that reports whether a user or group exists. A number always
+// does. The Go library of a static binary reads only /etc/passwd and /etc/group, so
+// getent(1) is asked about names from elsewhere (LDAP, systemd-homed), which systemd
+// would find; once for each name.
+func known(database string, lookup func(string) error) func(name string) bool {
+	answers := map[string]bool{}
+	return func(name string) bool {
+		if _, err := strconv.ParseUint(name, 10, 32); err == nil {
+			return true
+		}
+		answer, asked := answers[name]
+		if !asked {
+			answer = lookup(name) == nil || exec.Command("getent", "--", database, name).Run() == nil
+			answers[name] = answer
+		}
+		return answer
 	}
-	if lookup(name) == nil {
-		return true
-	}
-	return exec.Command("getent", "--", database, name).Run() == nil
 }
 
 // memTotal reads MemTotal of proc_meminfo(5), which is in KiB.
@@ -104,6 +106,9 @@ func (h *host) isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
+// headSize is as much of a #! line as the kernel reads (BINPRM_BUF_SIZE, execve(2)).
+const headSize = 256
+
 // head returns the first bytes of a file, nil if it cannot be read.
 func (h *host) head(path string) []byte {
 	f, err := h.fs.Open(inFS(path))
@@ -111,7 +116,7 @@ func (h *host) head(path string) []byte {
 		return nil
 	}
 	defer f.Close()
-	buf := make([]byte, 256) // BINPRM_BUF_SIZE: as much of a #! line as the kernel reads
+	buf := make([]byte, headSize)
 	n, err := f.Read(buf)
 	if err != nil && n == 0 {
 		return nil

@@ -78,6 +78,11 @@ func (l *loader) includeFile(s setting, path string, stack []*source) {
 		l.report(s.src, s.diagnostic(fmt.Sprintf("%s is included already", shown), "a file is included once"))
 		return
 	}
+	// A pattern may match a folder or a device, which could be read for ever.
+	if info, err := l.host.stat(path); err == nil && !info.Mode().IsRegular() {
+		l.report(s.src, s.diagnostic(shown+" is not a regular file", ""))
+		return
+	}
 	data, err := l.host.readFile(path)
 	if err != nil {
 		l.report(s.src, s.diagnostic(fmt.Sprintf("cannot read %s: %v", shown, cause(err)), ""))

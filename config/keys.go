@@ -2,8 +2,8 @@ package config
 
 import (
 	"slices"
+	"time"
 
-	"msup/policy"
 	"msup/units"
 )
 
@@ -58,7 +58,7 @@ var keys = []Key{
 		Other: []string{"Restart", "restart"}, set: setAutorestart},
 	{Section: programSection, Name: "restart_delay", Kind: Scalar, Default: "1s", Allowed: durationWords, Example: "500ms",
 		Doc:   "Time between an end and the next start.",
-		Other: []string{"RestartSec", "backoff_seconds"}, set: duration(func(p *units.Program) *durationField { return &p.Rules.RestartDelay })},
+		Other: []string{"RestartSec", "backoff_seconds"}, set: duration(func(p *units.Program) *time.Duration { return &p.Rules.RestartDelay })},
 	{Section: programSection, Name: "max_restarts", Kind: Scalar, Default: "5", Allowed: "a whole number, 0 = no limit", Example: "10",
 		Doc:   "Restarts before giving up; 0 = no limit.",
 		Other: []string{"startretries", "StartLimitBurst"}, set: func(t *target, s setting) error {
@@ -68,7 +68,7 @@ var keys = []Key{
 		}},
 	{Section: programSection, Name: "restart_reset", Kind: Scalar, Default: "60s", Allowed: durationWords + ", 0 = never", Example: "5m",
 		Doc:   "How long it must stay up for its count of restarts to go back to zero; 0 = never.",
-		Other: []string{"StartLimitIntervalSec", "min_uptime"}, set: duration(func(p *units.Program) *durationField { return &p.Rules.RestartReset })},
+		Other: []string{"StartLimitIntervalSec", "min_uptime"}, set: duration(func(p *units.Program) *time.Duration { return &p.Rules.RestartReset })},
 	{Section: programSection, Name: "success_exit_codes", Kind: Scalar, Default: "0", Allowed: "exit statuses from 0 to 255 and ranges, separated by spaces or commas", Example: "0 2 64-78",
 		Doc:   "Exit statuses that count as ending well. A death by signal never does.",
 		Other: []string{"exitcodes", "SuccessExitStatus", "stop_exit_codes"}, set: func(t *target, s setting) (err error) {
@@ -83,7 +83,7 @@ var keys = []Key{
 		}},
 	{Section: programSection, Name: "stop_timeout", Kind: Scalar, Default: "10s", Allowed: durationWords, Example: "30s",
 		Doc:   "Time to end after the stop signal; then SIGKILL.",
-		Other: []string{"stopwaitsecs", "TimeoutStopSec", "kill_timeout"}, set: duration(func(p *units.Program) *durationField { return &p.StopTimeout })},
+		Other: []string{"stopwaitsecs", "TimeoutStopSec", "kill_timeout"}, set: duration(func(p *units.Program) *time.Duration { return &p.StopTimeout })},
 	{Section: programSection, Name: "stdout", Kind: Path, Unset: "journal only", Allowed: "a path", Example: "logs/web.log",
 		Doc:   "File its standard output is appended to, beside the journal. The folder is created.",
 		Other: []string{"stdout_logfile", "StandardOutput", "out_file", "log_location"}, set: setOutput(func(p *units.Program) *string { return &p.Stdout })},
@@ -176,13 +176,10 @@ var keys = []Key{
 		Doc: "Files with more programs, relative to this file's folder."},
 }
 
-// modes are the values of autorestart, and what other supervisors call them.
-var modes = map[string]policy.Mode{
-	"never": policy.Never, "on-failure": policy.OnFailure, "always": policy.Always,
-}
+// otherModes are what other supervisors write for a value of autorestart.
 var otherModes = map[string]string{
 	"true": "always", "yes": "always", "unexpected": "on-failure", "false": "never", "no": "never",
-	"on_failure": "on-failure", "onfailure": "on-failure", "unless-stopped": "always",
+	"unless-stopped": "always",
 }
 
 // notKeys are keys of other supervisors that are not one key here, and what to do instead.

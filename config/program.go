@@ -47,7 +47,7 @@ func (l *loader) findPrograms() {
 			d.good = true
 			if msg := nameProblem(b.name); msg != "" {
 				d.good = false
-				l.report(src, header.diagnostic(msg, "use letters, digits, _ . and -, beginning with a letter or digit, at most 64"))
+				l.report(src, header.diagnostic(msg, "use up to 64 letters, digits, _ . and -, beginning with a letter or digit, for example web"))
 			} else if at, again := first[b.name]; again {
 				d.good = false
 				l.report(src, header.diagnostic(fmt.Sprintf("program %s stands in %s already", b.name, at.place()), "give it another name"))

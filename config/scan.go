@@ -31,7 +31,7 @@ type block struct {
 // title is the section as messages show it.
 func (b *block) title() string {
 	if b.kind == programSection {
-		return "program " + b.name
+		return strings.TrimRight("program "+b.name, " ")
 	}
 	return b.kind
 }
@@ -64,6 +64,10 @@ func scan(data []byte) *scanned {
 	s := &scanned{}
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		s.problem(1, "the file is UTF-16", "save it as UTF-8")
+		return s
+	}
+	if i := bytes.IndexByte(data, 0); i >= 0 {
+		s.problem(1+bytes.Count(data[:i], []byte("\n")), "the line holds a NUL byte: this is no text file", "")
 		return s
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // byte order mark
@@ -142,7 +146,7 @@ func (s *scanned) start(line int, head string, ok bool) {
 	b := block{line: line}
 	word, name := head, ""
 	if i := strings.IndexAny(head, blank+":"); i >= 0 {
-		word, name = head[:i], strings.Trim(head[i+1:], blank)
+		word, name = head[:i], strings.TrimLeft(head[i:], blank+":")
 	}
 	switch {
 	case word == programSection:

@@ -82,7 +82,7 @@ func unknownKeyHint(kind, name string) string {
 		k := &keys[i]
 		if k.Section != tableSection(kind) {
 			if k.Name == name {
-				return fmt.Sprintf("it belongs into [%s]", strings.Replace(k.Section, programSection, "program NAME", 1))
+				return fmt.Sprintf("it belongs in [%s]", strings.Replace(k.Section, programSection, "program NAME", 1))
 			}
 			continue
 		}

@@ -2,11 +2,11 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"msup/policy"
 	"msup/units"
 )
 
@@ -55,8 +55,6 @@ func (t *target) apply(s setting) {
 	}
 	t.report(s.src, d)
 }
-
-type durationField = time.Duration
 
 func duration(field func(*units.Program) *time.Duration) func(*target, setting) error {
 	return func(t *target, s setting) (err error) {
@@ -151,22 +149,19 @@ func oneOf[T ~string](word string, allowed ...T) error {
 		words[i] = string(a)
 	}
 	list := strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+	hint := ""
 	if near := suggest(word, words); near != "" {
-		return hinted("did you mean "+near+"?", "%s is not %s", quote(word), list)
+		hint = "did you mean " + near + "?"
 	}
-	return hinted("use "+list, "%s is not one of them", quote(word))
+	return hinted(hint, "%s is not %s", quote(word), list)
 }
 
 func setAutorestart(t *target, s setting) error {
-	mode, ok := modes[s.value]
-	if !ok {
-		if other := otherModes[strings.ToLower(s.value)]; other != "" {
-			return hinted("did you mean "+other+"?", "%s is not never, on-failure or always", quote(s.value))
-		}
-		return oneOf(s.value, slices.Sorted(maps.Keys(modes))...)
+	if other := otherModes[strings.ToLower(s.value)]; other != "" {
+		return hinted("did you mean "+other+"?", "%s is not never, on-failure or always", quote(s.value))
 	}
-	t.prog.Rules.Autorestart = mode
-	return nil
+	t.prog.Rules.Autorestart = policy.Mode(s.value)
+	return oneOf(s.value, policy.Never, policy.OnFailure, policy.Always)
 }
 
 func setProject(t *target, s setting) error {

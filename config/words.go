@@ -57,26 +57,37 @@ func rawWords(s string) []rawWord {
 }
 
 // operator is a word that only a shell understands.
-var operator = regexp.MustCompile(`^(\|\|?|&&?|;;?|[0-9&]*>>?(&[0-9-])?.*|<.*)$`)
+var operator = regexp.MustCompile(`^(\|\|?|&&?|[0-9&]*>>?(&[0-9-])?.*|<.*|.*;)$`)
 
 // expanded is a word a shell would replace.
 var expanded = regexp.MustCompile("^~(/|$)|\\$[A-Za-z_{(]|`")
+
+// shell is a program that expands what is in its arguments itself.
+var shell = regexp.MustCompile(`^(.*/)?(ba|da|z|k|a|fi)?sh$`)
 
 // warnShell warns about what reaches the program literally although it looks meant for
 // a shell.
 func warnShell(t *target, s setting) {
 	const useShell = "for a shell write /bin/sh -c '…'"
 	if s.comment == ';' {
-		t.warn(s, "everything from the ; on is a comment", "to run several commands use /bin/sh -c '…'; for a literal ; put it in quotes")
+		t.warn(s, "everything from the ; on is a comment", "to run several commands use /bin/sh -c '…'; a literal ; stands in quotes")
 	}
+	var operators, expansions []string
 	for _, w := range rawWords(s.value) {
-		single := strings.Contains(w.text, "'")
 		switch {
 		case w.plain && operator.MatchString(w.text):
-			t.warn(s, fmt.Sprintf("no shell runs this: %s reaches the program as it stands", quote(w.text)), useShell)
-		case !single && !strings.Contains(w.text, `\`) && expanded.MatchString(w.text):
-			t.warn(s, fmt.Sprintf("nothing is expanded: %s reaches the program as it stands", quote(w.text)), useShell)
+			operators = append(operators, quote(w.text))
+		case w.plain && w.text[0] == '(':
+			t.warn(s, fmt.Sprintf("%s reaches the program as it stands", quote(w.text)), "begin a note with #")
+		case !strings.ContainsAny(w.text, `'\`) && expanded.MatchString(w.text) && !shell.MatchString(t.prog.Argv[0]):
+			expansions = append(expansions, quote(w.text))
 		}
+	}
+	if operators != nil {
+		t.warn(s, "no shell runs this, so the program itself gets "+strings.Join(operators, " "), useShell)
+	}
+	if expansions != nil {
+		t.warn(s, "nothing is expanded, so the program itself gets "+strings.Join(expansions, " "), useShell)
 	}
 }
 
