@@ -57,7 +57,8 @@ type loader struct {
 
 	cfg      *Config
 	sources  []*source
-	defaults []setting // of [defaults]
+	base     units.Program // a program for which nothing is configured
+	defaults []setting     // of [defaults]
 	programs []*draft
 
 	errors, warnings []problem

@@ -26,6 +26,10 @@ type host struct {
 	knownUser  func(name string) bool
 	knownGroup func(name string) bool
 	mayAccess  func(path string, mode uint32) error // access(2) with the effective user
+
+	// Answers of this run: hundreds of programs may ask about the same few files.
+	stats map[string]statAnswer
+	heads map[string][]byte
 }
 
 func newHost() *host {
@@ -53,17 +57,14 @@ func newHost() *host {
 // getent(1) is asked about names from elsewhere (LDAP, systemd-homed), which systemd
 // would find; once for each name.
 func known(database string, lookup func(string) error) func(name string) bool {
-	answers := map[string]bool{}
+	var answers map[string]bool
 	return func(name string) bool {
 		if _, err := strconv.ParseUint(name, 10, 32); err == nil {
 			return true
 		}
-		answer, asked := answers[name]
-		if !asked {
-			answer = lookup(name) == nil || exec.Command("getent", "--", database, name).Run() == nil
-			answers[name] = answer
-		}
-		return answer
+		return remember(&answers, name, func() bool {
+			return lookup(name) == nil || exec.Command("getent", "--", database, name).Run() == nil
+		})
 	}
 }
 
@@ -91,8 +92,34 @@ func inFS(path string) string {
 	return strings.TrimPrefix(path, "/")
 }
 
-func (h *host) readFile(path string) ([]byte, error)  { return fs.ReadFile(h.fs, inFS(path)) }
-func (h *host) stat(path string) (fs.FileInfo, error) { return fs.Stat(h.fs, inFS(path)) }
+func (h *host) readFile(path string) ([]byte, error) { return fs.ReadFile(h.fs, inFS(path)) }
+
+type statAnswer struct {
+	info fs.FileInfo
+	err  error
+}
+
+func (h *host) stat(path string) (fs.FileInfo, error) {
+	a := remember(&h.stats, path, func() (a statAnswer) {
+		a.info, a.err = fs.Stat(h.fs, inFS(path))
+		return a
+	})
+	return a.info, a.err
+}
+
+// remember asks for the answer to a question once.
+func remember[A any](answers *map[string]A, question string, ask func() A) A {
+	answer, asked := (*answers)[question]
+	if !asked {
+		answer = ask()
+		if *answers == nil {
+			*answers = map[string]A{}
+		}
+		(*answers)[question] = answer
+	}
+	return answer
+}
+
 func (h *host) glob(pattern string) ([]string, error) {
 	names, err := fs.Glob(h.fs, inFS(pattern))
 	for i := range names {
@@ -111,15 +138,17 @@ const headSize = 256
 
 // head returns the first bytes of a file, nil if it cannot be read.
 func (h *host) head(path string) []byte {
-	f, err := h.fs.Open(inFS(path))
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	buf := make([]byte, headSize)
-	n, err := f.Read(buf)
-	if err != nil && n == 0 {
-		return nil
-	}
-	return buf[:n]
+	return remember(&h.heads, path, func() []byte {
+		f, err := h.fs.Open(inFS(path))
+		if err != nil {
+			return nil
+		}
+		defer f.Close()
+		buf := make([]byte, headSize)
+		n, err := f.Read(buf)
+		if err != nil && n == 0 {
+			return nil
+		}
+		return buf[:n]
+	})
 }

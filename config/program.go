@@ -17,8 +17,8 @@ type draft struct {
 	good      bool               // its name is right and its own, so that it can be added
 }
 
-func newDraft(name string, header setting) *draft {
-	d := &draft{header: header, given: map[string]setting{}, variables: map[string]setting{}}
+func (l *loader) newDraft(name string, header setting) *draft {
+	d := &draft{Program: l.base, header: header, given: map[string]setting{}, variables: map[string]setting{}}
 	d.Name = name
 	return d
 }
@@ -43,7 +43,7 @@ func (l *loader) findPrograms() {
 			}
 			sections++
 			header := setting{src: src, line: b.line, section: b.title(), key: &Key{}}
-			d := newDraft(b.name, header)
+			d := l.newDraft(b.name, header)
 			d.good = true
 			if msg := nameProblem(b.name); msg != "" {
 				d.good = false
@@ -75,7 +75,7 @@ func (l *loader) findPrograms() {
 			l.programs = append(l.programs, d)
 		}
 	}
-	if sections == 0 {
+	if sections == 0 && len(l.errors) == 0 {
 		l.report(l.sources[0], Diagnostic{Message: "there is no program in the configuration",
 			Hint: "add one, for example [program web] with a line command = /usr/bin/python3 -m http.server 8080"})
 	}
@@ -93,7 +93,7 @@ func hasKey(b *block, key string) bool {
 // fill reads the settings of a program and completes it.
 func (l *loader) fill(d *draft) {
 	t := &target{loader: l, prog: d}
-	t.applyAll(programSection, d.header.src, d.all)
+	t.applyAll(d.all)
 
 	d.Unit = units.UnitName(l.cfg.Name, d.Name, d.Type)
 	if d.Description == "" {

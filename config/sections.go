@@ -130,34 +130,32 @@ func (l *loader) project(main *source) {
 			}
 		}
 	}
-	t.applyAll(projectSection, main, given)
+	t.applyDefaults(projectSection, main)
+	t.applyAll(given)
+	empty := &target{loader: l, prog: l.newDraft("", setting{})}
+	empty.applyDefaults(programSection, main)
+	l.base = empty.prog.Program
 	// The values of [defaults] are checked here, once, and not again in each program.
-	scratch := &target{loader: l, prog: newDraft("", setting{})}
 	for _, s := range l.defaults {
-		scratch.apply(s)
+		empty.apply(s)
 	}
 	l.checkLogfile(main, given)
 }
 
-// applyAll applies the settings of a section in the order of the table, with the
-// default of each key that is not among them.
-func (t *target) applyAll(section string, src *source, given []setting) {
+// applyDefaults applies the defaults of the table.
+func (t *target) applyDefaults(section string, src *source) {
 	for i := range keys {
-		k := &keys[i]
-		if k.Section != section || k.set == nil {
-			continue
-		}
-		found := false
-		for _, s := range given {
-			if s.key == k {
-				t.quiet = s.section == defaultsSection
-				t.apply(s)
-				found = true
-			}
-		}
-		if !found && k.Default != "" {
+		if k := &keys[i]; k.Section == section && k.Default != "" {
 			t.apply(setting{src: src, section: section, key: k, value: k.Default})
 		}
+	}
+}
+
+// applyAll applies the settings of a section. Those of [defaults] have been checked.
+func (t *target) applyAll(settings []setting) {
+	for _, s := range settings {
+		t.quiet = s.section == defaultsSection
+		t.apply(s)
 	}
 	t.quiet = false
 }
