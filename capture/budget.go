@@ -3,7 +3,7 @@ package capture
 import "time"
 
 // budget is a token bucket: tokens come at a steady rate up to a maximum, each line takes
-// one. journald takes about 100 CPU seconds per GiB, so a program that floods its output
+// one, a long one one for each KiB begun: journald's cost is in the bytes too. journald takes about 100 CPU seconds per GiB, so a program that floods its output
 // may not have all of it there.
 type budget struct {
 	rate   float64 // tokens per second
@@ -31,12 +31,13 @@ func (b *budget) ready(now time.Time) bool {
 	return !b.dry
 }
 
-// take takes one token and reports whether there was one.
-func (b *budget) take() bool {
+// take takes the tokens of a line of n bytes and reports whether there was one. The last
+// line may overdraw: else a small burst would never let a long line through.
+func (b *budget) take(n int) bool {
 	if b.tokens < 1 {
 		b.dry = true
 		return false
 	}
-	b.tokens--
+	b.tokens -= float64((max(n, 1) + 1023) / 1024)
 	return true
 }

@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 		playWriter()
 	case "capture":
 		playSupervisor()
+	case "sink":
+		playJournald()
 	default:
 		os.Exit(m.Run())
 	}
@@ -56,6 +58,20 @@ func playSupervisor() {
 		os.Exit(1)
 	}
 	select {}
+}
+
+// playJournald reads what comes and forgets it.
+func playJournald() {
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: os.Getenv("CAPTURE_TEST_JOURNAL"), Net: "unixgram"})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	for b := make([]byte, 256<<10); ; {
+		if _, err := conn.Read(b); err != nil {
+			return
+		}
+	}
 }
 
 func role(name string, env ...string) *exec.Cmd {

@@ -69,7 +69,12 @@ func newSender(path string) *sender {
 	return s
 }
 
-func (s *sender) batch(j *journalStream) *lineBatch { return &lineBatch{stream: j} }
+// room reports whether another batch can be queued.
+func (s *sender) room() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.closed && s.queued < queueMax
+}
 
 // submit queues b and reports whether there was room.
 func (s *sender) submit(b *lineBatch) bool {
@@ -78,7 +83,7 @@ func (s *sender) submit(b *lineBatch) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.queued+b.size() > queueMax && s.queued > 0 {
+	if s.closed || s.queued >= queueMax { // may exceed it by one batch
 		return false
 	}
 	s.queue = append(s.queue, b)

@@ -103,14 +103,15 @@ func (j *journalStream) skip(n int, now time.Time) {
 
 // feed cuts data into lines. data is only borrowed.
 func (j *journalStream) feed(data []byte, now time.Time) {
-	b := j.sink.batch(j)
+	b := &lineBatch{stream: j}
+	full := !j.sink.room() // then lines are only counted
 	dropped, skipped := 0, 0
 	add := func(line []byte) {
 		line = bytes.TrimSuffix(line, []byte{'\r'})
 		if len(line) == 0 {
 			return // journald drops empty lines of its own streams too
 		}
-		if !j.budget.take() {
+		if !j.budget.take(len(line)) || full {
 			dropped++
 			return
 		}

@@ -12,7 +12,7 @@ import (
 const (
 	// moveMax is the most one splice moves: the pipe's lock is held meanwhile, and the
 	// program that writes waits for it.
-	moveMax = 256 << 10
+	moveMax = 1 << 20
 	// peekMax is the most that is looked at in one go, and the size of the buffer for it.
 	peekMax = 128 << 10
 )

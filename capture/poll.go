@@ -83,8 +83,15 @@ func (p *poller) add(pipe int, s *Stream) error {
 // arm asks for one report when the pipe has bytes, at once when it has some already.
 func (p *poller) arm(pipe int) error {
 	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(pipe)}
-	return unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, pipe, &e)
+	err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, pipe, &e)
+	if err == unix.ENOENT {
+		err = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, pipe, &e)
+	}
+	return err
 }
+
+// disarm takes the pipe out of the set until it is armed again.
+func (p *poller) disarm(pipe int) { unix.EpollCtl(p.epfd, unix.EPOLL_CTL_DEL, pipe, nil) }
 
 // remove must come before the pipe is closed: systemd holds another descriptor of the
 // same open file, with which the registration would live on (epoll(7), question 6).
