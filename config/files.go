@@ -70,7 +70,10 @@ func (l *loader) checkOutput(d *draft, key, path string) {
 	}
 	s := d.at(key)
 	if msg, hint := l.cannotWrite(path); msg != "" {
-		l.report(s.src, s.diagnostic("program "+d.Name+": "+msg, hint))
+		if s.section == defaultsSection {
+			msg = "program " + d.Name + ": " + msg
+		}
+		l.report(s.src, s.diagnostic(msg, hint))
 	}
 }
 

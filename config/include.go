@@ -95,7 +95,7 @@ func (l *loader) includeFile(s setting, path string, stack []*source) {
 // show is a path as messages name it: relative to the working directory when that is
 // shorter.
 func (l *loader) show(path string) string {
-	if rel, err := filepath.Rel(l.host.cwd, path); err == nil && len(rel) < len(path) {
+	if rel, err := filepath.Rel(l.host.cwd, path); err == nil && len(rel) < len(path) && rel != "." {
 		return rel
 	}
 	return path

@@ -41,6 +41,22 @@ func TestLoadHere(t *testing.T) {
 	}
 }
 
+// TestHost asks the real machine.
+func TestHost(t *testing.T) {
+	h := newHost()
+	for name, want := range map[string]bool{"root": true, "12345": true, "no-such-name": false} {
+		if h.knownUser(name) != want || h.knownGroup(name) != want {
+			t.Errorf("user, group %s: %t, %t; want %t", name, h.knownUser(name), h.knownGroup(name), want)
+		}
+	}
+	if total, err := h.memTotal(); err != nil || total < 1<<20 {
+		t.Errorf("physical memory %d, %v", total, err)
+	}
+	if !h.isDir("/") || h.isDir("/proc/meminfo") || h.head("/") != nil {
+		t.Error("cannot tell folders from files")
+	}
+}
+
 // TestEncodings: what is no text is refused once, with its line.
 func TestEncodings(t *testing.T) {
 	const head = "[program a]\ncommand = sleep\n"
@@ -118,7 +134,7 @@ func TestOneWriter(t *testing.T) {
 		"[program a]\ncommand=sleep\nstdout=x\n[program b]\ncommand=sleep\nstderr=y/../x\n":            "x.conf:6: [program b] stderr: program a writes to x already, see x.conf:3; give each program a file of its own",
 		"[program a]\ncommand=sleep\nstdout=supervisor.log\n":                                          "x.conf:3: [program a] stdout: msup itself writes to supervisor.log; use another file, or set logfile in [msup]",
 		"[msup]\nlogfile=none\n[program a]\ncommand=sleep\nstdout=supervisor.log\n":                    "",
-		"[program a]\ncommand=sleep\nstdout=/dev/null/x\n":                                             "x.conf:3: [program a] stdout: program a: cannot create /dev/null/x: /dev/null is not a folder",
+		"[program a]\ncommand=sleep\nstdout=/dev/null/x\n":                                             "x.conf:3: [program a] stdout: cannot create /dev/null/x: /dev/null is not a folder",
 	} {
 		_, err := loadText(text)
 		if got := ""; err != nil {

@@ -145,7 +145,7 @@ func (l *loader) crossCheck() {
 			case !taken:
 				writers[out.path] = writer{d.Name, s}
 			case w.program != d.Name && s.section == defaultsSection:
-				l.report(s.src, s.diagnostic(fmt.Sprintf("programs %s and %s would write to one file", w.program, d.Name), "give each program a file of its own"))
+				l.report(s.src, s.diagnostic("several programs would write to this one file", "give each program a file of its own"))
 			case w.program != d.Name:
 				l.report(s.src, s.diagnostic(fmt.Sprintf("program %s writes to %s already, see %s", w.program, l.show(out.path), w.at.place()), "give each program a file of its own"))
 			}
