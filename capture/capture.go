@@ -30,7 +30,8 @@ type Options struct {
 	// JournalSocket is journald's socket of the native protocol; "" = [DefaultJournalSocket].
 	JournalSocket string
 	// Notify gets the events of all streams. It is called from the goroutine that moves
-	// the bytes, so it must hand the event on and return. nil = nobody listens.
+	// the bytes and, before Open returns, from Open; so it must hand the event on and
+	// return. nil = nobody listens.
 	Notify func(Event)
 }
 

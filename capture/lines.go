@@ -115,6 +115,9 @@ func (j *journalStream) feed(data []byte, now time.Time) {
 			dropped++
 			return
 		}
+		if b.text == nil {
+			b.text = make([]byte, 0, len(line)+len(data))
+		}
 		b.add(line)
 	}
 	for len(data) > 0 {

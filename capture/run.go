@@ -40,12 +40,13 @@ func (s *Stream) run() {
 		if moves == busyAfter {
 			s.mover.poll.disarm(s.pipe)
 		}
+		asked := s.asked() // before looking: what comes later may wait for later bytes
 		n, err := readable(s.pipe)
 		if err != nil { // cannot happen to a FIFO
 			s.fail(fmt.Errorf("cannot read %s: %w", s.cfg.FIFO, err))
 			continue
 		}
-		hurry := s.note(n)
+		hurry := s.note(asked, n)
 		if s.isClosing() {
 			s.finish()
 			return
@@ -71,18 +72,25 @@ func (s *Stream) run() {
 	}
 }
 
-// note tells the waiting drains what they wait for, now that n bytes are in the pipe, and
-// releases those that have it. It reports whether any is left.
-func (s *Stream) note(n int) bool {
+// asked returns how many drains wait. Only the running goroutine takes any away.
+func (s *Stream) asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.drains)
+}
+
+// note tells the first drains, as many as asked, what they wait for, now that n bytes are
+// in the pipe, and releases those that have it. It reports whether any is left.
+func (s *Stream) note(asked, n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var satisfied []*drain
 	waiting := s.drains[:0]
-	for _, d := range s.drains {
-		if !d.set {
+	for i, d := range s.drains {
+		if !d.set && i < asked {
 			d.upTo, d.set = s.stats.Bytes+uint64(n), true
 		}
-		if s.stats.Bytes >= d.upTo {
+		if d.set && s.stats.Bytes >= d.upTo {
 			satisfied = append(satisfied, d)
 		} else {
 			waiting = append(waiting, d)

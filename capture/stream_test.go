@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -77,6 +78,35 @@ func TestMovesByItself(t *testing.T) {
 		b.write("line\n")
 		await(t, "the line is in the file", func() bool { return b.content() == strings.Repeat("line\n", i+1) })
 	}
+}
+
+// What was written before a Drain is in the file after it, whatever else goes on.
+func TestDrainIsExact(t *testing.T) {
+	b := start(t, nil)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					b.stream.Drain(soon(t))
+				}
+			}
+		})
+	}
+	for i := range 3000 {
+		b.write("x")
+		b.drain()
+		if st, err := os.Stat(b.file); err != nil || st.Size() != int64(i+1) {
+			t.Errorf("after %d bytes: %v, %v", i+1, st.Size(), err)
+			break
+		}
+	}
+	close(stop)
+	wg.Wait()
 }
 
 func TestFollowsTruncation(t *testing.T) {
