@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -256,6 +257,8 @@ func openOutput(p Program, fifo string) (*os.File, error) {
 // RunStub is the stub's main: it returns only if there is nothing to execute or it
 // failed, with the exit status.
 func RunStub() int {
+	// nice(2) is per thread, and execve keeps that of the calling one.
+	runtime.LockOSThread()
 	status := os.NewFile(stubStatusFD, "status")
 	unix.CloseOnExec(stubStatusFD)
 	var spec stubSpec

@@ -292,3 +292,35 @@ func (s *Supervisor) onMissing(p *program) {
 	p.result = "success"
 	s.end(p, deducedExit())
 }
+
+// Unsupervised is the status of a program when no supervisor runs, from what one has left
+// behind and what systemd says. old is the saved state, if there was one; f the facts of
+// [Bus.Read], if the unit is loaded.
+func Unsupervised(def Program, project string, old SavedProgram, known bool, f Facts, loaded bool) Status {
+	st := Status{Name: def.Name, Unit: def.Unit, State: old.State, Result: old.Result}
+	if !known {
+		st.State = policy.State{Phase: policy.Stopped, Reason: "not started yet"}
+	}
+	loaded = loaded && f.LoadState != "not-found"
+	if loaded {
+		if why := Foreign(f, project); why != "" {
+			st.State = policy.State{Phase: policy.Stopped, Reason: why}
+			return st
+		}
+	}
+	same := known && f.InvocationID == old.Invocation
+	switch {
+	case loaded && f.ActiveState != "inactive" && f.ActiveState != "failed":
+		st.PID, st.Invocation = f.MainPID, f.InvocationID
+		if !same || !old.State.Phase.Up() {
+			st.State = policy.State{Phase: policy.Running, Since: f.ActiveEnter, Reason: "runs without a supervisor"}
+		}
+	case loaded && f.ActiveState == "failed" && f.InvocationID != old.Ended:
+		e := exitOf(f, true, Memory{Limit: def.Limits.MemoryMax})
+		st.Result = f.Result
+		st.State = policy.State{Phase: policy.Failed, Reason: e.Reason + "; no supervisor has seen it", Last: &e}
+	case st.State.Phase.Up():
+		st.State = policy.State{Phase: policy.Exited, Reason: deducedExit().Reason}
+	}
+	return st
+}

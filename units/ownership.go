@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -82,4 +83,29 @@ func stopSlice(ctx context.Context, bus Bus, slice string) error {
 		return err
 	}
 	return nil
+}
+
+// StopLeftovers stops the units of a project that runs without a supervisor, the last
+// program's first, waits for them, and cleans up. It returns how many there were.
+func StopLeftovers(ctx context.Context, bus Bus, project Project) (int, error) {
+	n := 0
+	for _, p := range slices.Backward(project.Programs) {
+		f, err := bus.Read(ctx, p.Unit)
+		if err != nil {
+			return n, err
+		}
+		if f.LoadState == "not-found" || Foreign(f, project.Name) != "" {
+			continue
+		}
+		n++
+		if f.ActiveState == "failed" {
+			err = bus.Reset(ctx, p.Unit)
+		} else {
+			err = bus.Stop(ctx, p.Unit)
+		}
+		if err != nil && !errors.Is(err, ErrNoSuchUnit) {
+			return n, err
+		}
+	}
+	return n, cleanUp(ctx, bus, project.Name)
 }

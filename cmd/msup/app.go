@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"msup/cgroup"
+	"msup/config"
+	"msup/control"
+	"msup/dbus"
+	"msup/units"
+)
+
+// app is what every command works with: the flags all share, and where to print.
+type app struct {
+	configPath  string
+	projectName string
+	wantSystem  bool
+	wantUser    bool
+
+	user bool // the user manager, not the system manager
+
+	stdin          *os.File
+	stdout, stderr io.Writer
+}
+
+// bus is the connection to systemd.
+type bus = *dbus.Conn
+
+// configNames are the configurations looked for in the working directory.
+var configNames = []string{"msup.conf", "supervisor.conf", "msup.ini"}
+
+// choose decides between the system and the user manager.
+func (a *app) choose() error {
+	if a.wantSystem && a.wantUser {
+		return usageError("--system and --user exclude each other")
+	}
+	a.user = a.wantUser || (!a.wantSystem && os.Geteuid() != 0)
+	return nil
+}
+
+// managerFlag is the flag that makes another msup choose the same manager.
+func (a *app) managerFlag() string {
+	if a.user {
+		return "--user"
+	}
+	return "--system"
+}
+
+func (a *app) dial(ctx context.Context) (bus, error) {
+	which := dbus.System
+	if a.user {
+		which = dbus.User
+	}
+	return dbus.Dial(ctx, which)
+}
+
+// findConfig returns the path of the configuration.
+func (a *app) findConfig() (string, error) {
+	if a.configPath != "" {
+		return a.configPath, nil
+	}
+	if path := os.Getenv("MSUP_CONFIG"); path != "" {
+		return path, nil
+	}
+	for _, name := range configNames {
+		if _, err := os.Stat(name); err == nil {
+			return name, nil
+		}
+	}
+	return "", &exitError{
+		code: exitUsage, msg: "no configuration here",
+		hint: fmt.Sprintf("make one of %v, or name one with -c FILE", configNames),
+	}
+}
+
+// loadConfig reads and checks the configuration as for a start.
+func (a *app) loadConfig() (*config.Config, error) { return a.readConfig(config.Load) }
+
+func (a *app) readConfig(read func(string) (*config.Config, error)) (*config.Config, error) {
+	path, err := a.findConfig()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := read(path)
+	var invalid *config.Error
+	if err != nil && !errors.As(err, &invalid) {
+		return nil, &exitError{code: exitUsage, msg: err.Error()}
+	}
+	return cfg, err
+}
+
+// runtimeRoot is where projects have their runtime directories.
+func (a *app) runtimeRoot() string {
+	if !a.user {
+		return "/run/msup"
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return filepath.Join(dir, "msup")
+	}
+	return fmt.Sprintf("/run/user/%d/msup", os.Getuid())
+}
+
+func (a *app) runtimeDir(project string) string { return filepath.Join(a.runtimeRoot(), project) }
+
+// target is the project a command is about.
+type target struct {
+	project units.Project
+	dir     string
+	client  *control.Client
+	running bool // the definitions are those of a supervisor, not of the configuration
+}
+
+// target finds the project: the one named with -p as it runs, else that of the
+// configuration; of a project that runs, the definitions it runs by.
+func (a *app) target() (*target, error) {
+	name := a.projectName
+	var fromConfig *config.Config
+	if name == "" {
+		cfg, err := a.readConfig(config.Read)
+		if err != nil {
+			// Without a configuration the default project is meant, if it runs.
+			if a.configPath != "" || !a.runs(units.DefaultProject) {
+				return nil, err
+			}
+			name = units.DefaultProject
+		} else {
+			name, fromConfig = cfg.Name, cfg
+		}
+	}
+	t := &target{dir: a.runtimeDir(name)}
+	t.client = control.NewClient(filepath.Join(t.dir, control.SocketName))
+	err := readJSON(filepath.Join(t.dir, projectFile), &t.project)
+	if err == nil {
+		t.running = true
+		return t, nil
+	}
+	if fromConfig == nil {
+		if errors.Is(err, os.ErrPermission) {
+			return nil, &exitError{code: exitNoSystemd, msg: fmt.Sprintf("cannot read project %s: %v", name, err), hint: "run it as the user who started the project"}
+		}
+		return nil, &exitError{code: exitFailed, msg: fmt.Sprintf("project %s does not run", name), hint: "msup up starts it"}
+	}
+	t.project = fromConfig.Project
+	return t, nil
+}
+
+func (a *app) runs(project string) bool {
+	_, err := os.Stat(filepath.Join(a.runtimeDir(project), projectFile))
+	return err == nil
+}
+
+// limitWarnings tells, by program, which limits the kernel will not hold here.
+func (a *app) limitWarnings(ctx context.Context, bus bus, project units.Project) map[string][]string {
+	host, err := cgroup.Detect()
+	if err != nil {
+		return nil
+	}
+	group, err := bus.ControlGroup(ctx)
+	if err != nil {
+		return nil
+	}
+	missing := map[string]string{}
+	for _, controller := range []string{"memory", "cpu", "io", "pids"} {
+		why, err := host.MissingIn(filepath.Join(host.Mount, group), controller)
+		if err != nil {
+			why = err.Error()
+		}
+		if why != "" {
+			missing[controller] = why
+		}
+	}
+	out := map[string][]string{}
+	for _, p := range project.Programs {
+		if w := units.Unenforced(p, missing); len(w) > 0 {
+			out[p.Name] = w
+		}
+	}
+	return out
+}
+
+func refuseUnenforced(project units.Project, limits map[string][]string) error {
+	msg := "strict_limits is set, and not every limit can hold:"
+	for _, p := range project.Programs {
+		for _, w := range limits[p.Name] {
+			msg += fmt.Sprintf("\n  %s: %s", p.Name, w)
+		}
+	}
+	return &exitError{code: exitFailed, msg: msg}
+}

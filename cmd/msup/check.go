@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"msup/units"
+
+	"github.com/kballard/go-shellquote"
+	"github.com/spf13/cobra"
+)
+
+func checkCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration and show what would run",
+		Long: `Read the configuration as msup up does, report every problem with its file and line, and
+print what would run. Nothing is started.
+
+` + exitStatusHelp,
+		Example: "  msup check\n  msup check -c /etc/shop/msup.conf",
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			a.printDiagnostics("warning: ", cfg.Warnings)
+			a.printProject(cfg.Project)
+			return nil
+		},
+	}
+}
+
+func (a *app) printProject(p units.Project) {
+	fmt.Fprintf(a.stdout, "project %s: supervisor %s, slice %s, transition log %s\n",
+		p.Name, units.SupervisorUnit(p.Name), units.SliceName(p.Name), orNone(p.Logfile))
+	for _, prog := range p.Programs {
+		fmt.Fprintf(a.stdout, "\n%s  (%s)\n", prog.Name, prog.Unit)
+		for _, line := range describeProgram(prog) {
+			fmt.Fprintf(a.stdout, "  %-10s %s\n", line[0], line[1])
+		}
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// describeProgram lists what a program would run with, leaving out what is not configured.
+func describeProgram(p units.Program) [][2]string {
+	var out [][2]string
+	add := func(name, format string, args ...any) {
+		out = append(out, [2]string{name, fmt.Sprintf(format, args...)})
+	}
+	add("command", "%s", shellquote.Join(append([]string{p.Path}, p.Argv[1:]...)...))
+	add("directory", "%s", p.Directory)
+	if p.User != "" || p.Group != "" {
+		add("user", "%s", strings.TrimSuffix(p.User+":"+p.Group, ":"))
+	}
+	for _, e := range p.Environment {
+		add("environ", "%s", shellquote.Join(e))
+	}
+	for _, f := range p.EnvFiles {
+		add("env_file", "%s%s", f.Path, map[bool]string{true: " (optional)"}[f.Optional])
+	}
+	start := "with msup up"
+	if !p.Autostart {
+		start = "by hand"
+	}
+	add("start", "%s", start)
+	restart := string(p.Rules.Autorestart)
+	if restart != "never" {
+		most := "no limit"
+		if p.Rules.MaxRestarts > 0 {
+			most = "at most " + plural(p.Rules.MaxRestarts, "time", "times")
+		}
+		restart += fmt.Sprintf(", %s after an end, %s", p.Rules.RestartDelay, most)
+	}
+	add("restart", "%s", restart)
+	add("stop", "%s, SIGKILL after %s", signalWord(p.StopSignal), p.StopTimeout)
+	if l := limitWords(p.Limits); l != "" {
+		add("limits", "%s", l)
+	}
+	switch {
+	case p.Stdout == p.Stderr && p.Stdout != "":
+		add("output", "%s and the journal", p.Stdout)
+	default:
+		add("stdout", "%s", sink(p.Stdout))
+		add("stderr", "%s", sink(p.Stderr))
+	}
+	return out
+}
+
+func sink(file string) string {
+	if file == "" {
+		return "the journal"
+	}
+	return file + " and the journal"
+}
+
+func limitWords(l units.Limits) string {
+	var words []string
+	size := func(name string, v *uint64) {
+		if v != nil {
+			words = append(words, name+" "+units.Limit(*v))
+		}
+	}
+	plainNumber := func(name string, v *uint64) {
+		switch {
+		case v == nil:
+		case *v == units.Infinity:
+			words = append(words, name+" infinity")
+		default:
+			words = append(words, fmt.Sprintf("%s %d", name, *v))
+		}
+	}
+	size("memory", l.MemoryMax)
+	size("memory_high", l.MemoryHigh)
+	size("swap", l.SwapMax)
+	if l.CPUPercent != nil && *l.CPUPercent != units.Infinity {
+		words = append(words, fmt.Sprintf("cpu %g", float64(*l.CPUPercent)/100))
+	}
+	plainNumber("cpu_weight", l.CPUWeight)
+	plainNumber("io_weight", l.IOWeight)
+	plainNumber("tasks", l.TasksMax)
+	plainNumber("nofile", l.NoFile)
+	if l.Nice != nil {
+		words = append(words, fmt.Sprintf("nice %d", *l.Nice))
+	}
+	if l.OOMScoreAdjust != nil {
+		words = append(words, fmt.Sprintf("oom_score_adjust %d", *l.OOMScoreAdjust))
+	}
+	return strings.Join(words, ", ")
+}

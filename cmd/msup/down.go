@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"msup/control"
+	"msup/units"
+
+	"github.com/spf13/cobra"
+)
+
+func downCommand(a *app) *cobra.Command {
+	var kill bool
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Stop all programs and the supervisor",
+		Long: `Stop all programs, the last one first, each with its stop_signal and within its
+stop_timeout, and then the supervisor. Nothing is left in systemd.
+
+` + exitStatusHelp,
+		Example: "  msup down\n  msup down --kill    # SIGKILL at once",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.down(cmd.Context(), kill) },
+	}
+	cmd.Flags().BoolVar(&kill, "kill", false, "do not wait for stop_timeout: kill at once")
+	return cmd
+}
+
+func (a *app) down(ctx context.Context, kill bool) error {
+	t, err := a.target()
+	if err != nil {
+		return err
+	}
+	watch, cancel := context.WithCancel(ctx)
+	defer cancel()
+	snap, records, err := t.client.Watch(watch)
+	if errors.Is(err, control.ErrNoSupervisor) {
+		return a.downWithoutSupervisor(ctx, t)
+	}
+	if err != nil {
+		return err
+	}
+	v := newView(snap, records)
+	snap, err = t.client.Do(ctx, units.Command{Verb: units.Down, By: "stopped by msup down"})
+	if err != nil && !errors.Is(err, control.ErrNoSupervisor) {
+		return err
+	}
+	v.reset(snap)
+	if kill {
+		if _, err := t.client.Do(ctx, units.Command{Verb: units.Kill}); err != nil && !errors.Is(err, control.ErrNoSupervisor) {
+			return err
+		}
+	}
+	if err := a.await(ctx, v, "stopped", t.names(), v.isDown); err != nil && !errors.Is(err, errSupervisorGone) {
+		return err
+	}
+	if err := a.awaitGone(ctx, t); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s stopped\n", plural(len(t.project.Programs), "program", "programs"))
+	return nil
+}
+
+// awaitGone waits until systemd has unloaded the supervisor's unit.
+func (a *app) awaitGone(ctx context.Context, t *target) error {
+	bus, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout(t.project))
+	defer cancel()
+	unit := units.SupervisorUnit(t.project.Name)
+	for {
+		list, err := bus.List(ctx, unit)
+		if err != nil {
+			return fmt.Errorf("cannot see the supervisor stop: %w", err)
+		}
+		if !slices.ContainsFunc(list, func(f units.Facts) bool { return f.ActiveState != "inactive" && f.ActiveState != "failed" }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not stop", unit)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// downWithoutSupervisor stops what runs although no supervisor does.
+func (a *app) downWithoutSupervisor(ctx context.Context, t *target) error {
+	bus, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	n, err := units.StopLeftovers(ctx, bus, t.project)
+	if err != nil {
+		return err
+	}
+	if t.running {
+		removeRuntimeDir(t.dir)
+		if err := os.RemoveAll(t.dir); err != nil {
+			return fmt.Errorf("cannot remove the runtime directory: %w", err)
+		}
+	}
+	if n == 0 {
+		fmt.Fprintf(a.stdout, "project %s does not run\n", t.project.Name)
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "%s stopped; no supervisor was running\n", plural(n, "unit", "units"))
+	return nil
+}

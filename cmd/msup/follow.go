@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"msup/logview"
+	"msup/units"
+)
+
+// sources lists where the output of programs is to be read.
+func sources(programs []units.Program, user bool) []logview.Source {
+	var out []logview.Source
+	for _, p := range programs {
+		add := func(stream, file string) {
+			s := logview.Source{Program: p.Name, Stream: stream, File: file}
+			if file == "" {
+				s.Unit, s.User = p.Unit, user
+			}
+			out = append(out, s)
+		}
+		switch {
+		case p.Stdout == p.Stderr:
+			add(logview.Both, p.Stdout)
+		default:
+			add(logview.Stdout, p.Stdout)
+			add(logview.Stderr, p.Stderr)
+		}
+	}
+	return out
+}
+
+// follower prints the output of programs as it comes, and what else there is to say.
+type follower struct {
+	mu      sync.Mutex // of printer
+	printer *logview.Printer
+	cancel  context.CancelFunc
+	done    chan struct{}
+}
+
+// follow starts to print the output of all programs of t from the given positions on.
+func (a *app) follow(ctx context.Context, t *target, from *logview.Positions) *follower {
+	f := &follower{printer: logview.NewPrinter(a.stdout, t.names()), done: make(chan struct{})}
+	ctx, f.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(f.done)
+		// An error is that of standard output, whose reader has gone: nobody to tell.
+		_ = logview.Follow(ctx, sources(t.project.Programs, a.user), from, f.print)
+	}()
+	return f
+}
+
+func (f *follower) print(lines []logview.Line) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.printer.Print(lines)
+}
+
+// note prints a line of msup's own.
+func (f *follower) note(text string) {
+	_ = f.print([]logview.Line{{Note: true, Text: []byte(text)}}) // as in follow
+}
+
+// stop prints what has come and ends the following.
+func (f *follower) stop() {
+	f.cancel()
+	<-f.done
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_ = f.printer.Close() // as in follow
+}

@@ -1,0 +1,17 @@
+// Msup runs the programs of an ini file as transient systemd units, keeps them running by
+// their restart policy, and writes their output to files beside the journal.
+package main
+
+import (
+	"context"
+	"os"
+
+	"msup/units"
+)
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == units.StubCommand {
+		os.Exit(units.RunStub())
+	}
+	os.Exit(run(context.Background(), os.Args[1:]))
+}

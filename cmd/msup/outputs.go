@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"msup/capture"
+	"msup/units"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"golang.org/x/sys/unix"
+)
+
+// outputs are the streams of all programs whose output goes to files. The descriptor of
+// each stream's FIFO is kept in systemd's file descriptor store, so that neither programs
+// nor bytes notice when the supervisor goes and another comes.
+type outputs struct {
+	mover   *capture.Mover
+	events  chan capture.Event
+	streams map[string]programStreams
+	once    sync.Once // of close or remove
+}
+
+// programStreams are the streams of one program; both are the same one where both go to
+// one file, so that their order is kept. nil = to the journal only.
+type programStreams struct{ stdout, stderr *capture.Stream }
+
+func (p programStreams) each(f func(*capture.Stream)) {
+	if p.stdout != nil {
+		f(p.stdout)
+	}
+	if p.stderr != nil && p.stderr != p.stdout {
+		f(p.stderr)
+	}
+}
+
+// openOutputs opens the streams of every program. Descriptors that systemd kept for an
+// earlier supervisor are used again.
+func openOutputs(project units.Project, dir string, user bool) (*outputs, error) {
+	kept := map[string]*os.File{}
+	for _, f := range activation.Files(true) {
+		kept[f.Name()] = f
+	}
+	o := &outputs{events: make(chan capture.Event, 1024), streams: map[string]programStreams{}}
+	var err error
+	if o.mover, err = capture.New(capture.Options{Notify: o.notify}); err != nil {
+		return nil, err
+	}
+	open := func(p units.Program, name, file string, priority int) *capture.Stream {
+		if file == "" || err != nil {
+			return nil
+		}
+		var s *capture.Stream
+		s, err = o.open(capture.Config{
+			FIFO: filepath.Join(dir, p.Name+"."+name),
+			File: file,
+			Journal: &capture.JournalTarget{
+				Unit: p.Unit, UserManager: user, Identifier: p.Name, Priority: priority, Program: p.Name, Name: name,
+			},
+		}, kept)
+		return s
+	}
+	for _, p := range project.Programs {
+		var ps programStreams
+		ps.stdout = open(p, "stdout", p.Stdout, capture.PriorityStdout)
+		if p.Stderr != "" && p.Stderr == p.Stdout {
+			ps.stderr = ps.stdout
+		} else {
+			ps.stderr = open(p, "stderr", p.Stderr, capture.PriorityStderr)
+		}
+		o.streams[p.Name] = ps
+	}
+	if err != nil {
+		o.close()
+		return nil, err
+	}
+	for name, f := range kept {
+		f.Close() // of a program that the configuration no longer has
+		_ = notifyFD("FDSTOREREMOVE=1\nFDNAME="+name, nil)
+	}
+	return o, nil
+}
+
+// open opens one stream and lets systemd keep its FIFO open.
+func (o *outputs) open(cfg capture.Config, kept map[string]*os.File) (*capture.Stream, error) {
+	name := filepath.Base(cfg.FIFO)
+	fd := kept[name]
+	delete(kept, name)
+	s, err := o.mover.Open(cfg, fd)
+	if err != nil || fd != nil {
+		return s, err
+	}
+	dup, err := s.Descriptor()
+	if err != nil {
+		return nil, err
+	}
+	defer dup.Close()
+	// FDPOLL=0: systemd need not watch it for a hang-up that never comes.
+	return s, notifyFD("FDSTORE=1\nFDPOLL=0\nFDNAME="+name, dup)
+}
+
+// notifyFD is sd_pid_notify_with_fds(3). Without a service manager it does nothing.
+func notifyFD(state string, f *os.File) error {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return nil
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return fmt.Errorf("cannot notify systemd: %w", err)
+	}
+	defer conn.Close()
+	var rights []byte
+	if f != nil {
+		raw, err := f.SyscallConn() // File.Fd would make the shared description blocking
+		if err != nil {
+			return fmt.Errorf("cannot notify systemd: %w", err)
+		}
+		if err := raw.Control(func(fd uintptr) { rights = unix.UnixRights(int(fd)) }); err != nil {
+			return fmt.Errorf("cannot notify systemd: %w", err)
+		}
+		defer runtime.KeepAlive(f)
+	}
+	if _, _, err := conn.WriteMsgUnix([]byte(state), rights, nil); err != nil {
+		return fmt.Errorf("cannot notify systemd: %w", err)
+	}
+	return nil
+}
+
+// notify hands an event on without waiting; forward takes it.
+func (o *outputs) notify(e capture.Event) {
+	select {
+	case o.events <- e:
+	default: // a thousand of them wait already, and Stats has the facts
+	}
+}
+
+// forward tells note about every event until ctx ends.
+func (o *outputs) forward(ctx context.Context, note func(program, text string)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-o.events:
+			note(e.Stream.Config().Journal.Program, eventText(e))
+		}
+	}
+}
+
+func eventText(e capture.Event) string {
+	switch e.Kind {
+	case capture.WriteFailed:
+		return fmt.Sprintf("%v; its output waits in the pipe", e.Err)
+	case capture.WriteResumed:
+		return fmt.Sprintf("writes %s again after %s, nothing is lost", e.Stream.Config().File, e.For.Round(time.Millisecond))
+	case capture.JournalDropped:
+		if e.Lines == 0 {
+			return fmt.Sprintf("%d bytes not sent to the journal; the file has them", e.Bytes)
+		}
+		return fmt.Sprintf("%d lines not sent to the journal; the file has them", e.Lines)
+	}
+	return string(e.Kind)
+}
+
+// fifos says where a program's standard streams go, "" = to the journal.
+func (o *outputs) fifos(program string) (stdout, stderr string) {
+	ps := o.streams[program]
+	if ps.stdout != nil {
+		stdout = ps.stdout.Config().FIFO
+	}
+	if ps.stderr != nil {
+		stderr = ps.stderr.Config().FIFO
+	}
+	return stdout, stderr
+}
+
+// drainTime is how long the last words of a program may take to reach its file.
+const drainTime = 2 * time.Second
+
+// ended brings the last words of a program to its file and the journal.
+func (o *outputs) ended(program string) {
+	o.streams[program].each(func(s *capture.Stream) {
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+			defer cancel()
+			_ = s.Drain(ctx) // what fails is in Stats and told by an event
+		}()
+	})
+}
+
+// warnings tells what is wrong with a program's output now.
+func (o *outputs) warnings(program string) []string {
+	var out []string
+	o.streams[program].each(func(s *capture.Stream) {
+		st := s.Stats()
+		if st.Err != nil {
+			out = append(out, fmt.Sprintf("%v, since %s; its output waits in the pipe", st.Err, st.ErrSince.Format(time.TimeOnly)))
+		}
+		if n := st.JournalDropped; n > 0 {
+			out = append(out, fmt.Sprintf("%d lines of %s not sent to the journal; the file has them", n, s.Config().Journal.Name))
+		}
+		if st.Lost > 0 {
+			out = append(out, fmt.Sprintf("%d bytes of %s lost", st.Lost, s.Config().Journal.Name))
+		}
+	})
+	return out
+}
+
+// close ends the streams; programs go on writing into their FIFOs.
+func (o *outputs) close() { o.finish((*capture.Stream).Close) }
+
+// remove ends the streams and deletes their FIFOs, after the programs.
+func (o *outputs) remove() { o.finish((*capture.Stream).Remove) }
+
+func (o *outputs) finish(end func(*capture.Stream, context.Context) error) {
+	o.once.Do(func() { o.finishOnce(end) })
+}
+
+func (o *outputs) finishOnce(end func(*capture.Stream, context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, ps := range o.streams {
+		ps.each(func(s *capture.Stream) {
+			wg.Go(func() { _ = end(s, ctx) }) // nobody is left to tell
+		})
+	}
+	wg.Wait()
+	_ = o.mover.Close(ctx)
+}

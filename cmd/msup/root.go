@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"msup/config"
+	"msup/control"
+	"msup/dbus"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses of every command.
+const (
+	exitOK        = 0
+	exitFailed    = 1
+	exitUsage     = 2
+	exitGaveUp    = 3
+	exitNoProgram = 4
+	exitNoSystemd = 5
+)
+
+const exitStatusHelp = `Exit status: 0 done; 1 it failed; 2 usage or configuration; 3 a program asked about is
+FAILED or KILLED (status, up); 4 no such program; 5 no systemd, or no right to it.`
+
+// exitError is an error with an exit status of its own. Without a message the command has
+// said all there is to say.
+type exitError struct {
+	code int
+	msg  string
+	hint string
+}
+
+func (e *exitError) Error() string { return e.msg }
+
+func usageError(format string, args ...any) error {
+	return &exitError{code: exitUsage, msg: fmt.Sprintf(format, args...)}
+}
+
+// run executes one command line and returns the exit status.
+func run(ctx context.Context, args []string) int {
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	root := rootCommand(a)
+	root.SetArgs(args)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	return a.report(err)
+}
+
+// report prints err and returns its exit status.
+func (a *app) report(err error) int {
+	code, hint := exitFailed, ""
+	var exit *exitError
+	var invalid *config.Error
+	var noProgram *control.NoSuchProgramError
+	switch {
+	case errors.As(err, &exit):
+		code, hint = exit.code, exit.hint
+	case errors.As(err, &invalid):
+		a.printDiagnostics("warning: ", invalid.Warnings)
+		a.printDiagnostics("", invalid.Diagnostics)
+		n := len(invalid.Diagnostics)
+		fmt.Fprintf(a.stderr, "msup: error: %s; nothing was started\n", plural(n, "problem", "problems")+" in the configuration")
+		return exitUsage
+	case errors.As(err, &noProgram):
+		code = exitNoProgram
+	case dbus.Unavailable(err):
+		code, hint = exitNoSystemd, dbus.Hint(err)
+	}
+	if msg := err.Error(); msg != "" {
+		fmt.Fprintf(a.stderr, "msup: error: %s\n", msg)
+	}
+	if hint != "" {
+		fmt.Fprintf(a.stderr, "msup: hint: %s\n", hint)
+	}
+	return code
+}
+
+func (a *app) printDiagnostics(prefix string, ds []config.Diagnostic) {
+	for _, d := range ds {
+		fmt.Fprintf(a.stderr, "%s%s\n", prefix, d)
+	}
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func rootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "msup",
+		Short: "Run the programs of an ini file as systemd units",
+		Long: `msup runs the programs of an ini file as transient systemd units with limits that the
+kernel enforces, restarts them by their policy, and writes their output to files beside
+the journal. Killing or upgrading msup stops nothing.
+
+The configuration is the file given with -c, else $MSUP_CONFIG, else the first of
+` + strings.Join(configNames, ", ") + ` in the working directory.
+
+` + exitStatusHelp,
+		Example: `  msup up                 # start, and follow the programs' output; Ctrl-C stops them
+  msup up -d              # start in the background
+  msup status             # what runs, since when, and why
+  msup down               # stop everything
+  systemctl status msup-web.service   # a program is a unit like any other`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		// Without a command: help, and an exit status that tells a script of the mistake.
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				msg := fmt.Sprintf("unknown command %q", args[0])
+				e := &exitError{code: exitUsage, msg: msg, hint: "msup --help lists the commands"}
+				if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
+					e.hint = fmt.Sprintf("did you mean %q?", s[0])
+				}
+				return e
+			}
+			_ = cmd.Help()
+			return &exitError{code: exitUsage}
+		},
+		Args:              cobra.ArbitraryArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.choose() },
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &exitError{code: exitUsage, msg: err.Error(), hint: cmd.CommandPath() + " --help shows the flags"}
+	})
+	f := root.PersistentFlags()
+	f.StringVarP(&a.configPath, "config", "c", "", "configuration `FILE`")
+	f.StringVarP(&a.projectName, "project", "p", "", "talk to the running project `NAME`, whatever its configuration")
+	f.BoolVar(&a.wantSystem, "system", false, "use the system manager (default for root)")
+	f.BoolVar(&a.wantUser, "user", false, "use the user manager (default for everybody else)")
+	root.AddCommand(
+		upCommand(a), downCommand(a), statusCommand(a),
+		startCommand(a), stopCommand(a), restartCommand(a), signalCommand(a),
+		logsCommand(a), checkCommand(a), superviseCommand(a), versionCommand(a),
+	)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	return root
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &exitError{code: exitUsage, msg: fmt.Sprintf("%s takes no arguments, got %q", cmd.CommandPath(), args[0]), hint: cmd.CommandPath() + " --help shows the usage"}
+	}
+	return nil
+}
+
+func someArgs(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return &exitError{code: exitUsage, msg: fmt.Sprintf("%s needs %s", cmd.CommandPath(), what), hint: cmd.CommandPath() + " --help shows the usage"}
+		}
+		return nil
+	}
+}

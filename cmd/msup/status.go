@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"msup/control"
+	"msup/policy"
+	"msup/units"
+
+	"github.com/spf13/cobra"
+)
+
+func statusCommand(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status [NAME...]",
+		Short: "Show programs: state, uptime, restarts, memory, CPU, and why",
+		Long: `Show the state of all programs, or of those named (globs work).
+
+States: STOPPED, STARTING, RUNNING, BACKOFF (waits for its next start), STOPPING,
+EXITED (ended well), FAILED (gave up), KILLED (gave up after a kill for a limit).
+RESTARTS is used/allowed. MEMORY is current/limit. CPU is the share of one CPU since the
+last status, if that was up to a minute ago, else since the program started.
+
+Without a supervisor the facts come from systemd and the state it left, which is said.
+
+` + exitStatusHelp,
+		Example: `  msup status
+  msup status 'web*' --json | jq '.programs[] | {name, state, reason}'`,
+		ValidArgsFunction: a.completePrograms,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.status(cmd.Context(), args, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: sizes in bytes, times in RFC 3339, absent facts null")
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, names []string, asJSON bool) error {
+	t, err := a.target()
+	if err != nil {
+		return err
+	}
+	rep, note, err := a.reportOf(ctx, t)
+	if err != nil {
+		return err
+	}
+	if rep.Programs, err = pick(rep.Programs, names); err != nil {
+		return err
+	}
+	if asJSON {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(rep); err != nil {
+			return err
+		}
+	} else {
+		if note != "" {
+			fmt.Fprintf(a.stderr, "msup: %s\n", note)
+		}
+		a.printStatus(rep)
+	}
+	for _, p := range rep.Programs {
+		if p.State.GaveUp() {
+			return &exitError{code: exitGaveUp}
+		}
+	}
+	return nil
+}
+
+// pick keeps the programs that were named.
+func pick(programs []control.ProgramReport, patterns []string) ([]control.ProgramReport, error) {
+	var names []string
+	for _, p := range programs {
+		names = append(names, p.Name)
+	}
+	chosen, err := match(names, patterns, true)
+	if err != nil {
+		return nil, err
+	}
+	keep := map[string]bool{}
+	for _, n := range chosen {
+		keep[n] = true
+	}
+	out := []control.ProgramReport{}
+	for _, p := range programs {
+		if keep[p.Name] {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// reportOf asks the supervisor, or, when there is none, systemd and the saved state; note
+// says so then.
+func (a *app) reportOf(ctx context.Context, t *target) (rep control.Report, note string, err error) {
+	rep, err = t.client.Status(ctx)
+	if err == nil {
+		return rep, "", nil
+	}
+	note = "no supervisor is running: this is what systemd says"
+	if !errors.Is(err, control.ErrNoSupervisor) {
+		note = err.Error() + ": this is what systemd says"
+	}
+	rep, err = a.reportFromSystemd(ctx, t)
+	return rep, note, err
+}
+
+func (a *app) reportFromSystemd(ctx context.Context, t *target) (control.Report, error) {
+	bus, err := a.dial(ctx)
+	if err != nil {
+		return control.Report{}, err
+	}
+	defer bus.Close()
+	saved, err := stateFile{filepath.Join(t.dir, "state.json")}.load(t.project)
+	if err != nil || saved == nil {
+		saved = &units.Saved{}
+	}
+	names := make([]string, len(t.project.Programs))
+	for i, p := range t.project.Programs {
+		names[i] = p.Unit
+	}
+	list, err := bus.List(ctx, names...)
+	if err != nil {
+		return control.Report{}, err
+	}
+	found := map[string]units.Facts{}
+	for _, f := range list {
+		if found[f.Unit], err = bus.Read(ctx, f.Unit); err != nil {
+			return control.Report{}, err
+		}
+	}
+	rep := control.Report{Project: t.project.Name, File: t.project.File, Programs: []control.ProgramReport{}}
+	sampler, now := control.NewSampler(), time.Now()
+	limits := a.limitWarnings(ctx, bus, t.project)
+	for _, def := range t.project.Programs {
+		old, known := saved.Programs[def.Name]
+		f, loaded := found[def.Unit]
+		st := units.Unsupervised(def, t.project.Name, old, known, f, loaded)
+		p := control.Describe(def, st)
+		if loaded {
+			sampler.Fill(&p, f.ControlGroup, f.ActiveEnter, now)
+		}
+		p.Warnings = append(p.Warnings, limits[def.Name]...)
+		rep.Programs = append(rep.Programs, p)
+	}
+	return rep, nil
+}
+
+func (a *app) printStatus(rep control.Report) {
+	if len(rep.Programs) == 0 {
+		fmt.Fprintln(a.stderr, "msup: no programs")
+		return
+	}
+	now := time.Now()
+	tab := newTable(a.stdout, "PROGRAM", "STATE", "PID", "UPTIME", "RESTARTS", "MEMORY", "CPU", "WHY")
+	for _, p := range rep.Programs {
+		tab.row(
+			plain(p.Name), cell{string(p.State), stateColour(p.State)}, plain(number(p.PID)), plain(uptime(p, now)),
+			plain(restarts(p)), plain(memory(p.Memory)), plain(cpu(p.CPU)), plain(p.Reason),
+		)
+	}
+	tab.flush()
+	for _, p := range rep.Programs {
+		for _, w := range p.Warnings {
+			fmt.Fprintf(a.stderr, "warning: %s: %s\n", p.Name, w)
+		}
+	}
+}
+
+func number(n *int) string {
+	if n == nil {
+		return "-"
+	}
+	return fmt.Sprint(*n)
+}
+
+func uptime(p control.ProgramReport, now time.Time) string {
+	if p.State != policy.Running || p.Since == nil {
+		return "-"
+	}
+	return age(now.Sub(*p.Since))
+}
+
+// age formats a duration with two units at most: "5s", "3m20s", "2h05m", "12d03h".
+func age(d time.Duration) string {
+	s := int64(max(d, 0) / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	case s < 86400:
+		return fmt.Sprintf("%dh%02dm", s/3600, s/60%60)
+	}
+	return fmt.Sprintf("%dd%02dh", s/86400, s/3600%24)
+}
+
+func restarts(p control.ProgramReport) string {
+	if p.MaxRestarts == 0 {
+		return fmt.Sprintf("%d/-", p.Restarts)
+	}
+	return fmt.Sprintf("%d/%d", p.Restarts, p.MaxRestarts)
+}
+
+func memory(m control.MemoryReport) string {
+	switch {
+	case m.Current == nil && m.Limit == nil:
+		return "-"
+	case m.Current == nil:
+		return "-/" + units.Limit(*m.Limit)
+	case m.Limit == nil:
+		return units.Bytes(*m.Current)
+	}
+	return units.Bytes(*m.Current) + "/" + units.Limit(*m.Limit)
+}
+
+func cpu(c control.CPUReport) string {
+	if c.Percent == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", *c.Percent)
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"msup/cgroup"
+	"msup/control"
+	"msup/units"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+func superviseCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "supervise",
+		Short: "Run the supervisor in the foreground",
+		Long: `Run the supervisor of a project in the foreground: start its programs, restart them
+by their policy, capture their output. "msup up" runs this as a systemd service of its
+own; run it yourself in a permanent unit (Type=notify), a container or a debugger.
+
+In the foreground Ctrl-C (SIGINT) and SIGTERM stop all programs in order. As a service
+SIGTERM means that only when systemd is stopping the unit; when it is restarting it, the
+programs run on and the next supervisor takes them over.
+
+` + exitStatusHelp,
+		Example: "  msup supervise -c supervisor.conf",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := a.supervise(cmd.Context())
+			if err != nil {
+				// `msup up` reads it from the StatusText of the unit.
+				_, _ = daemon.SdNotify(false, "STATUS="+firstLine(err.Error()))
+			}
+			return err
+		},
+	}
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s
+}
+
+// supervise is one life of a supervisor.
+func (a *app) supervise(ctx context.Context) error {
+	// The heap after a burst of hundreds of starts is mostly garbage: keep it small.
+	debug.SetGCPercent(50)
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	project := cfg.Project
+	dir := a.runtimeDir(project.Name)
+	unlock, err := claim(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	bus, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+
+	log, err := openTransitionLog(project, a.user)
+	if err != nil {
+		return err
+	}
+	defer log.close()
+
+	limits := a.limitWarnings(ctx, bus, project)
+	if cfg.StrictLimits && len(limits) > 0 {
+		return refuseUnenforced(project, limits)
+	}
+	outputs, err := openOutputs(project, dir, a.user)
+	if err != nil {
+		return err
+	}
+	defer outputs.close()
+
+	store := stateFile{filepath.Join(dir, "state.json")}
+	saved, err := store.load(project)
+	if err != nil {
+		log.append(units.Record{Time: time.Now(), Reason: err.Error() + "; rebuilding it from systemd"})
+	}
+	if err := writeJSON(filepath.Join(dir, projectFile), project); err != nil {
+		return err
+	}
+	peaks := newPeaks(project)
+	defer peaks.close()
+	sup := units.New(units.Config{
+		Project: project, Bus: bus, Saved: saved,
+		Output: outputs.fifos,
+		Forker: units.StubForker{},
+		Watch:  peaks.watch,
+		Peak:   peaks.peak,
+		Ended:  outputs.ended,
+		Log:    log.append,
+		Save:   store.save,
+		Alive:  alive(),
+	})
+	go outputs.forward(ctx, sup.Note)
+
+	listener, err := control.Listen(filepath.Join(dir, control.SocketName))
+	if err != nil {
+		return err
+	}
+	server := &control.Server{
+		Supervisor: sup, Project: project, Sampler: control.NewSampler(),
+		Warnings: func(program string) []string {
+			return append(append([]string(nil), limits[program]...), outputs.warnings(program)...)
+		},
+	}
+	serving := make(chan error, 1)
+	go func() { serving <- server.Serve(ctx, listener) }()
+
+	go a.followSignals(ctx, cancel, sup, project, bus)
+	// Programs are ordered after this unit: until it is ready systemd holds their starts.
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+	go relaxMemory(ctx, sup)
+
+	err = sup.Run(ctx)
+	cancel()
+	<-serving
+	if errors.Is(err, units.ErrDown) {
+		outputs.remove()
+		removeRuntimeDir(dir)
+		a.stopOwnUnit(bus, project)
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil // asked to go; the programs stay
+	}
+	return err
+}
+
+// claim makes the runtime directory and takes its lock, so that a project has one
+// supervisor. The kernel gives the lock back however the supervisor ends.
+func claim(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the runtime directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock the project: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, &exitError{code: exitFailed, msg: "another supervisor runs this project", hint: "msup status shows it; msup down stops it"}
+		}
+		return nil, fmt.Errorf("cannot lock the project: %w", err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// alive returns what the loop calls while it turns: a ping for systemd's watchdog.
+func alive() func() {
+	if interval, err := daemon.SdWatchdogEnabled(false); err != nil || interval == 0 {
+		return nil
+	}
+	return func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog) }
+}
+
+// followSignals turns signals into commands.
+func (a *app) followSignals(ctx context.Context, cancel func(), sup *units.Supervisor, project units.Project, bus bus) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	again := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case sig := <-signals:
+			verb := units.Down
+			switch {
+			case sig == syscall.SIGTERM && asOwnUnit(project) && !stopsOwnUnit(ctx, bus, project):
+				cancel() // a restart, an upgrade, a kill: the next supervisor takes over
+				return
+			case again:
+				verb = units.Kill
+			}
+			again = true
+			_, _ = sup.Do(ctx, units.Command{Verb: verb, By: "project going down"}) // fails only when it is over
+		}
+	}
+}
+
+// asOwnUnit reports whether this process runs as the supervisor's unit.
+func asOwnUnit(project units.Project) bool {
+	_, err := cgroup.Of(os.Getpid(), units.SupervisorUnit(project.Name))
+	return err == nil
+}
+
+// stopsOwnUnit reports whether systemd is stopping the supervisor's unit for good.
+func stopsOwnUnit(ctx context.Context, bus bus, project units.Project) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	job, err := bus.JobType(ctx, units.SupervisorUnit(project.Name))
+	return err == nil && job == "stop"
+}
+
+// stopOwnUnit makes systemd stop the supervisor's unit, which would be started again
+// otherwise (Restart=always).
+func (a *app) stopOwnUnit(bus bus, project units.Project) {
+	if !asOwnUnit(project) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+	if err := bus.Stop(ctx, units.SupervisorUnit(project.Name)); err != nil {
+		return
+	}
+	// The stop job sends SIGTERM; exiting before it is there would be an exit to restart.
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	select {
+	case <-stop:
+	case <-ctx.Done():
+	}
+}
+
+func removeRuntimeDir(dir string) {
+	for _, name := range []string{"state.json", projectFile, control.SocketName, "lock"} {
+		_ = os.Remove(filepath.Join(dir, name))
+	}
+	_ = os.Remove(dir)
+	_ = os.Remove(filepath.Dir(dir)) // the folder of all projects, when this was the last
+}
+
+// relaxMemory gives memory back to the kernel once the first burst of starts is over.
+func relaxMemory(ctx context.Context, sup *units.Supervisor) {
+	_, records, err := sup.Watch(ctx)
+	if err != nil {
+		return
+	}
+	const quiet = 2 * time.Second
+	t := time.NewTimer(quiet)
+	defer t.Stop()
+	for {
+		select {
+		case _, ok := <-records:
+			if !ok {
+				return
+			}
+			t.Reset(quiet)
+		case <-t.C:
+			debug.FreeOSMemory()
+		}
+	}
+}

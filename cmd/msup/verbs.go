@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"msup/control"
+	"msup/units"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+func startCommand(a *app) *cobra.Command {
+	return verbCommand(a, units.Start, "start NAME...|all", "Start programs",
+		`Start programs and wait until they are up. A start always works: it clears the count of
+restarts of a program that had given up.`, "  msup start web\n  msup start 'worker-*'",
+		func(v *view) func(string) bool { return v.isUp })
+}
+
+func stopCommand(a *app) *cobra.Command {
+	return verbCommand(a, units.Stop, "stop NAME...|all", "Stop programs",
+		`Stop programs with their stop_signal, and SIGKILL after their stop_timeout, and wait
+until they have ended. They stay stopped until msup start. The supervisor stays:
+msup down stops that too.`, "  msup stop web\n  msup stop all",
+		func(v *view) func(string) bool { return v.isDown })
+}
+
+func restartCommand(a *app) *cobra.Command {
+	return verbCommand(a, units.Restart, "restart NAME...|all", "Stop and start programs",
+		`Stop programs, start them again, and wait until they are up. One that does not run is
+started.`, "  msup restart web\n  msup restart all",
+		func(v *view) func(string) bool { return v.isUp })
+}
+
+func verbCommand(a *app, verb units.Verb, use, short, long, example string, done func(*view) func(string) bool) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: long + "\n\n" + exitStatusHelp, Example: example,
+		Args:              someArgs("the names of programs, or all"),
+		ValidArgsFunction: a.completePrograms,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.verb(cmd.Context(), verb, args, done)
+		},
+	}
+}
+
+func (a *app) verb(ctx context.Context, verb units.Verb, patterns []string, done func(*view) func(string) bool) error {
+	t, names, err := a.chosen(patterns)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	snap, records, err := t.client.Watch(ctx)
+	if err != nil {
+		return notUp(err, t)
+	}
+	v := newView(snap, records)
+	snap, err = t.client.Do(ctx, units.Command{Verb: verb, Programs: names, By: "requested by msup " + string(verb)})
+	if err != nil {
+		return notUp(err, t)
+	}
+	v.reset(snap)
+	if err := a.await(ctx, v, map[units.Verb]string{units.Stop: "stopped"}[verb], names, done(v)); err != nil {
+		return err
+	}
+	failed := false
+	for _, name := range names {
+		phase := v.programs[name]
+		fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
+		failed = failed || (verb != units.Stop && phase.GaveUp())
+	}
+	if failed {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}
+
+// chosen finds the project and the programs that patterns mean.
+func (a *app) chosen(patterns []string) (*target, []string, error) {
+	t, err := a.target()
+	if err != nil {
+		return nil, nil, err
+	}
+	names, err := match(t.names(), patterns, false)
+	return t, names, err
+}
+
+func notUp(err error, t *target) error {
+	if errors.Is(err, control.ErrNoSupervisor) {
+		return &exitError{code: exitFailed, msg: fmt.Sprintf("project %s is not up", t.project.Name), hint: "msup up starts it"}
+	}
+	return err
+}
+
+func signalCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "signal SIGNAL NAME...|all",
+		Short: "Send a signal to the main process of programs",
+		Long: `Send a signal, by name (HUP, SIGHUP) or number, to the main process of programs that are
+RUNNING.
+
+` + exitStatusHelp,
+		Example: "  msup signal HUP web",
+		Args:    someArgs("a signal and the names of programs, or all"),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return []string{"HUP", "INT", "TERM", "QUIT", "USR1", "USR2", "KILL"}, cobra.ShellCompDirectiveNoFileComp
+			}
+			return a.completePrograms(cmd, args, toComplete)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usageError("msup signal needs a signal and the names of programs, or all")
+			}
+			sig, err := parseSignal(args[0])
+			if err != nil {
+				return err
+			}
+			t, names, err := a.chosen(args[1:])
+			if err != nil {
+				return err
+			}
+			_, err = t.client.Do(cmd.Context(), units.Command{Verb: units.Signal, Programs: names, Signal: int32(sig)})
+			return notUp(err, t)
+		},
+	}
+}
+
+func parseSignal(s string) (syscall.Signal, error) {
+	if n, err := strconv.Atoi(s); err == nil && n >= 1 && n <= 64 {
+		return syscall.Signal(n), nil
+	}
+	name := strings.ToUpper(s)
+	if !strings.HasPrefix(name, "SIG") {
+		name = "SIG" + name
+	}
+	if sig := unix.SignalNum(name); sig != 0 {
+		return sig, nil
+	}
+	return 0, usageError("unknown signal %q: use a name (HUP, SIGHUP) or a number from 1 to 64", s)
+}

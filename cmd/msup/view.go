@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"msup/policy"
+	"msup/units"
+)
+
+// view is what a command knows of the programs from the supervisor's records.
+type view struct {
+	records  <-chan units.Record
+	order    []string
+	programs map[string]policy.Phase
+	reasons  map[string]string
+	restarts map[string]int       // seen by this view, or told by the snapshot
+	since    map[string]time.Time // when a program came into its phase
+	seq      uint64               // of the last record that is taken into account
+	ready    bool                 // the supervisor has started what starts by itself
+}
+
+func newView(snap units.Snapshot, records <-chan units.Record) *view {
+	v := &view{records: records}
+	v.reset(snap)
+	return v
+}
+
+// reset takes a snapshot, which is as new as its Seq says.
+func (v *view) reset(snap units.Snapshot) {
+	v.order = nil
+	v.programs, v.reasons = map[string]policy.Phase{}, map[string]string{}
+	v.restarts, v.since = map[string]int{}, map[string]time.Time{}
+	for _, p := range snap.Programs {
+		v.order = append(v.order, p.Name)
+		v.programs[p.Name], v.reasons[p.Name] = p.State.Phase, p.State.Reason
+		v.restarts[p.Name], v.since[p.Name] = p.State.Restarts, p.State.Since
+	}
+	v.seq, v.ready = snap.Seq, snap.Ready
+}
+
+// apply takes a record; one that the snapshot knew already changes nothing.
+func (v *view) apply(r units.Record) {
+	if r.Seq <= v.seq {
+		return
+	}
+	v.seq, v.ready = r.Seq, true // the first record comes after the first look at systemd
+	if r.To == "" {
+		return
+	}
+	if r.To == policy.Backoff {
+		v.restarts[r.Program]++
+	}
+	v.programs[r.Program], v.reasons[r.Program], v.since[r.Program] = r.To, r.Reason, r.Time
+}
+
+// seen reports whether anything has happened to the program.
+func (v *view) seen(name string) bool { return v.programs[name] != policy.Stopped }
+
+// steadyAfter is how long a program that had to be restarted must stay up to count as up.
+const steadyAfter = time.Second
+
+// isUp reports whether a program is up, or has ended and will not be started again.
+func (v *view) isUp(name string) bool {
+	phase := v.programs[name]
+	if phase == policy.Running && v.restarts[name] > 0 && time.Since(v.since[name]) < steadyAfter {
+		return false
+	}
+	return phase.Settled()
+}
+
+// isDown reports whether nothing of a program runs or will run by itself.
+func (v *view) isDown(name string) bool {
+	phase := v.programs[name]
+	return phase.Settled() && phase != policy.Running
+}
+
+// finished reports whether no program runs or will run by itself.
+func (v *view) finished() bool {
+	for _, name := range v.order {
+		if !v.isDown(name) {
+			return false
+		}
+	}
+	return v.ready
+}
+
+func (v *view) gaveUpError() error {
+	for _, phase := range v.programs {
+		if phase.GaveUp() {
+			return &exitError{code: exitGaveUp}
+		}
+	}
+	return nil
+}
+
+// describe lists programs for which done does not hold.
+func (v *view) describe(names []string, done func(string) bool) string {
+	const most = 5
+	var out []string
+	n := 0
+	for _, name := range names {
+		if done(name) {
+			continue
+		}
+		if n++; n <= most {
+			out = append(out, fmt.Sprintf("%s is %s (%s)", name, v.programs[name], v.reasons[name]))
+		}
+	}
+	if n > most {
+		out = append(out, fmt.Sprintf("%d more", n-most))
+	}
+	return strings.Join(out, ", ")
+}
+
+var errSupervisorGone = errors.New("the supervisor has gone")
+
+// await takes records until done holds for every name, and shows progress on a terminal.
+func (a *app) await(ctx context.Context, v *view, what string, names []string, done func(string) bool) error {
+	p := newProgress(a.stderr, what, len(names))
+	defer p.clear()
+	left := map[string]bool{}
+	for {
+		clear(left)
+		for _, name := range names {
+			if !done(name) {
+				left[name] = true
+			}
+		}
+		if len(left) == 0 && v.ready {
+			return nil
+		}
+		p.show(len(names)-len(left), v, names, done)
+		// A program that had to be restarted becomes up by the mere passing of time.
+		var steady <-chan time.Time
+		for name := range left {
+			if v.programs[name] == policy.Running {
+				steady = time.After(steadyAfter / 4)
+			}
+		}
+		select {
+		case r, ok := <-v.records:
+			if !ok {
+				return errSupervisorGone
+			}
+			v.apply(r)
+			v.applyWaiting()
+		case <-steady:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// applyWaiting takes the records that are there already, so that a burst is looked at once.
+func (v *view) applyWaiting() {
+	for {
+		select {
+		case r, ok := <-v.records:
+			if !ok {
+				return
+			}
+			v.apply(r)
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"msup/units"
+)
+
+// ErrNoSupervisor says that no supervisor answers at the socket.
+var ErrNoSupervisor = errors.New("no supervisor is running")
+
+// Client talks to a supervisor.
+type Client struct {
+	http http.Client
+}
+
+// NewClient talks to the supervisor at socket; nothing is sent yet.
+func NewClient(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+	return &Client{http.Client{Transport: &http.Transport{DialContext: dial}}}
+}
+
+// Status asks for the report.
+func (c *Client) Status(ctx context.Context) (Report, error) {
+	var r Report
+	err := c.do(ctx, "GET", "/v1/status", nil, &r)
+	return r, err
+}
+
+// Do sends a command and returns the programs as they were right after it.
+func (c *Client) Do(ctx context.Context, cmd units.Command) (units.Snapshot, error) {
+	var s units.Snapshot
+	body, err := json.Marshal(cmd)
+	if err != nil {
+		return s, err
+	}
+	err = c.do(ctx, "POST", "/v1/command", body, &s)
+	return s, err
+}
+
+// Watch returns the programs as they are and every record from then on. The channel is
+// closed when ctx or the supervisor ends, or when the reader does not keep up.
+func (c *Client) Watch(ctx context.Context) (units.Snapshot, <-chan units.Record, error) {
+	resp, err := c.send(ctx, "GET", "/v1/watch", nil)
+	if err != nil {
+		return units.Snapshot{}, nil, err
+	}
+	dec := json.NewDecoder(resp.Body)
+	var first Line
+	if err := dec.Decode(&first); err != nil || first.Snapshot == nil {
+		resp.Body.Close()
+		return units.Snapshot{}, nil, fmt.Errorf("cannot watch the supervisor: %w", errors.Join(err, ErrNoSupervisor))
+	}
+	records := make(chan units.Record, 64)
+	go func() {
+		defer close(records)
+		defer resp.Body.Close()
+		for {
+			var l Line
+			if dec.Decode(&l) != nil {
+				return
+			}
+			if l.Record == nil {
+				continue
+			}
+			select {
+			case records <- *l.Record:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return *first.Snapshot, records, nil
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte, out any) error {
+	resp, err := c.send(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("cannot read the supervisor's answer: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) send(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://msup"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, ErrNoSupervisor
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("cannot talk to the supervisor: %w", fs.ErrPermission)
+	case err != nil:
+		return nil, fmt.Errorf("cannot talk to the supervisor: %w", err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+	msg := strings.TrimSpace(string(text))
+	switch resp.StatusCode {
+	case http.StatusNotFound:
+		return nil, &NoSuchProgramError{msg}
+	case http.StatusGone:
+		return nil, ErrNoSupervisor
+	}
+	return nil, errors.New(msg)
+}
+
+// NoSuchProgramError is the supervisor's answer to a command about a program it does not
+// have.
+type NoSuchProgramError struct{ msg string }
+
+func (e *NoSuchProgramError) Error() string { return e.msg }

@@ -1,0 +1,128 @@
+// Package control is how commands talk to a supervisor: HTTP with JSON over a Unix socket
+// in the project's runtime directory, which only the supervisor's user may enter. It also
+// defines the report that `msup status --json` prints.
+package control
+
+import (
+	"fmt"
+	"time"
+
+	"msup/cgroup"
+	"msup/policy"
+	"msup/units"
+
+	"golang.org/x/sys/unix"
+)
+
+// Report is what `msup status --json` prints. Absent facts are null; sizes are bytes,
+// times RFC 3339.
+type Report struct {
+	Project    string          `json:"project"`
+	Supervisor SupervisorState `json:"supervisor"`
+	Programs   []ProgramReport `json:"programs"`
+	// File is the configuration the programs run by.
+	File string `json:"file,omitempty"`
+}
+
+// SupervisorState says whether a supervisor runs.
+type SupervisorState struct {
+	Active bool `json:"active"`
+	PID    *int `json:"pid"`
+}
+
+// ProgramReport is one program.
+type ProgramReport struct {
+	Name        string       `json:"name"`
+	Unit        string       `json:"unit"`
+	State       policy.Phase `json:"state"`
+	Reason      string       `json:"reason"`
+	PID         *int         `json:"pid"`
+	Since       *time.Time   `json:"since"` // when it came into this state
+	Restarts    int          `json:"restarts"`
+	MaxRestarts int          `json:"max_restarts"` // 0 = no limit
+	NextStart   *time.Time   `json:"next_start"`
+	Result      *string      `json:"result"`    // systemd's Result of the last end
+	ExitCode    *int         `json:"exit_code"` // of the last end, if it exited
+	Signal      *string      `json:"signal"`    // of the last end, if a signal ended it
+	Memory      MemoryReport `json:"memory"`
+	CPU         CPUReport    `json:"cpu"`
+	Tasks       *uint64      `json:"tasks"`
+	Stdout      *string      `json:"stdout"` // file; null = the journal only
+	Stderr      *string      `json:"stderr"`
+	// Warnings are what is not as configured: a limit that does not hold, a log file that
+	// cannot be written.
+	Warnings []string `json:"warnings"`
+}
+
+// MemoryReport is a unit's memory, in bytes.
+type MemoryReport struct {
+	Current  *uint64 `json:"current"`
+	Peak     *uint64 `json:"peak"`
+	Limit    *uint64 `json:"limit"` // as configured; null = none
+	OOMKills *uint64 `json:"oom_kills"`
+}
+
+// CPUReport is a unit's use of the CPUs.
+type CPUReport struct {
+	UsageUSec     *uint64  `json:"usage_usec"`
+	Percent       *float64 `json:"percent"` // of one CPU, lately; see Sampler
+	Limit         *float64 `json:"limit"`   // in CPUs, as configured; null = none
+	ThrottledUSec *uint64  `json:"throttled_usec"`
+}
+
+// Describe reports a program from what the supervisor knows, without its usage.
+func Describe(def units.Program, st units.Status) ProgramReport {
+	r := ProgramReport{
+		Name: def.Name, Unit: def.Unit, State: st.State.Phase, Reason: st.State.Reason,
+		Restarts: st.State.Restarts, MaxRestarts: def.Rules.MaxRestarts, Warnings: []string{},
+	}
+	if st.PID != 0 {
+		r.PID = ptr(int(st.PID))
+	}
+	if !st.State.Since.IsZero() {
+		r.Since = ptr(st.State.Since)
+	}
+	if st.State.Phase == policy.Backoff && !st.State.Deadline.IsZero() {
+		r.NextStart = ptr(st.State.Deadline)
+	}
+	if st.Result != "" {
+		r.Result = ptr(st.Result)
+	}
+	if e := st.State.Last; e != nil {
+		switch {
+		case e.Signal != 0:
+			r.Signal = ptr(signalName(e.Signal))
+		case e.Cause == policy.CauseExit || e.Cause == policy.CauseExec:
+			r.ExitCode = ptr(e.Code)
+		}
+	}
+	if m := def.Limits.MemoryMax; m != nil && *m != units.Infinity {
+		r.Memory.Limit = m
+	}
+	if c := def.Limits.CPUPercent; c != nil && *c != units.Infinity {
+		r.CPU.Limit = ptr(float64(*c) / 100)
+	}
+	if def.Stdout != "" {
+		r.Stdout = ptr(def.Stdout)
+	}
+	if def.Stderr != "" {
+		r.Stderr = ptr(def.Stderr)
+	}
+	return r
+}
+
+// Use adds what the unit's control group says.
+func (r *ProgramReport) Use(u cgroup.Usage) {
+	r.Memory.Current, r.Memory.Peak, r.Memory.OOMKills = u.Memory.Current, u.Memory.Peak, u.Memory.Events.OOMKill
+	r.CPU.UsageUSec, r.CPU.ThrottledUSec = u.CPU.UsageUsec, u.CPU.ThrottledUsec
+	r.Tasks = u.Pids.Current
+}
+
+func signalName(n int) string {
+	if s := unix.SignalName(unix.Signal(n)); s != "" {
+		return s
+	}
+	return fmt.Sprintf("signal %d", n)
+}
+
+func ptr[T any](v T) *T { return &v }

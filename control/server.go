@@ -1,0 +1,177 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"msup/cgroup"
+	"msup/units"
+)
+
+// SocketName is the file of the socket in the project's runtime directory.
+const SocketName = "control.sock"
+
+// Server answers commands for one supervisor.
+//
+//	GET  /v1/status   Report
+//	GET  /v1/watch    a stream of JSON lines: one Snapshot, then Records
+//	POST /v1/command  units.Command -> units.Snapshot
+type Server struct {
+	Supervisor *units.Supervisor
+	Project    units.Project
+	// Warnings tells what is not as configured about a program. It may be nil.
+	Warnings func(program string) []string
+	Sampler  *Sampler
+
+	mu     sync.Mutex
+	groups map[string]string // control groups by unit; they stay the same while the supervisor lives
+}
+
+// Listen makes the socket; a stale one is replaced, so the caller must know that no other
+// supervisor of the project runs.
+func Listen(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	return l, nil
+}
+
+// Serve answers until ctx ends.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("GET /v1/watch", s.watch)
+	mux.HandleFunc("POST /v1/command", s.command)
+	srv := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	snap, err := s.Supervisor.Snapshot(r.Context())
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	answer(w, s.report(snap))
+}
+
+func (s *Server) report(snap units.Snapshot) Report {
+	now := time.Now()
+	rep := Report{
+		Project: s.Project.Name, File: s.Project.File,
+		Supervisor: SupervisorState{Active: true, PID: ptr(os.Getpid())},
+		Programs:   make([]ProgramReport, len(snap.Programs)),
+	}
+	for i, st := range snap.Programs {
+		p := Describe(s.Project.Programs[i], st) // both are in the order of the configuration
+		if st.PID != 0 {
+			s.Sampler.Fill(&p, s.group(st), st.State.Since, now)
+		}
+		if s.Warnings != nil {
+			p.Warnings = append(p.Warnings, s.Warnings(st.Name)...)
+		}
+		rep.Programs[i] = p
+	}
+	return rep
+}
+
+// group is the unit's control group, which the kernel tells of its main process.
+func (s *Server) group(st units.Status) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g, ok := s.groups[st.Unit]; ok {
+		return g
+	}
+	g, err := cgroup.Of(int(st.PID), st.Unit)
+	if err != nil {
+		return ""
+	}
+	if s.groups == nil {
+		s.groups = map[string]string{}
+	}
+	s.groups[st.Unit] = g
+	return g
+}
+
+// Line is one line of a watch: the first has a snapshot, all others a record.
+type Line struct {
+	Snapshot *units.Snapshot `json:"snapshot,omitempty"`
+	Record   *units.Record   `json:"record,omitempty"`
+}
+
+func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
+	snap, records, err := s.Supervisor.Watch(r.Context())
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	enc := json.NewEncoder(w)
+	flusher := http.NewResponseController(w)
+	if enc.Encode(Line{Snapshot: &snap}) != nil || flusher.Flush() != nil {
+		return
+	}
+	for rec := range records {
+		if enc.Encode(Line{Record: &rec}) != nil {
+			return
+		}
+		if len(records) == 0 && flusher.Flush() != nil {
+			return
+		}
+	}
+}
+
+func (s *Server) command(w http.ResponseWriter, r *http.Request) {
+	var cmd units.Command
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&cmd); err != nil {
+		http.Error(w, "cannot read the command: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	snap, err := s.Supervisor.Do(r.Context(), cmd)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	answer(w, snap)
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the client has gone
+}
+
+func fail(w http.ResponseWriter, err error) {
+	var unknown units.UnknownProgramError
+	switch {
+	case errors.As(err, &unknown):
+		http.Error(w, err.Error(), http.StatusNotFound)
+	case errors.Is(err, units.ErrDown):
+		http.Error(w, err.Error(), http.StatusGone)
+	default:
+		http.Error(w, err.Error(), http.StatusConflict)
+	}
+}
