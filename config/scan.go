@@ -159,7 +159,7 @@ func (s *scanned) start(line int, head string, ok bool) {
 		return
 	}
 	hint := "sections are [program NAME], [msup], [defaults] and [include]"
-	if near := suggest(word, []string{programSection, projectSection, defaultsSection, includeSection}); near == programSection && name != "" {
+	if near := Suggest(word, []string{programSection, projectSection, defaultsSection, includeSection}); near == programSection && name != "" {
 		hint = fmt.Sprintf("did you mean [program %s]?", name)
 	} else if near != "" && near != programSection {
 		hint = fmt.Sprintf("did you mean [%s]?", near)

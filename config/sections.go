@@ -95,7 +95,7 @@ func unknownKeyHint(kind, name string) string {
 			names = append(names, k.Name)
 		}
 	}
-	if near := suggest(name, names); near != "" {
+	if near := Suggest(name, names); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	return "known are " + strings.Join(names, ", ")

@@ -150,7 +150,7 @@ func oneOf[T ~string](word string, allowed ...T) error {
 	}
 	list := strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 	hint := ""
-	if near := suggest(word, words); near != "" {
+	if near := Suggest(word, words); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	return hinted(hint, "%s is not %s", quote(word), list)

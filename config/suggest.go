@@ -4,9 +4,9 @@ import (
 	"strings"
 )
 
-// suggest returns the word of known that word is most likely a misspelling of, "" if
+// Suggest returns the word of known that word is most likely a misspelling of, "" if
 // none is near enough.
-func suggest(word string, known []string) string {
+func Suggest(word string, known []string) string {
 	word = strings.ToLower(word)
 	word = strings.ReplaceAll(word, "-", "_")
 	best, distance := "", 1+min(3, len(word)/3)

@@ -151,8 +151,8 @@ func TestSuggest(t *testing.T) {
 		"memory_limt": "memory_limit", "MEMORY-LIMIT": "memory_limit", "memoyr_high": "memory_high",
 		"auto_start": "autostart", "colour": "", "x": "", "nicee": "nice",
 	} {
-		if got := suggest(word, known); got != want {
-			t.Errorf("suggest(%q) = %q, want %q", word, got, want)
+		if got := Suggest(word, known); got != want {
+			t.Errorf("Suggest(%q) = %q, want %q", word, got, want)
 		}
 	}
 }

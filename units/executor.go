@@ -73,12 +73,9 @@ func (s *Supervisor) pump() {
 		return
 	}
 	n := 0
-	for i, p := range s.queue {
-		if s.slots >= s.cfg.Bus.MaxJobs() {
-			n += copy(s.queue[n:], s.queue[i:])
-			break
-		}
-		if p.calling {
+	for _, p := range s.queue {
+		// A program that holds a slot has a job already and may replace it.
+		if p.calling || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) {
 			s.queue[n] = p
 			n++
 			continue

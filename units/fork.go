@@ -52,12 +52,12 @@ func (StubForker) Fork(p Program, stdout, stderr string) (Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := openOutput(p, stdout)
+	out, err := openOutput(p, stdout, p.Stdout)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	errOut, err := openOutput(p, stderr)
+	errOut, err := openOutput(p, stderr, p.Stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +233,10 @@ func lastWins(env []string) []string {
 
 // openOutput opens one standard stream of a scope's process: the FIFO, or a stream to
 // journald, which takes the writer's unit from its control group.
-func openOutput(p Program, fifo string) (*os.File, error) {
+func openOutput(p Program, fifo, file string) (*os.File, error) {
+	if file == os.DevNull {
+		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	}
 	if fifo != "" {
 		f, err := os.OpenFile(fifo, os.O_WRONLY, 0)
 		if err != nil {

@@ -1,6 +1,7 @@
 package units
 
 import (
+	"os"
 	"strings"
 	"time"
 )
@@ -33,7 +34,8 @@ func Properties(p Program, rt Runtime) []Property {
 		// only when they are gone the supervisor, which still takes their last output.
 		{"After", []string{SupervisorUnit(rt.Project)}},
 		{"KillSignal", int32(p.StopSignal)},
-		{"TimeoutStopUSec", usec(p.StopTimeout)},
+		// Zero would mean no timeout.
+		{"TimeoutStopUSec", max(1, usec(p.StopTimeout))},
 	}
 	if p.Type == Scope {
 		props = append(props, Property{"PIDs", []uint32{uint32(rt.PID)}})
@@ -58,8 +60,8 @@ func serviceProperties(p Program, rt Runtime) []Property {
 		{"WorkingDirectory", p.Directory},
 		execStart(p, rt.Version),
 	}
-	props = append(props, output("StandardOutput", rt.Stdout)...)
-	props = append(props, output("StandardError", rt.Stderr)...)
+	props = append(props, output("StandardOutput", rt.Stdout, p.Stdout)...)
+	props = append(props, output("StandardError", rt.Stderr, p.Stderr)...)
 	if p.User != "" {
 		props = append(props, Property{"User", p.User})
 	}
@@ -112,8 +114,11 @@ func execStart(p Program, version int) Property {
 
 // output connects one standard stream. It always says where to, because systemd lets
 // StandardError= inherit StandardOutput= otherwise.
-func output(name, fifo string) []Property {
-	if fifo == "" {
+func output(name, fifo, file string) []Property {
+	switch {
+	case file == os.DevNull:
+		return []Property{{name, "null"}}
+	case fifo == "":
 		return []Property{{name, "journal"}}
 	}
 	// systemd opens the path anew at each start: a FIFO that a supervisor holds open.

@@ -280,6 +280,7 @@ func (s *Supervisor) begin() {
 			s.step(p, policy.StartRequested{By: "autostart"})
 		}
 	}
+	s.note(nil, "supervises %s of %s", count(len(s.programs)), s.cfg.Project.File)
 }
 
 func (s *Supervisor) saved(p *program) (SavedProgram, bool) {
@@ -288,6 +289,13 @@ func (s *Supervisor) saved(p *program) (SavedProgram, bool) {
 	}
 	old, ok := s.cfg.Saved.Programs[p.def.Name]
 	return old, ok
+}
+
+func count(n int) string {
+	if n == 1 {
+		return "1 program"
+	}
+	return fmt.Sprintf("%d programs", n)
 }
 
 // stopAll asks for the stop of every program, the last one first.

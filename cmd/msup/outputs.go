@@ -53,7 +53,7 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 		return nil, err
 	}
 	open := func(p units.Program, name, file string, priority int) *capture.Stream {
-		if file == "" || err != nil {
+		if file == "" || file == os.DevNull || err != nil {
 			return nil
 		}
 		var s *capture.Stream

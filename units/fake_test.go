@@ -1,0 +1,271 @@
+package units_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"msup/units"
+)
+
+// fakeSystemd behaves as systemd 252 does towards one client, with its order of signals
+// and its delays, and under the test's control where a program would act by itself.
+type fakeSystemd struct {
+	mu      sync.Mutex
+	units   map[string]*fakeUnit
+	events  chan units.BusEvent
+	serial  int
+	job     uint32
+	started []string // units in the order their starts were queued
+	stopped []string
+
+	// What the next starts of a unit come to; the last stays in force.
+	outcomes map[string][]outcome
+	// hold makes start jobs wait until it is closed.
+	hold    chan struct{}
+	cut     bool // the connection is lost
+	version int
+	maxJobs int
+	wrong   []string // rules of the protocol that were broken
+}
+
+type outcome struct {
+	fail  *units.Facts  // the start job fails with this
+	run   time.Duration // then the program ends by itself; 0 = it runs on
+	code  int32
+	state int32
+	res   string
+}
+
+type fakeUnit struct {
+	facts units.Facts
+	slow  time.Duration // how long it takes to stop
+}
+
+func newFake() *fakeSystemd {
+	return &fakeSystemd{
+		units: map[string]*fakeUnit{}, events: make(chan units.BusEvent, 100_000),
+		outcomes: map[string][]outcome{}, version: 252, maxJobs: 512,
+	}
+}
+
+const (
+	jobDelay = 3 * time.Millisecond
+	stopTook = 5 * time.Millisecond
+)
+
+func (f *fakeSystemd) Events() <-chan units.BusEvent { return f.events }
+func (f *fakeSystemd) Version() int                  { return f.version }
+func (f *fakeSystemd) MaxJobs() int                  { return f.maxJobs }
+
+func (f *fakeSystemd) emit(e units.BusEvent) {
+	if !f.cut {
+		f.events <- e
+	}
+}
+
+func (f *fakeSystemd) changed(u *fakeUnit) { f.emit(units.UnitChanged{Facts: u.facts}) }
+
+func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Property) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cut {
+		return units.ErrDisconnected
+	}
+	f.started = append(f.started, name)
+	if u := f.units[name]; u != nil {
+		if u.facts.ActiveState != "failed" {
+			f.wrong = append(f.wrong, "second copy of "+name)
+			return units.ErrUnitExists
+		}
+		delete(f.units, name)
+		f.emit(units.UnitRemoved{Unit: name})
+	}
+	f.serial++
+	f.job++
+	u := &fakeUnit{slow: stopTook, facts: units.Facts{
+		Unit: name, LoadState: "loaded", ActiveState: "inactive", SubState: "dead", Result: "success",
+		JobID: f.job, Transient: true, Slice: "msup.slice",
+	}}
+	f.units[name] = u
+	f.changed(u)
+	out := outcome{}
+	if list := f.outcomes[name]; len(list) > 0 {
+		out = list[0]
+		if len(list) > 1 {
+			f.outcomes[name] = list[1:]
+		}
+	}
+	invocation, job, hold := fmt.Sprintf("%032x", f.serial), f.job, f.hold
+	go func() {
+		if hold != nil {
+			<-hold
+		}
+		time.Sleep(jobDelay)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.units[name] != u || u.facts.JobID != job {
+			return // the job was canceled
+		}
+		u.facts.InvocationID = invocation
+		u.facts.ActiveState, u.facts.SubState, u.facts.MainPID = "activating", "start", uint32(1000+f.serial)
+		f.changed(u)
+		if out.fail != nil {
+			f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "failed"})
+			u.facts.JobID = 0
+			f.end(name, u, out.fail.ExecMainCode, out.fail.ExecMainStatus, out.fail.Result)
+			return
+		}
+		u.facts.ActiveState, u.facts.SubState = "active", "running"
+		f.changed(u)
+		f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
+		u.facts.JobID = 0
+		f.changed(u)
+		if out.run > 0 {
+			go func() {
+				time.Sleep(out.run)
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				if f.units[name] == u && u.facts.InvocationID == invocation && u.facts.ActiveState == "active" {
+					f.end(name, u, out.code, out.state, out.res)
+				}
+			}()
+		}
+	}()
+	return nil
+}
+
+// end is the end of a unit's main process. A late repetition of the last snapshot follows,
+// as systemd sends them.
+func (f *fakeSystemd) end(name string, u *fakeUnit, code, status int32, result string) {
+	u.facts.ExecMainCode, u.facts.ExecMainStatus, u.facts.Result, u.facts.MainPID = code, status, result, 0
+	u.facts.ActiveState, u.facts.SubState = "failed", "failed"
+	if result == "success" {
+		u.facts.ActiveState, u.facts.SubState = "inactive", "dead"
+	}
+	f.changed(u)
+	f.changed(u)
+	if result == "success" {
+		delete(f.units, name)
+		f.emit(units.UnitRemoved{Unit: name})
+	}
+}
+
+// die ends a running unit from outside.
+func (f *fakeSystemd) die(name string, code, status int32, result string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if u := f.units[name]; u != nil && u.facts.ActiveState == "active" {
+		f.end(name, u, code, status, result)
+	}
+}
+
+func (f *fakeSystemd) Stop(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cut {
+		return units.ErrDisconnected
+	}
+	f.stopped = append(f.stopped, name)
+	u := f.units[name]
+	if u == nil {
+		return units.ErrNoSuchUnit
+	}
+	f.stop(name, u)
+	return nil
+}
+
+func (f *fakeSystemd) stop(name string, u *fakeUnit) {
+	if u.facts.JobID != 0 {
+		f.emit(units.JobRemoved{Unit: name, JobID: u.facts.JobID, Result: "canceled"})
+	}
+	f.job++
+	job := f.job
+	u.facts.JobID = job
+	if u.facts.ActiveState == "inactive" {
+		f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
+		delete(f.units, name)
+		f.emit(units.UnitRemoved{Unit: name})
+		return
+	}
+	u.facts.ActiveState, u.facts.SubState = "deactivating", "stop-sigterm"
+	f.changed(u)
+	go func() {
+		time.Sleep(u.slow)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.units[name] != u {
+			return
+		}
+		f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
+		u.facts.JobID = 0
+		f.end(name, u, 2, 15, "success")
+	}()
+}
+
+func (f *fakeSystemd) Kill(context.Context, string, string, int32) error { return nil }
+
+func (f *fakeSystemd) Reset(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	u := f.units[name]
+	if u == nil {
+		return units.ErrNoSuchUnit
+	}
+	if u.facts.ActiveState == "failed" {
+		delete(f.units, name)
+		f.emit(units.UnitRemoved{Unit: name})
+	}
+	return nil
+}
+
+func (f *fakeSystemd) Read(_ context.Context, name string) (units.Facts, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cut {
+		return units.Facts{}, units.ErrDisconnected
+	}
+	if u := f.units[name]; u != nil {
+		return u.facts, nil
+	}
+	return units.Facts{Unit: name, LoadState: "not-found", ActiveState: "inactive", Result: "success"}, nil
+}
+
+func (f *fakeSystemd) List(_ context.Context, patterns ...string) ([]units.Facts, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cut {
+		return nil, units.ErrDisconnected
+	}
+	var out []units.Facts
+	for _, name := range slices.Sorted(maps.Keys(f.units)) {
+		for _, p := range patterns {
+			if ok, _ := path.Match(p, name); ok {
+				facts := f.units[name].facts
+				facts.Slice, facts.Transient = "", false // only Read tells these
+				out = append(out, facts)
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// disconnect loses the connection; reconnect brings it back.
+func (f *fakeSystemd) disconnect() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.emit(units.Disconnected{Err: fmt.Errorf("connection reset")})
+	f.cut = true
+}
+
+func (f *fakeSystemd) reconnect() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cut = false
+	f.emit(units.Connected{})
+}
