@@ -83,9 +83,9 @@ func (Reloaded) busEvent()     {}
 type Bus interface {
 	// Events yields signals in the order they arrived. It must always be drained.
 	Events() <-chan BusEvent
-	// Start resets a failed unit of that name, if there is one, and queues the start of a
-	// fresh transient unit.
-	Start(ctx context.Context, unit string, props []Property) error
+	// Start queues the start of a fresh transient unit. With reset a failed unit of that
+	// name is unloaded first.
+	Start(ctx context.Context, unit string, props []Property, reset bool) error
 	Stop(ctx context.Context, unit string) error
 	// Kill sends a signal to processes of the unit; who is "all" or "main".
 	Kill(ctx context.Context, unit, who string, signal int32) error

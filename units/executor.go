@@ -96,7 +96,8 @@ func (s *Supervisor) send1(p *program, w wish) {
 		p.calling = true
 		s.take(p)
 		rt := s.runtime(p)
-		def, forker := p.def, s.cfg.Forker
+		def, forker, reset := p.def, s.cfg.Forker, p.failed
+		p.failed = false
 		s.do(result{kind: resultStart, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
 			if def.Type == Scope {
 				r.child, r.err = forker.Fork(def, rt.Stdout, rt.Stderr)
@@ -105,14 +106,17 @@ func (s *Supervisor) send1(p *program, w wish) {
 				}
 				rt.PID = r.child.PID()
 			}
-			r.err = bus.Start(ctx, unit, Properties(def, rt))
+			r.err = bus.Start(ctx, unit, Properties(def, rt), reset)
 		})
 	case wishStop:
 		p.calling = true
 		s.take(p)
 		s.do(result{kind: resultStop, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) { r.err = bus.Stop(ctx, unit) })
 	case wishReset:
-		p.calling = true
+		if !p.failed {
+			return // systemd has unloaded it already
+		}
+		p.calling, p.failed = true, false
 		s.do(result{kind: resultReset, p: p}, func(ctx context.Context, r *result) { r.err = bus.Reset(ctx, unit) })
 	}
 }

@@ -70,7 +70,7 @@ func (f *fakeSystemd) emit(e units.BusEvent) {
 
 func (f *fakeSystemd) changed(u *fakeUnit) { f.emit(units.UnitChanged{Facts: u.facts}) }
 
-func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Property) error {
+func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Property, reset bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.cut {
@@ -80,6 +80,10 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 	if u := f.units[name]; u != nil {
 		if u.facts.ActiveState != "failed" {
 			f.wrong = append(f.wrong, "second copy of "+name)
+			return units.ErrUnitExists
+		}
+		if !reset {
+			f.wrong = append(f.wrong, "start of the failed "+name)
 			return units.ErrUnitExists
 		}
 		delete(f.units, name)

@@ -87,6 +87,7 @@ func (s *Supervisor) alive(p *program, f Facts) {
 // gone takes a snapshot of a unit that ended.
 func (s *Supervisor) gone(p *program, f Facts) {
 	p.result = f.Result
+	p.failed = f.ActiveState == "failed"
 	p.invocation = f.InvocationID
 	if p.def.Type == Scope {
 		s.scopeGone(p, f.Result)
@@ -251,6 +252,7 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 			return
 		}
 	}
+	p.failed = loaded && f.ActiveState == "failed"
 	fresh := loaded && f.InvocationID != "" && f.InvocationID != p.ended
 	running := fresh && f.ActiveState != "inactive" && f.ActiveState != "failed"
 	switch p.state.Phase {

@@ -80,6 +80,7 @@ type program struct {
 	pid        uint32
 	result     string // systemd's Result of the last end
 	startJob   string // how the start job ended, "" = has not
+	failed     bool   // systemd keeps a failed unit of an earlier run loaded
 	attempt    int    // counts starts, so that an answer to an older one is known as such
 
 	wish    wish // what systemd has not been asked yet

@@ -155,15 +155,12 @@ func (a *app) runs(project string) bool {
 }
 
 // limitWarnings tells, by program, which limits the kernel will not hold here.
-func (a *app) limitWarnings(ctx context.Context, bus bus, project units.Project) map[string][]string {
+func limitWarnings(bus bus, project units.Project) map[string][]string {
 	host, err := cgroup.Detect()
 	if err != nil {
 		return nil
 	}
-	group, err := bus.ControlGroup(ctx)
-	if err != nil {
-		return nil
-	}
+	group := bus.ControlGroup()
 	missing := map[string]string{}
 	for _, controller := range []string{"memory", "cpu", "io", "pids"} {
 		why, err := host.MissingIn(filepath.Join(host.Mount, group), controller)

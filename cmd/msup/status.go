@@ -137,7 +137,7 @@ func (a *app) reportFromSystemd(ctx context.Context, t *target) (control.Report,
 	}
 	rep := control.Report{Project: t.project.Name, File: t.project.File, Programs: []control.ProgramReport{}}
 	sampler, now := control.NewSampler(), time.Now()
-	limits := a.limitWarnings(ctx, bus, t.project)
+	limits := limitWarnings(bus, t.project)
 	for _, def := range t.project.Programs {
 		old, known := saved.Programs[def.Name]
 		f, loaded := found[def.Unit]

@@ -82,7 +82,7 @@ func (a *app) supervise(ctx context.Context) error {
 	}
 	defer log.close()
 
-	limits := a.limitWarnings(ctx, bus, project)
+	limits := limitWarnings(bus, project)
 	if cfg.StrictLimits && len(limits) > 0 {
 		return refuseUnenforced(project, limits)
 	}

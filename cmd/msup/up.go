@@ -96,7 +96,7 @@ func (a *app) bringUp(ctx context.Context, t *target, strict bool) (started bool
 		return false, err
 	}
 	defer bus.Close()
-	limits := a.limitWarnings(ctx, bus, t.project)
+	limits := limitWarnings(bus, t.project)
 	if strict && len(limits) > 0 {
 		return false, refuseUnenforced(t.project, limits)
 	}
