@@ -63,6 +63,7 @@ func bootUML(state string, o Options) []string {
 		"mem=" + o.Memory,
 		"root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
 		"init=" + filepath.Join(state, "init"),
+		"noreboot", "panic=-1", // end, whatever happens
 		// The state folder may be in the host's /dev/shm, which a devtmpfs on /dev would hide.
 		"devtmpfs.mount=0",
 		"umid=sandbox", "uml_dir=" + memory,

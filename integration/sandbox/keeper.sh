@@ -47,6 +47,7 @@ fi
 	exec "$@"
 ) &
 sandbox=$!
+exec 4<&- 5>&- # the terminal of User-mode Linux, which has to be at its end when the sandbox is
 
 trap stop HUP INT TERM
 {

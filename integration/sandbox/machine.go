@@ -5,7 +5,6 @@ package sandbox
 import (
 	"bytes"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -19,9 +18,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-//go:embed keeper.sh
-var keeperScript string
 
 // machine is one booted system, seen from the host.
 type machine struct {
@@ -59,7 +55,7 @@ func start(o Options, command, env []string, stdout, stderr io.Writer) (m *machi
 	} else if m.outputs, err = newOutputs(o.Kind, m.state, stdout, stderr); err != nil {
 		return m, err
 	}
-	if err = m.writeGuest(command, env); err != nil {
+	if err = m.writeScripts(command, env); err != nil {
 		return m, err
 	}
 
@@ -96,7 +92,7 @@ func start(o Options, command, env []string, stdout, stderr io.Writer) (m *machi
 			files = append(files, m.terminal.guest...)
 		}
 	}
-	m.keeper = exec.Command("/bin/sh", append([]string{"-c", keeperScript, "keeper", m.state, cgroup}, boot...)...)
+	m.keeper = exec.Command("/bin/sh", append([]string{filepath.Join(m.state, "keeper"), m.state, cgroup}, boot...)...)
 	m.keeper.Stdin = lifelineInside
 	m.keeper.Stdout = m.console.slave
 	m.keeper.Stderr = m.console.slave

@@ -21,11 +21,14 @@ const (
 	stderrName  = "stderr"
 )
 
+//go:embed keeper.sh
+var keeperScript string
+
 //go:embed guest.sh
 var guestScript string
 
-// writeGuest puts all that runs inside into the state folder: the first program, the units and the command.
-func (m *machine) writeGuest(command, env []string) error {
+// writeScripts puts all that runs into the state folder: the keeper, the first program inside, the units and the command.
+func (m *machine) writeScripts(command, env []string) error {
 	o := m.options
 	program, command := visibleProgram(o, command)
 	var id [16]byte
@@ -54,6 +57,7 @@ func (m *machine) writeGuest(command, env []string) error {
 		return err
 	}
 	files := map[string]string{
+		"keeper":  keeperScript,
 		"init":    init.String(),
 		"command": commandScript(o, command, env, len(m.outputs)),
 	}
