@@ -69,8 +69,9 @@ type (
 	StopRequested struct{ By string }
 	// RestartRequested asks for a stop and a start.
 	RestartRequested struct{ By string }
-	// Started says that the unit is active. It may come unasked: somebody used systemctl.
-	Started struct{}
+	// Started says that the unit is active. It may come unasked: somebody used systemctl, or
+	// it was running before the supervisor was (Adopted).
+	Started struct{ Adopted bool }
 	// StopSeen says that somebody else, with systemctl, is stopping the unit.
 	StopSeen struct{}
 	// Ended says that the unit is no longer active, or that its start failed.
@@ -112,7 +113,7 @@ func Step(r Rules, s State, ev Event, now time.Time) (State, Action) {
 	case RestartRequested:
 		return s.restart(ev, now)
 	case Started:
-		return s.started(r, now)
+		return s.started(r, ev, now)
 	case StopSeen:
 		if s.Phase == Running || s.Phase == Starting {
 			return s.to(Stopping, now, "stopped with systemctl"), None
@@ -175,7 +176,7 @@ func (s State) restart(ev RestartRequested, now time.Time) (State, Action) {
 	}
 }
 
-func (s State) started(r Rules, now time.Time) (State, Action) {
+func (s State) started(r Rules, ev Started, now time.Time) (State, Action) {
 	reason := "started"
 	switch s.Phase {
 	case Running, Stopping:
@@ -188,6 +189,9 @@ func (s State) started(r Rules, now time.Time) (State, Action) {
 	default:
 		s.Restarts = 0
 		reason = "started with systemctl"
+		if ev.Adopted {
+			reason = "adopted, it was running already"
+		}
 	}
 	s = s.to(Running, now, reason)
 	if s.Restarts > 0 && r.RestartReset > 0 {

@@ -37,6 +37,7 @@ type result struct {
 	list    []Facts
 	child   Child
 	status  ChildStatus
+	took    time.Duration
 }
 
 // callTimeout bounds one call to systemd. It is long because a manager that starts
@@ -183,7 +184,7 @@ func (s *Supervisor) onResult(r result) {
 	case resultList:
 		s.onList(r)
 	case resultSaved:
-		s.saving = false
+		s.saving, s.saveTook = false, r.took
 		if r.err != nil {
 			s.note(nil, "cannot save the state: %v", r.err)
 		}

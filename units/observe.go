@@ -275,7 +275,13 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		}
 	default:
 		if running {
-			s.observe(p, f) // runs although nobody here started it: adopt it
+			// It runs although nobody here has started it.
+			p.invocation, p.pid = f.InvocationID, f.MainPID
+			s.step(p, policy.Started{Adopted: true})
+			if !f.ActiveEnter.IsZero() {
+				p.state.Since = f.ActiveEnter
+			}
+			s.observe(p, f)
 		} else if fresh {
 			p.ended = f.InvocationID
 		}

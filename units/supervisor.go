@@ -64,6 +64,7 @@ type Supervisor struct {
 	dirty     bool
 	saving    bool
 	saveAt    time.Time
+	saveTook  time.Duration // what the last write of the state took
 	aliveAt   time.Time
 }
 
@@ -322,14 +323,16 @@ func (s *Supervisor) descend() {
 	})
 }
 
-// How long the state may stay unwritten, so that a burst of changes is one write.
-const saveDelay = 100 * time.Millisecond
-
+// touch has the state written soon: at once where that is cheap, and where it is dear not
+// so often that it takes more than a small share of the time.
 func (s *Supervisor) touch() {
 	if !s.dirty {
-		s.dirty, s.saveAt = true, time.Now().Add(saveDelay)
+		s.dirty, s.saveAt = true, time.Now().Add(saveShare*s.saveTook)
 	}
 }
+
+// saveShare is how many times longer than the last write the next one waits.
+const saveShare = 20
 
 func (s *Supervisor) toSave() Saved {
 	out := Saved{
@@ -349,7 +352,11 @@ func (s *Supervisor) save() {
 	}
 	s.saving = true
 	saved := s.toSave()
-	s.do(result{kind: resultSaved}, func(_ context.Context, r *result) { r.err = s.cfg.Save(saved) })
+	s.do(result{kind: resultSaved}, func(_ context.Context, r *result) {
+		begun := time.Now()
+		r.err = s.cfg.Save(saved)
+		r.took = time.Since(begun)
+	})
 }
 
 // flush writes the state before Run returns.

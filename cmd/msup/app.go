@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"msup/cgroup"
 	"msup/config"
@@ -180,12 +181,36 @@ func limitWarnings(bus bus, project units.Project) map[string][]string {
 	return out
 }
 
-func refuseUnenforced(project units.Project, limits map[string][]string) error {
-	msg := "strict_limits is set, and not every limit can hold:"
+// sharedLines lists what is to be said of programs, one line for those that share it.
+func sharedLines(project units.Project, limits map[string][]string) []string {
+	var reasons []string
+	names := map[string][]string{}
 	for _, p := range project.Programs {
 		for _, w := range limits[p.Name] {
-			msg += fmt.Sprintf("\n  %s: %s", p.Name, w)
+			if names[w] == nil {
+				reasons = append(reasons, w)
+			}
+			names[w] = append(names[w], p.Name)
 		}
 	}
-	return &exitError{code: exitFailed, msg: msg}
+	lines := make([]string, len(reasons))
+	for i, w := range reasons {
+		lines[i] = listed(names[w]) + ": " + w
+	}
+	return lines
+}
+
+// listed joins names, the first few of many.
+func listed(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+func refuseUnenforced(project units.Project, limits map[string][]string) error {
+	return &exitError{
+		code: exitFailed, msg: "strict_limits is set, and not every limit can hold:\n  " + strings.Join(sharedLines(project, limits), "\n  "),
+	}
 }

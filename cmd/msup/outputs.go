@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"time"
 
@@ -111,26 +109,29 @@ func notifyFD(state string, f *os.File) error {
 	if path == "" {
 		return nil
 	}
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("cannot notify systemd: %w", err)
 	}
-	defer conn.Close()
-	var rights []byte
-	if f != nil {
-		raw, err := f.SyscallConn() // File.Fd would make the shared description blocking
+	defer unix.Close(fd)
+	send := func(rights []byte) error {
+		err := unix.Sendmsg(fd, []byte(state), rights, &unix.SockaddrUnix{Name: path}, unix.MSG_NOSIGNAL)
 		if err != nil {
 			return fmt.Errorf("cannot notify systemd: %w", err)
 		}
-		if err := raw.Control(func(fd uintptr) { rights = unix.UnixRights(int(fd)) }); err != nil {
-			return fmt.Errorf("cannot notify systemd: %w", err)
-		}
-		defer runtime.KeepAlive(f)
+		return nil
 	}
-	if _, _, err := conn.WriteMsgUnix([]byte(state), rights, nil); err != nil {
+	if f == nil {
+		return send(nil)
+	}
+	raw, err := f.SyscallConn() // File.Fd would make the shared description blocking
+	if err != nil {
 		return fmt.Errorf("cannot notify systemd: %w", err)
 	}
-	return nil
+	if ctlErr := raw.Control(func(fd uintptr) { err = send(unix.UnixRights(int(fd))) }); ctlErr != nil {
+		return fmt.Errorf("cannot notify systemd: %w", ctlErr)
+	}
+	return err
 }
 
 // notify hands an event on without waiting; forward takes it.

@@ -166,10 +166,13 @@ func (a *app) printStatus(rep control.Report) {
 		)
 	}
 	tab.flush()
+	warnings, project := map[string][]string{}, units.Project{}
 	for _, p := range rep.Programs {
-		for _, w := range p.Warnings {
-			fmt.Fprintf(a.stderr, "warning: %s: %s\n", p.Name, w)
-		}
+		warnings[p.Name] = p.Warnings
+		project.Programs = append(project.Programs, units.Program{Name: p.Name})
+	}
+	for _, line := range sharedLines(project, warnings) {
+		fmt.Fprintf(a.stderr, "warning: %s\n", line)
 	}
 }
 

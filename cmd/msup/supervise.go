@@ -86,17 +86,16 @@ func (a *app) supervise(ctx context.Context) error {
 	if cfg.StrictLimits && len(limits) > 0 {
 		return refuseUnenforced(project, limits)
 	}
-	outputs, err := openOutputs(project, dir, a.user)
-	if err != nil {
-		return err
-	}
-	defer outputs.close()
-
 	store := stateFile{filepath.Join(dir, "state.json")}
 	saved, err := store.load(project)
 	if err != nil {
 		log.append(units.Record{Time: time.Now(), Reason: err.Error() + "; rebuilding it from systemd"})
 	}
+	outputs, err := openOutputs(project, dir, a.user)
+	if err != nil {
+		return err
+	}
+	defer outputs.close()
 	if err := writeJSON(filepath.Join(dir, projectFile), project); err != nil {
 		return err
 	}
@@ -223,13 +222,12 @@ func (a *app) stopOwnUnit(bus bus, project units.Project) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
-	if err := bus.Stop(ctx, units.SupervisorUnit(project.Name)); err != nil {
-		return
-	}
 	// The stop job sends SIGTERM; exiting before it is there would be an exit to restart.
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
+	if err := bus.Stop(ctx, units.SupervisorUnit(project.Name)); err != nil {
+		return
+	}
 	select {
 	case <-stop:
 	case <-ctx.Done():

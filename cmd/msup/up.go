@@ -100,10 +100,8 @@ func (a *app) bringUp(ctx context.Context, t *target, strict bool) (started bool
 	if strict && len(limits) > 0 {
 		return false, refuseUnenforced(t.project, limits)
 	}
-	for _, p := range t.project.Programs {
-		for _, w := range limits[p.Name] {
-			fmt.Fprintf(a.stderr, "warning: %s: %s\n", p.Name, w)
-		}
+	for _, line := range sharedLines(t.project, limits) {
+		fmt.Fprintf(a.stderr, "warning: %s\n", line)
 	}
 	if err := a.refuseForeign(ctx, bus, t.project); err != nil {
 		return false, err
@@ -344,7 +342,11 @@ func (a *app) attach(ctx context.Context, t *target, v *view, from *logview.Posi
 				return v.gaveUpError()
 			}
 			v.apply(r)
-			follow.note(r.String())
+			if r.Program == "" {
+				follow.note(r.Reason)
+			} else {
+				follow.note(r.String())
+			}
 		case sig := <-signals:
 			if sig != os.Interrupt || !owner {
 				follow.note("the programs run on; msup down stops them")
