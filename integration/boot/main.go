@@ -4,7 +4,8 @@
 //
 //	go run ./integration/boot [-kind uml|namespaces] [-tty] -- COMMAND [ARGUMENT…]
 //
-// It exits with the exit status of the command, 125 when it cannot run it.
+// It exits with the exit status of the command, 125 when it cannot run it. With -tty, Ctrl-C goes to the command, and Ctrl-] three times
+// within a second ends the sandbox. Package sandbox says what the command finds inside.
 package main
 
 import (
@@ -44,6 +45,7 @@ func run() int {
 	}
 	if *tty && isTerminal(os.Stdin) && isTerminal(os.Stdout) {
 		o.Terminal = os.Stdin
+		fmt.Fprintf(os.Stderr, "Booting systemd in a sandbox (%s) …\n", o.Kind)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()

@@ -71,8 +71,7 @@ func bootUML(state string, o Options) []string {
 		"con=null", "con0=null,fd:1", "ssl=null",
 		// What systemd says before journald runs would be on the console twice, from it and from the kernel.
 		"loglevel=5",
-		// Beyond cgroup v1 and autofs, which are not there, systemd needs to be told nothing.
-		"systemd.show_status=1", "systemd.unified_cgroup_hierarchy=1",
+		"systemd.show_status=1", "systemd.unified_cgroup_hierarchy=1", "lsm=capability",
 	}
 	if o.Terminal != nil {
 		kernel = append(kernel, "con1=fd:4,fd:5")

@@ -32,7 +32,7 @@ remove_cgroup() {
 		tries=$((tries + 1))
 		[ "$tries" -lt 100 ] || {
 			echo "cannot remove cgroup $cgroup: still busy" >&2
-			break
+			return 1
 		}
 		sleep 0.02
 	done
@@ -65,4 +65,6 @@ kill "$watch" 2>/dev/null
 exec 3>&-
 read -r _ <&9
 remove_cgroup
-rm -rf --one-file-system "$state"
+status=$?
+rm -rf --one-file-system "$state" || status=1
+exit "$status"

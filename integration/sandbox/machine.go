@@ -225,7 +225,7 @@ func (m *machine) close() error {
 	}
 	if m.keeper != nil {
 		if err := m.keeper.Wait(); err != nil {
-			errs = append(errs, fmt.Errorf("cannot clean up: %w", err))
+			errs = append(errs, fmt.Errorf("cannot clean up after sandbox: %w: %s", err, m.console.tail()))
 		}
 	} else if m.state != "" {
 		errs = append(errs, os.RemoveAll(m.state))

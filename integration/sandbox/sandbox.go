@@ -40,8 +40,9 @@ const (
 type Options struct {
 	Kind Kind
 
-	// Share is a folder that is the host's inside too, at the same absolute path, for binaries and results. Everything
-	// else that is written inside is gone afterwards.
+	// Share is a folder that is the host's inside too, at the same absolute path without symbolic links, for binaries and
+	// results. Everything else that is written inside is gone afterwards. In UML, what is written becomes visible to the host some
+	// seconds later, all of it when Run returns.
 	Share string
 
 	// Root is another tree to boot instead of the host's, made by debootstrap or mmdebstrap for example. Namespaces only.
@@ -66,8 +67,8 @@ type Options struct {
 // cleans up. It returns the exit status of the command, 128 and the number of the signal if one ended it, as a shell does.
 //
 // The command runs as sandbox-command.service, in the caller's working folder if that is visible inside. Its environment is that
-// of a login of root, and env. A program in a folder that is hidden inside, such as the
-// test binaries that go test makes in /tmp, is made visible when it is command[0]; other files have to be in Share.
+// of a login of root, with the standard PATH, and env. A program in a folder that is hidden inside, such as the test binaries that
+// go test makes in /tmp, is made visible when command[0] is its path; other files have to be in Share.
 //
 // When ctx ends, the system is killed and the error is the context's cause.
 func Run(ctx context.Context, o Options, command, env []string, stdout, stderr io.Writer) (exitCode int, err error) {
