@@ -5,6 +5,10 @@
 # install and fails. User-mode Linux, the kernel on which limits are tested everywhere, is packaged by Debian and Ubuntu for amd64
 # only. Elsewhere all works but the tests of limits.
 
+# Usage: install-deps.sh [--tests]
+#
+# --tests: also the C compiler that go test -race needs.
+
 set -eu
 
 has_file() {
@@ -49,6 +53,10 @@ need dbus-user-session dbus-daemon has_file /usr/lib/systemd/user/dbus.socket /u
 need libpam-systemd systemd-pam has_file /lib/*/security/pam_systemd.so /usr/lib/*/security/pam_systemd.so /usr/lib64/security/pam_systemd.so
 need util-linux util-linux has_program unshare
 need python3 python3 has_program python3
+if [ "${1-}" = --tests ]; then
+	need gcc gcc has_program gcc
+	need libc6-dev glibc-devel has_file /usr/include/stdlib.h
+fi
 if [ "$family" = debian ] && [ "$(uname -m)" = x86_64 ]; then
 	need user-mode-linux '' has_file /usr/bin/linux.uml /usr/bin/linux
 	need kmod '' has_program insmod

@@ -1,0 +1,55 @@
+# Two commands do everything: `make run` shows the example, `make test` runs all tests.
+# Both install what is missing (integration/install-deps.sh).
+
+SHELL   := /bin/bash
+GO      ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+CONFIG  ?= examples/supervisor.conf
+# Root for the sandboxes that boot a systemd.
+ASROOT  := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: all build run test bench lint fuzz clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/msup ./cmd/msup
+
+# The example on this machine's systemd; where none is running, on a real systemd under
+# User-mode Linux, a kernel that runs as an ordinary program, so that the limits bite.
+run: build
+	@if [ -d /run/systemd/system ]; then \
+		exec bin/msup up -c $(CONFIG); \
+	else \
+		integration/install-deps.sh && \
+		CGO_ENABLED=0 $(GO) build -o bin/boot ./integration/boot && \
+		echo "No systemd is running here: booting one under User-mode Linux. Ctrl-C ends it." && \
+		exec $(ASROOT) bin/boot -kind uml -tty -- $(CURDIR)/bin/msup up -c $(CONFIG); \
+	fi
+
+# All four rings: pure, the loop with a scripted systemd, the wire with a fake one, and a
+# real systemd in namespaces and under User-mode Linux. MSUP_REQUIRE makes a missing
+# sandbox a failure instead of a skip.
+test:
+	integration/install-deps.sh --tests
+	$(GO) vet ./...
+	CGO_ENABLED=1 MSUP_REQUIRE=1 $(GO) test -race -timeout 14m ./...
+
+# Figures, not tests: bring-up, restart latency, memory, status; beside what systemd does.
+bench: build
+	integration/install-deps.sh
+	CGO_ENABLED=0 $(GO) run ./integration/bench
+
+lint:
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
+
+# Ten seconds for each fuzzer.
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 10s $$p || exit 1; \
+		done; \
+	done
+
+clean:
+	rm -rf bin
