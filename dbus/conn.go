@@ -3,160 +3,328 @@ package dbus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
+
+	godbus "github.com/godbus/dbus/v5"
 
 	"msup/units"
 )
 
+// Bounds of what one connection is asked to bear.
 const (
-	destination = "org.freedesktop.systemd1"
-	root        = "/org/freedesktop/systemd1"
-	manager     = "org.freedesktop.systemd1.Manager"
+	busJobs     = 32 // PID 1 spends a match rule of its 512 on each unfinished job
+	busCalls    = 48 // dbus-daemon refuses a 129th unanswered call
+	privateJobs = 512
 )
 
-// Conn is a connection to a manager that comes back by itself when it is lost:
-// daemon-reexec cuts private connections, a restart of dbus-daemon the others.
-type Conn struct {
-	sockets sockets
-	queue   *queue
-	closed  context.Context
-	close   context.CancelFunc
-	done    chan struct{}
-	calls   chan struct{} // bounds the calls on their way on the message bus
+// Reconnecting.
+const (
+	minBackoff       = 10 * time.Millisecond
+	maxBackoff       = time.Second
+	handshakeTimeout = 20 * time.Second // a manager at daemon-reload answers late
+)
 
-	mu   sync.Mutex
-	link *link // nil = not connected
-	was  link  // the last one there was
+// Conn is a connection to a service manager that comes back by itself when it is lost. It
+// implements [units.Bus].
+type Conn struct {
+	which  Which
+	host   host
+	prefix string
+	queue  *queue
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	mu      sync.Mutex
+	link    *link // nil while there is none
+	lostErr error
+	version int
+	jobs    int
+	group   string
+	watches map[*watch]struct{}
 }
 
 var _ units.Bus = (*Conn)(nil)
 
-// Dial connects to a manager. The first event is [units.Connected]. The error is an
-// [*UnavailableError] that says what to do.
-func Dial(ctx context.Context, which Which) (*Conn, error) {
-	s := systemSockets()
-	if which == User {
-		s = userSockets()
-	}
-	c, err := open(ctx, s)
-	if err != nil {
-		return nil, explain(which, s, err)
-	}
-	return c, nil
+// link is one established connection.
+type link struct {
+	conn    *godbus.Conn
+	wire    *wire
+	decoder *decoder
+	via     endpoint
+	version string
+	group   string        // the manager's own
+	slots   chan struct{} // nil = no bound on calls
+	gone    chan struct{} // closed when the manager has left the bus
+	flags   godbus.Flags
 }
 
-func open(ctx context.Context, s sockets) (*Conn, error) {
-	c := &Conn{sockets: s, queue: newQueue(), done: make(chan struct{}), calls: make(chan struct{}, callsOnBus)}
-	h := &handler{queue: c.queue}
-	l, err := dial(ctx, s, h)
-	if err != nil {
-		c.queue.close()
-		return nil, err
+// Option changes what Dial does.
+type Option func(*Conn, *[]endpoint)
+
+// WithPrefix sets which units Events tells about: those whose names start with prefix.
+// The default is "msup".
+func WithPrefix(prefix string) Option {
+	return func(c *Conn, _ *[]endpoint) { c.prefix = prefix }
+}
+
+// WithPrivateSocket uses the socket of a manager at path and nothing else.
+func WithPrivateSocket(path string) Option {
+	return func(_ *Conn, list *[]endpoint) { *list = []endpoint{{path, true}} }
+}
+
+// WithBusAddress uses the bus at a D-Bus address (unix:path=…) and nothing else.
+func WithBusAddress(address string) Option {
+	return func(_ *Conn, list *[]endpoint) { *list = busEndpoints(address) }
+}
+
+// Dial connects to a service manager. ctx bounds the dialling, not the connection. The
+// first event is [units.Connected]; the error, when there is no manager, an
+// [UnavailableError].
+func Dial(ctx context.Context, which Which, opts ...Option) (*Conn, error) {
+	c := &Conn{
+		which: which, host: thisHost(), prefix: "msup", queue: newQueue(),
+		watches: map[*watch]struct{}{},
 	}
-	c.closed, c.close = context.WithCancel(context.Background())
-	c.use(l, h)
-	go c.keep(l)
-	return c, nil
-}
-
-// use makes l the connection and lets its signals through: what came before Connected
-// says nothing that a look at the units does not.
-func (c *Conn) use(l *link, h *handler) {
-	h.lost = func() { l.conn.Close() }
-	c.mu.Lock()
-	c.link, c.was = l, *l
-	c.mu.Unlock()
-	c.queue.push(units.Connected{})
-	h.open()
-}
-
-// Limits of dbus-daemon's system bus, of which other users of the manager get a share: 128
-// unanswered calls a connection, 512 match rules of PID 1, of which each unfinished job
-// takes one. The private socket has neither; its bound only keeps the queue of jobs sane.
-const (
-	callsOnBus    = 48
-	jobsOnBus     = 32
-	jobsOnPrivate = 512
-)
-
-// redial waits between tries to connect again, from the first to the last.
-const (
-	redialFirst = 10 * time.Millisecond
-	redialLast  = time.Second
-)
-
-// keep replaces the connection when it ends.
-func (c *Conn) keep(l *link) {
-	defer close(c.done)
-	for {
-		select {
-		case <-l.conn.Context().Done():
-		case <-c.closed.Done():
-			l.conn.Close()
-			return
+	list := c.host.endpoints(which)
+	for _, o := range opts {
+		o(c, &list)
+	}
+	var errs []error
+	for _, e := range list {
+		l, err := c.dial(ctx, e)
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
-		c.mu.Lock()
-		c.link = nil
-		c.mu.Unlock()
-		c.queue.push(units.Disconnected{Err: errors.New("systemd has closed it")})
-		for wait := redialFirst; ; wait = min(2*wait, redialLast) {
-			h := &handler{queue: c.queue}
-			next, err := dial(c.closed, c.sockets, h)
-			if err == nil {
-				l = next
-				c.use(l, h)
-				break
-			}
-			select {
-			case <-time.After(wait):
-			case <-c.closed.Done():
-				return
-			}
-		}
+		c.ctx, c.cancel = context.WithCancel(context.Background())
+		c.attach(l)
+		c.done.Go(func() { c.queue.run(c.ctx.Done()) })
+		c.done.Go(func() { c.keep(l) })
+		return c, nil
 	}
+	return nil, c.host.explain(which, list, errs)
 }
 
-// Close ends the connection and closes Events.
+// Close ends the connection. Calls under way fail, and Events is closed.
 func (c *Conn) Close() error {
-	c.close()
-	<-c.done
-	c.queue.close()
+	c.cancel()
+	c.done.Wait()
 	return nil
 }
 
-// Events implements [units.Bus]. It may be left unread: events then pile up in memory.
-func (c *Conn) Events() <-chan units.BusEvent { return c.queue.out }
-
-// Version is the major version of systemd, as 252.
-func (c *Conn) Version() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.was.version
-}
-
-// MaxJobs is how many unfinished jobs this connection bears.
-func (c *Conn) MaxJobs() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.was.private {
-		return jobsOnPrivate
+// dial establishes one connection and learns the manager's version by it.
+func (c *Conn) dial(ctx context.Context, via endpoint) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	w, err := dialWire(ctx, via.path, filter(c.prefix))
+	if err != nil {
+		return nil, err
 	}
-	return jobsOnBus
+	l := &link{wire: w, via: via, gone: make(chan struct{})}
+	l.decoder = &decoder{
+		prefix: c.prefix, emit: c.emit, lost: sync.OnceFunc(func() { close(l.gone) }),
+		runtime: map[godbus.ObjectPath]units.Facts{},
+	}
+	if !via.private {
+		l.slots = make(chan struct{}, busCalls)
+		l.flags = godbus.FlagNoAutoStart
+	}
+	if l.conn, err = godbus.NewConn(w, godbus.WithSignalHandler(l.decoder)); err != nil {
+		w.Close()
+		return nil, err
+	}
+	// Hello takes no context.
+	stop := context.AfterFunc(ctx, func() { w.Close() })
+	err = l.greet(ctx)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		l.close()
+		return nil, mapError(ctx, err)
+	}
+	return l, nil
 }
 
-// ControlGroup is the manager's own control group, relative to the cgroup v2 mount.
-func (c *Conn) ControlGroup() string {
+// greet does what must precede the first event. Its last call is one to the manager:
+// whatever signals were sent before its answer are old.
+func (l *link) greet(ctx context.Context) error {
+	// The wire has authenticated already; this starts godbus' reader.
+	if err := l.conn.Auth([]godbus.Auth{godbus.AuthExternal("")}); err != nil {
+		return err
+	}
+	if !l.via.private {
+		if err := l.conn.Hello(); err != nil {
+			return err
+		}
+		if err := l.conn.AddMatchSignalContext(ctx,
+			godbus.WithMatchSender(busName),
+			godbus.WithMatchPathNamespace(managerPath)); err != nil {
+			return err
+		}
+		if err := l.conn.AddMatchSignalContext(ctx,
+			godbus.WithMatchSender(driverIface), godbus.WithMatchInterface(driverIface),
+			godbus.WithMatchMember("NameOwnerChanged"), godbus.WithMatchArg(0, busName)); err != nil {
+			return err
+		}
+		if err := l.manager(ctx, "Subscribe").Err; err != nil {
+			return err
+		}
+	}
+	group := l.get(ctx, "ControlGroup")
+	version := l.get(ctx, "Version")
+	if err := store(group, &l.group); err != nil {
+		return err
+	}
+	return store(version, &l.version)
+}
+
+func (l *link) get(ctx context.Context, property string) *godbus.Call {
+	return l.conn.Object(busName, managerPath).GoWithContext(ctx, propsIface+".Get", l.flags, nil, managerIface, property)
+}
+
+// store waits for the answer to a get.
+func store(call *godbus.Call, to *string) error {
+	call = <-call.Done
+	var v godbus.Variant
+	err := call.Store(&v)
+	set(to, v.Value())
+	return err
+}
+
+func (l *link) manager(ctx context.Context, method string, args ...any) *godbus.Call {
+	return l.conn.Object(busName, managerPath).CallWithContext(ctx, managerIface+"."+method, l.flags, args...)
+}
+
+// close shuts the socket first: godbus' Close waits for its writer.
+func (l *link) close() {
+	l.decoder.mute()
+	l.wire.Close()
+	l.conn.Close()
+}
+
+// attach makes l the connection that calls go to, and says so.
+func (c *Conn) attach(l *link) {
+	c.mu.Lock()
+	c.link, c.lostErr = l, nil
+	c.version = majorVersion(l.version)
+	c.jobs = privateJobs
+	if !l.via.private {
+		c.jobs = busJobs
+	}
+	c.group = l.group
+	c.mu.Unlock()
+	l.decoder.connected()
+}
+
+// keep waits for the end of the connection and makes another, for ever. It stays with the
+// kind of socket it has: during a daemon-reexec the private one is away for a moment.
+func (c *Conn) keep(l *link) {
+	for {
+		err := error(nil)
+		select {
+		case <-c.ctx.Done():
+		case <-l.conn.Context().Done():
+			err = errors.New("systemd closed the connection")
+		case <-l.gone:
+			err = errors.New("systemd left the bus")
+		}
+		l.close()
+		c.detach(err)
+		if c.ctx.Err() != nil {
+			return
+		}
+		c.queue.push(units.Disconnected{Err: err})
+		if l = c.redial(l.via); l == nil {
+			return
+		}
+		c.attach(l)
+	}
+}
+
+func (c *Conn) detach(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.was.group
+	c.link, c.lostErr = nil, err
+	for w := range c.watches {
+		w.lose()
+	}
 }
 
+func (c *Conn) redial(via endpoint) *link {
+	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
+		if l, err := c.dial(c.ctx, via); err == nil {
+			return l
+		}
+		select {
+		case <-time.After(wait):
+		case <-c.ctx.Done():
+			return nil
+		}
+	}
+}
+
+// current returns the connection, or at once the error that there is none.
 func (c *Conn) current() (*link, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.link == nil {
-		return nil, units.ErrDisconnected
+		return nil, &disconnectedError{cause: c.lostErr}
 	}
 	return c.link, nil
+}
+
+// Events implements [units.Bus]. The channel is closed by Close only.
+func (c *Conn) Events() <-chan units.BusEvent { return c.queue.out }
+
+// Version implements [units.Bus].
+func (c *Conn) Version() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version
+}
+
+// ControlGroup is the manager's own control group, below which its units are; "" is the
+// root of the hierarchy.
+func (c *Conn) ControlGroup() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.group
+}
+
+// MaxJobs implements [units.Bus].
+func (c *Conn) MaxJobs() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.jobs
+}
+
+// Socket names what the connection uses, for people.
+func (c *Conn) Socket() string {
+	l, err := c.current()
+	if err != nil {
+		return err.Error()
+	}
+	if l.via.private {
+		return l.via.path
+	}
+	return fmt.Sprintf("%s (bus)", l.via.path)
+}
+
+// majorVersion takes 252 from "252.39-1~deb12u2"; 0 when there is no number.
+func majorVersion(s string) int {
+	n, digits := 0, 0
+	for i := 0; i < len(s) && digits < 6; i++ {
+		if c := s[i]; '0' <= c && c <= '9' {
+			n = 10*n + int(c-'0')
+			digits++
+		} else if digits > 0 {
+			break
+		}
+	}
+	return n
 }

@@ -4,50 +4,80 @@ import (
 	"encoding/hex"
 	"time"
 
-	"msup/units"
-
 	godbus "github.com/godbus/dbus/v5"
+
+	"msup/units"
 )
 
-const (
-	unitInterface    = "org.freedesktop.systemd1.Unit"
-	serviceInterface = "org.freedesktop.systemd1.Service"
-	scopeInterface   = "org.freedesktop.systemd1.Scope"
-)
-
-// unitFacts takes the properties of the Unit interface. A property that is missing or of
-// another type than systemd documents leaves its fact as it is.
-func unitFacts(f *units.Facts, p map[string]godbus.Variant) {
-	f.LoadState = str(p["LoadState"])
-	f.ActiveState = str(p["ActiveState"])
-	f.SubState = str(p["SubState"])
-	f.FragmentPath = str(p["FragmentPath"])
-	f.Description = str(p["Description"])
-	f.Transient, _ = p["Transient"].Value().(bool)
-	if id, ok := p["InvocationID"].Value().([]byte); ok {
-		f.InvocationID = hex.EncodeToString(id)
-	}
-	// (uo): the job's number and path
-	if job, ok := p["Job"].Value().([]any); ok && len(job) == 2 {
-		f.JobID, _ = job[0].(uint32)
-	}
-	if t, ok := p["ActiveEnterTimestamp"].Value().(uint64); ok && t != 0 {
-		f.ActiveEnter = time.UnixMicro(int64(t))
+// setFact takes one property into f. A value of another type than
+// org.freedesktop.systemd1(5) gives it is passed over: the fact keeps its zero value.
+func setFact(f *units.Facts, name string, v any) {
+	switch name {
+	case "LoadState":
+		set(&f.LoadState, v)
+	case "ActiveState":
+		set(&f.ActiveState, v)
+	case "SubState":
+		set(&f.SubState, v)
+	case "Result":
+		set(&f.Result, v)
+	case "InvocationID":
+		if id, ok := v.([]byte); ok {
+			f.InvocationID = hex.EncodeToString(id)
+		}
+	case "Job":
+		// (uo): the number and the object path, (0, "/") when there is none.
+		if job, ok := v.([]any); ok && len(job) > 0 {
+			set(&f.JobID, job[0])
+		}
+	case "MainPID":
+		set(&f.MainPID, v)
+	case "ExecMainCode":
+		set(&f.ExecMainCode, v)
+	case "ExecMainStatus":
+		set(&f.ExecMainStatus, v)
+	case "ActiveEnterTimestamp":
+		f.ActiveEnter = realtime(v)
+	case "ControlGroup":
+		set(&f.ControlGroup, v)
+	case "Slice":
+		set(&f.Slice, v)
+	case "FragmentPath":
+		set(&f.FragmentPath, v)
+	case "Transient":
+		set(&f.Transient, v)
+	case "Environment":
+		set(&f.Environment, v)
+	case "Description":
+		set(&f.Description, v)
 	}
 }
 
-// typeFacts takes the properties of the Service or the Scope interface.
-func typeFacts(f *units.Facts, p map[string]godbus.Variant) {
-	f.Result = str(p["Result"])
-	f.Slice = str(p["Slice"])
-	f.ControlGroup = str(p["ControlGroup"])
-	f.MainPID, _ = p["MainPID"].Value().(uint32)
-	f.ExecMainCode, _ = p["ExecMainCode"].Value().(int32)
-	f.ExecMainStatus, _ = p["ExecMainStatus"].Value().(int32)
-	f.Environment, _ = p["Environment"].Value().([]string)
+func set[T any](to *T, v any) {
+	if v, ok := v.(T); ok {
+		*to = v
+	}
 }
 
-func str(v godbus.Variant) string {
-	s, _ := v.Value().(string)
-	return s
+// realtime reads a timestamp: microseconds since 1970, 0 = never.
+func realtime(v any) time.Time {
+	if usec, ok := v.(uint64); ok && usec > 0 && usec < 1<<62 {
+		return time.UnixMicro(int64(usec))
+	}
+	return time.Time{}
+}
+
+func setFacts(f *units.Facts, props map[string]godbus.Variant) {
+	for name, v := range props {
+		setFact(f, name, v.Value())
+	}
+}
+
+// addRuntime takes over the facts that the Service or Scope interface has, without those
+// of Unit.
+func addRuntime(f *units.Facts, from units.Facts) {
+	f.Result = from.Result
+	f.MainPID = from.MainPID
+	f.ExecMainCode = from.ExecMainCode
+	f.ExecMainStatus = from.ExecMainStatus
 }

@@ -6,61 +6,52 @@ import (
 	"msup/units"
 )
 
-// queue is an unbounded queue of events in front of a channel, so that the reader of the
-// connection never waits for the reader of the events.
+// queue is an unbounded FIFO of events between the goroutine that reads the socket, which
+// must never wait, and whoever reads Events.
 type queue struct {
-	out chan units.BusEvent
-
-	mu      sync.Mutex
-	waiting []units.BusEvent
-	work    chan struct{} // capacity 1: something is waiting
-	stop    chan struct{}
-	done    chan struct{}
+	mu     sync.Mutex
+	events []units.BusEvent
+	wake   chan struct{}
+	out    chan units.BusEvent
 }
 
 func newQueue() *queue {
-	q := &queue{
-		out: make(chan units.BusEvent), work: make(chan struct{}, 1),
-		stop: make(chan struct{}), done: make(chan struct{}),
-	}
-	go q.run()
-	return q
+	return &queue{wake: make(chan struct{}, 1), out: make(chan units.BusEvent, 64)}
 }
 
-func (q *queue) push(e units.BusEvent) {
+func (q *queue) push(ev units.BusEvent) {
 	q.mu.Lock()
-	q.waiting = append(q.waiting, e)
+	q.events = append(q.events, ev)
 	q.mu.Unlock()
 	select {
-	case q.work <- struct{}{}:
+	case q.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (q *queue) run() {
-	defer close(q.done)
+// run moves events to the channel until done is closed, and closes the channel then.
+func (q *queue) run(done <-chan struct{}) {
 	defer close(q.out)
+	var batch []units.BusEvent
 	for {
 		select {
-		case <-q.work:
-		case <-q.stop:
+		case <-q.wake:
+		case <-done:
 			return
 		}
 		q.mu.Lock()
-		batch := q.waiting
-		q.waiting = nil
+		batch, q.events = q.events, batch[:0]
 		q.mu.Unlock()
-		for _, e := range batch {
+		for i, ev := range batch {
 			select {
-			case q.out <- e:
-			case <-q.stop:
+			case q.out <- ev:
+			case <-done:
 				return
 			}
+			batch[i] = nil
+		}
+		if cap(batch) > 4096 {
+			batch = nil
 		}
 	}
-}
-
-func (q *queue) close() {
-	close(q.stop)
-	<-q.done
 }

@@ -1,131 +1,153 @@
 package dbus
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 
-	"msup/units"
-
 	godbus "github.com/godbus/dbus/v5"
+
+	"msup/units"
 )
 
-// handler turns the signals of one connection into events, in godbus' reading goroutine
-// and so in their order (godbus' own handlers lose it, or shift a slice for each signal of
-// a backlog). PID 1 sends about twenty signals for each start, most of them about
-// neighbours: those are dropped at once.
-type handler struct {
-	queue *queue
-	lost  func() // the manager has left the message bus
+const (
+	busName       = "org.freedesktop.systemd1"
+	managerIface  = "org.freedesktop.systemd1.Manager"
+	unitIface     = "org.freedesktop.systemd1.Unit"
+	serviceIface  = "org.freedesktop.systemd1.Service"
+	scopeIface    = "org.freedesktop.systemd1.Scope"
+	propsIface    = "org.freedesktop.DBus.Properties"
+	driverPath    = "/org/freedesktop/DBus"
+	driverIface   = "org.freedesktop.DBus"
+	changedSignal = propsIface + ".PropertiesChanged"
+)
 
-	mu     sync.Mutex
-	opened bool
-	parts  map[godbus.ObjectPath]map[string]godbus.Variant // the Service or Scope part of a snapshot to come
+// decoder turns the signals of one connection into events. It is a godbus.SignalHandler
+// and runs in the goroutine that reads the socket, so events keep the order of the wire,
+// and an event is queued before the reply behind it is delivered. It never waits.
+type decoder struct {
+	prefix string // of unit names
+	emit   func(units.BusEvent)
+	lost   func() // org.freedesktop.systemd1 has another owner, or none
+
+	// systemd sends PropertiesChanged of a unit's type interface and then, at once, that
+	// of Unit, each with all properties that ever change (dbus-unit.c,
+	// send_changed_signal). The first part waits here for the second.
+	runtime map[godbus.ObjectPath]units.Facts
+
+	mu   sync.Mutex
+	live bool // Connected was emitted
 }
 
-func (h *handler) open() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.opened, h.parts = true, map[godbus.ObjectPath]map[string]godbus.Variant{}
+// filter returns what tells from the header of a signal whether the decoder wants it.
+func filter(prefix string) func(path, member []byte) bool {
+	wanted := []byte(unitRoot)
+	if prefix != "" {
+		wanted = append(wanted, escapeLabel(prefix)...)
+	}
+	return func(path, member []byte) bool {
+		switch {
+		case bytes.HasPrefix(path, wanted):
+			return true
+		case string(path) == managerPath:
+			switch string(member) {
+			case "UnitRemoved", "JobRemoved", "Reloading":
+				return true
+			}
+			return false
+		}
+		return string(path) == driverPath
+	}
 }
 
-// DeliverSignal implements [godbus.SignalHandler].
-func (h *handler) DeliverSignal(iface, name string, s *godbus.Signal) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.opened {
+// DeliverSignal implements godbus.SignalHandler.
+func (d *decoder) DeliverSignal(_, _ string, sig *godbus.Signal) {
+	switch sig.Name {
+	case changedSignal:
+		d.changed(sig)
+	case managerIface + ".UnitRemoved":
+		var name string
+		if len(sig.Body) > 0 {
+			set(&name, sig.Body[0])
+		}
+		delete(d.runtime, unitPath(name))
+		if d.wants(name) {
+			d.send(units.UnitRemoved{Unit: name})
+		}
+	case managerIface + ".JobRemoved":
+		if len(sig.Body) < 4 {
+			return
+		}
+		var ev units.JobRemoved
+		set(&ev.JobID, sig.Body[0])
+		set(&ev.Unit, sig.Body[2])
+		set(&ev.Result, sig.Body[3])
+		if d.wants(ev.Unit) {
+			d.send(ev)
+		}
+	case managerIface + ".Reloading":
+		if len(sig.Body) > 0 {
+			if active, ok := sig.Body[0].(bool); ok && !active {
+				d.send(units.Reloaded{})
+			}
+		}
+	case driverIface + ".NameOwnerChanged":
+		if len(sig.Body) > 0 && sig.Body[0] == busName {
+			d.lost()
+		}
+	}
+}
+
+func (d *decoder) changed(sig *godbus.Signal) {
+	unit, ok := unitName(sig.Path)
+	if !ok || !d.wants(unit) || len(sig.Body) < 2 {
 		return
 	}
-	switch iface + "." + name {
-	case "org.freedesktop.DBus.Properties.PropertiesChanged":
-		h.propertiesChanged(s)
-	case manager + ".UnitRemoved":
-		if unit, ok := bodyString(s, 0); ok && ours(unit) {
-			delete(h.parts, s.Path)
-			h.queue.push(units.UnitRemoved{Unit: unit})
-		}
-	case manager + ".JobRemoved":
-		unit, ok := bodyString(s, 2)
-		result, ok2 := bodyString(s, 3)
-		if ok && ok2 && ours(unit) {
-			id, _ := s.Body[0].(uint32)
-			h.queue.push(units.JobRemoved{Unit: unit, JobID: id, Result: result})
-		}
-	case manager + ".Reloading":
-		if len(s.Body) == 1 && s.Body[0] == false {
-			h.queue.push(units.Reloaded{})
-		}
-	case "org.freedesktop.DBus.NameOwnerChanged":
-		if owner, ok := bodyString(s, 2); ok && owner == "" && h.lost != nil {
-			go h.lost() // closing the connection waits for this goroutine
-		}
-	}
-}
-
-// ours reports whether a unit may be one of msup's.
-func ours(unit string) bool { return strings.HasPrefix(unit, "msup") }
-
-const unitPrefix = root + "/unit/"
-
-// propertiesChanged joins the two signals that systemd sends for a change, that of the
-// type's interface first: together they carry every property.
-func (h *handler) propertiesChanged(s *godbus.Signal) {
-	label, ok := strings.CutPrefix(string(s.Path), unitPrefix)
-	if !ok || !ours(label) || len(s.Body) < 2 {
-		return
-	}
-	iface, ok := s.Body[0].(string)
-	props, ok2 := s.Body[1].(map[string]godbus.Variant)
-	if !ok || !ok2 {
+	iface, _ := sig.Body[0].(string)
+	props, ok := sig.Body[1].(map[string]godbus.Variant)
+	if !ok {
 		return
 	}
 	switch iface {
-	case serviceInterface, scopeInterface:
-		h.parts[s.Path] = props
-	case unitInterface:
-		f := units.Facts{Unit: unescapeLabel(label)}
-		if part, ok := h.parts[s.Path]; ok {
-			typeFacts(&f, part)
-			delete(h.parts, s.Path)
+	case serviceIface, scopeIface:
+		var f units.Facts
+		setFacts(&f, props)
+		d.runtime[sig.Path] = f
+	case unitIface:
+		f := units.Facts{Unit: unit}
+		setFacts(&f, props)
+		if part, ok := d.runtime[sig.Path]; ok {
+			addRuntime(&f, part)
+			delete(d.runtime, sig.Path)
 		}
-		unitFacts(&f, props)
-		h.queue.push(units.UnitChanged{Facts: f})
+		d.send(units.UnitChanged{Facts: f})
 	}
 }
 
-func bodyString(s *godbus.Signal, i int) (string, bool) {
-	if i >= len(s.Body) {
-		return "", false
-	}
-	str, ok := s.Body[i].(string)
-	return str, ok
+func (d *decoder) wants(unit string) bool {
+	return unit != "" && strings.HasPrefix(unit, d.prefix)
 }
 
-// unescapeLabel undoes systemd's escaping of names in object paths: "_2d" is "-"
-// (bus-label.c).
-func unescapeLabel(s string) string {
-	if !strings.Contains(s, "_") {
-		return s
+// send emits ev unless Connected is still to come: who gets that looks at everything.
+func (d *decoder) send(ev units.BusEvent) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.live {
+		d.emit(ev)
 	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '_' && i+2 < len(s) {
-			if hi, lo := unhex(s[i+1]), unhex(s[i+2]); hi >= 0 && lo >= 0 {
-				b.WriteByte(byte(hi<<4 | lo))
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
-func unhex(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	}
-	return -1
+// connected emits Connected and everything after it.
+func (d *decoder) connected() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.live = true
+	d.emit(units.Connected{})
+}
+
+// mute ends emission: what still comes from a connection that is given up is old.
+func (d *decoder) mute() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.live = false
 }
