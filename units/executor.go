@@ -112,7 +112,19 @@ func (s *Supervisor) send1(p *program, w wish) {
 	case wishStop:
 		p.calling = true
 		s.take(p)
-		s.do(result{kind: resultStop, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) { r.err = bus.Stop(ctx, unit) })
+		// One after the other, so that programs are told to stop in the order decided on.
+		before, told := s.lastStop, make(chan struct{})
+		s.lastStop = told
+		s.do(result{kind: resultStop, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
+			defer close(told)
+			if before != nil {
+				select {
+				case <-before:
+				case <-ctx.Done():
+				}
+			}
+			r.err = bus.Stop(ctx, unit)
+		})
 	case wishReset:
 		if !p.failed {
 			return // systemd has unloaded it already

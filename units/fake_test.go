@@ -260,9 +260,13 @@ func (f *fakeSystemd) List(_ context.Context, patterns ...string) ([]units.Facts
 }
 
 // disconnect loses the connection; reconnect brings it back.
+// At a daemon-reexec systemd says of every unit that it is removed, and closes.
 func (f *fakeSystemd) disconnect() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for name := range f.units {
+		f.emit(units.UnitRemoved{Unit: name})
+	}
 	f.emit(units.Disconnected{Err: fmt.Errorf("connection reset")})
 	f.cut = true
 }

@@ -128,16 +128,11 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 
 func (s *Supervisor) onRemoved(p *program) {
 	// A unit that ended well is unloaded in the same breath as its last signals, which
-	// have closed the run. If not, they were missed.
-	if p.invocation == "" || !p.state.Phase.Up() {
-		return
+	// have closed the run. If not, they were missed, or systemd is executing itself anew
+	// (daemon-reexec), at which it says so of every unit.
+	if p.invocation != "" && p.state.Phase.Up() {
+		s.look(p)
 	}
-	if p.def.Type == Scope {
-		s.scopeGone(p, "success")
-		return
-	}
-	p.result = "success"
-	s.end(p, deducedExit())
 }
 
 func (s *Supervisor) onJobRemoved(p *program, j JobRemoved) {
@@ -180,6 +175,10 @@ func (s *Supervisor) onRead(r result) {
 		s.observe(p, f)
 	case f.ActiveState == "inactive" || f.ActiveState == "failed":
 		if p.scope.active() || p.calling {
+			return
+		}
+		if p.invocation != "" {
+			s.onMissing(p)
 			return
 		}
 		// Nothing of this start is left.

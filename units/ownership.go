@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Foreign tells why a loaded unit is not one of the project's: in words for the user, ""
@@ -86,26 +87,42 @@ func stopSlice(ctx context.Context, bus Bus, slice string) error {
 }
 
 // StopLeftovers stops the units of a project that runs without a supervisor, the last
-// program's first, waits for them, and cleans up. It returns how many there were.
+// program's first, waits until they are gone, and cleans up. It returns how many there were.
 func StopLeftovers(ctx context.Context, bus Bus, project Project) (int, error) {
-	n := 0
+	var stopped []string
 	for _, p := range slices.Backward(project.Programs) {
 		f, err := bus.Read(ctx, p.Unit)
 		if err != nil {
-			return n, err
+			return len(stopped), err
 		}
 		if f.LoadState == "not-found" || Foreign(f, project.Name) != "" {
 			continue
 		}
-		n++
+		stopped = append(stopped, p.Unit)
 		if f.ActiveState == "failed" {
 			err = bus.Reset(ctx, p.Unit)
 		} else {
 			err = bus.Stop(ctx, p.Unit)
 		}
 		if err != nil && !errors.Is(err, ErrNoSuchUnit) {
-			return n, err
+			return len(stopped), err
 		}
 	}
-	return n, cleanUp(ctx, bus, project.Name)
+	for _, unit := range stopped {
+		for {
+			f, err := bus.Read(ctx, unit)
+			if err != nil {
+				return len(stopped), err
+			}
+			if f.ActiveState == "inactive" || f.ActiveState == "failed" {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return len(stopped), fmt.Errorf("cannot see %s stop: %w", unit, ctx.Err())
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	return len(stopped), cleanUp(ctx, bus, project.Name)
 }

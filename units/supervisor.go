@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"msup/policy"
@@ -27,7 +28,7 @@ type Config struct {
 	Ended func(program string)
 	// Log takes every record, in order. It must not block.
 	Log func(Record)
-	// Save keeps the state. Calls do not overlap.
+	// Save keeps the state. Calls do not overlap, and none comes after Run has returned.
 	Save func(Saved) error
 	// Saved is what the supervisor before this one left behind, nil = nothing.
 	Saved *Saved
@@ -49,18 +50,22 @@ type Supervisor struct {
 	results  chan result
 	done     chan struct{} // closed when Run has returned
 
+	saver   sync.Mutex // held while the state is written
+	flushed bool       // it was written for the last time
+
 	// All below belongs to Run.
 	ctx       context.Context
 	seq       uint64
 	watchers  map[chan Record]struct{}
 	connected bool
-	ready     bool       // the units have been looked at since the connection came
-	begun     bool       // the programs that start by themselves have been started
-	down      bool       // everything is being stopped for good
-	cleaning  bool       // the last step of going down is under way
-	over      error      // why Run shall return
-	queue     []*program // programs with a wish for systemd, first come first served
-	slots     int        // start and stop jobs that systemd has not finished
+	ready     bool          // the units have been looked at since the connection came
+	begun     bool          // the programs that start by themselves have been started
+	down      bool          // everything is being stopped for good
+	cleaning  bool          // the last step of going down is under way
+	over      error         // why Run shall return
+	queue     []*program    // programs with a wish for systemd, first come first served
+	lastStop  chan struct{} // closed when systemd has been told of the last stop
+	slots     int           // start and stop jobs that systemd has not finished
 	dirty     bool
 	saving    bool
 	saveAt    time.Time
@@ -135,6 +140,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer cancel()
 	defer close(s.done)
 	s.ctx = ctx
+	s.aliveAt = time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -353,15 +359,26 @@ func (s *Supervisor) save() {
 	s.saving = true
 	saved := s.toSave()
 	s.do(result{kind: resultSaved}, func(_ context.Context, r *result) {
+		s.saver.Lock()
+		defer s.saver.Unlock()
+		if s.flushed {
+			return
+		}
 		begun := time.Now()
 		r.err = s.cfg.Save(saved)
 		r.took = time.Since(begun)
 	})
 }
 
-// flush writes the state before Run returns.
+// flush writes the state before Run returns; no write comes after it.
 func (s *Supervisor) flush() {
-	if s.cfg.Save != nil && s.dirty && !s.saving {
+	if s.cfg.Save == nil {
+		return
+	}
+	s.saver.Lock()
+	defer s.saver.Unlock()
+	s.flushed = true
+	if s.dirty || s.saving {
 		_ = s.cfg.Save(s.toSave()) // nobody is left to tell; the next supervisor asks systemd
 	}
 }

@@ -135,9 +135,10 @@ func (a *app) target() (*target, error) {
 	}
 	t := &target{dir: a.runtimeDir(name)}
 	t.client = control.NewClient(filepath.Join(t.dir, control.SocketName))
-	err := readJSON(filepath.Join(t.dir, projectFile), &t.project)
+	var runs runningProject
+	err := readJSON(filepath.Join(t.dir, projectFile), &runs)
 	if err == nil {
-		t.running = true
+		t.project, t.running = runs.Project, true
 		return t, nil
 	}
 	if fromConfig == nil {

@@ -11,8 +11,16 @@ import (
 )
 
 // projectFile holds, in the runtime directory, the project as it runs: for commands that
-// find the configuration changed or gone.
+// find the configuration changed or gone, and for a supervisor that comes back.
 const projectFile = "project.json"
+
+// runningProject is the content of projectFile.
+type runningProject struct {
+	// Run names the msup up that started the supervisor: one that finds its own run here
+	// has been restarted. "" = started otherwise.
+	Run     string        `json:"run"`
+	Project units.Project `json:"project"`
+}
 
 // stateFile is where a supervisor writes down what systemd does not know.
 type stateFile struct{ path string }

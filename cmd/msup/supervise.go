@@ -22,7 +22,8 @@ import (
 )
 
 func superviseCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var run string
+	cmd := &cobra.Command{
 		Use:   "supervise",
 		Short: "Run the supervisor in the foreground",
 		Long: `Run the supervisor of a project in the foreground: start its programs, restart them
@@ -37,7 +38,7 @@ programs run on and the next supervisor takes them over.
 		Example: "  msup supervise -c supervisor.conf",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := a.supervise(cmd.Context())
+			err := a.supervise(cmd.Context(), run)
 			if err != nil {
 				// `msup up` reads it from the StatusText of the unit.
 				_, _ = daemon.SdNotify(false, "STATUS="+firstLine(err.Error()))
@@ -45,6 +46,9 @@ programs run on and the next supervisor takes them over.
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&run, "run", "", "name of the msup up that starts this supervisor")
+	_ = cmd.Flags().MarkHidden("run") // the flag is there
+	return cmd
 }
 
 func firstLine(s string) string {
@@ -53,14 +57,13 @@ func firstLine(s string) string {
 }
 
 // supervise is one life of a supervisor.
-func (a *app) supervise(ctx context.Context) error {
+func (a *app) supervise(ctx context.Context, run string) error {
 	// The heap after a burst of hundreds of starts is mostly garbage: keep it small.
 	debug.SetGCPercent(50)
-	cfg, err := a.loadConfig()
+	project, strict, err := a.superviseWhat(run)
 	if err != nil {
 		return err
 	}
-	project := cfg.Project
 	dir := a.runtimeDir(project.Name)
 	unlock, err := claim(dir)
 	if err != nil {
@@ -83,7 +86,7 @@ func (a *app) supervise(ctx context.Context) error {
 	defer log.close()
 
 	limits := limitWarnings(bus, project)
-	if cfg.StrictLimits && len(limits) > 0 {
+	if strict && len(limits) > 0 {
 		return refuseUnenforced(project, limits)
 	}
 	store := stateFile{filepath.Join(dir, "state.json")}
@@ -96,7 +99,7 @@ func (a *app) supervise(ctx context.Context) error {
 		return err
 	}
 	defer outputs.close()
-	if err := writeJSON(filepath.Join(dir, projectFile), project); err != nil {
+	if err := writeJSON(filepath.Join(dir, projectFile), runningProject{run, project}); err != nil {
 		return err
 	}
 	peaks := newPeaks(project)
@@ -145,6 +148,24 @@ func (a *app) supervise(ctx context.Context) error {
 		return nil // asked to go; the programs stay
 	}
 	return err
+}
+
+// superviseWhat returns the project to supervise. A supervisor that comes back after a
+// crash or an upgrade goes on with the definitions the programs run by: what has changed in
+// the file since, or is wrong with it, is not its business until the next msup up.
+func (a *app) superviseWhat(run string) (project units.Project, strict bool, err error) {
+	if run != "" {
+		var before runningProject
+		err := readJSON(filepath.Join(a.runtimeDir(a.projectName), projectFile), &before)
+		if err == nil && before.Run == run {
+			return before.Project, false, nil
+		}
+	}
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return project, false, err
+	}
+	return cfg.Project, cfg.StrictLimits, nil
 }
 
 // claim makes the runtime directory and takes its lock, so that a project has one

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -60,6 +61,11 @@ func (a *app) up(ctx context.Context, o upOptions) error {
 	a.printDiagnostics("warning: ", cfg.Warnings)
 	t := &target{project: cfg.Project, dir: a.runtimeDir(cfg.Name)}
 	t.client = control.NewClient(filepath.Join(t.dir, control.SocketName))
+	signals := make(chan os.Signal, 4)
+	if !o.detach {
+		signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		defer signal.Stop(signals)
+	}
 	from := logview.Mark(sources(t.project.Programs, a.user))
 
 	started, err := a.bringUp(ctx, t, cfg.StrictLimits)
@@ -81,7 +87,7 @@ func (a *app) up(ctx context.Context, o upOptions) error {
 	if o.detach {
 		return a.settle(ctx, t, v, o.timeout)
 	}
-	return a.attach(ctx, t, v, from, started)
+	return a.attach(ctx, t, v, from, signals, started)
 }
 
 // bringUp starts the supervisor, unless one runs already; started tells which.
@@ -118,12 +124,12 @@ func (a *app) alreadyUp(t *target, rep control.Report) error {
 		}
 	}
 	fmt.Fprintf(a.stderr, "msup: project %s is up already (supervisor %s, PID %s)\n", rep.Project, units.SupervisorUnit(rep.Project), number(rep.Supervisor.PID))
-	var runs units.Project
+	var runs runningProject
 	if err := readJSON(filepath.Join(t.dir, projectFile), &runs); err == nil {
-		if !reflect.DeepEqual(runs, t.project) {
+		if !reflect.DeepEqual(runs.Project, t.project) {
 			fmt.Fprintln(a.stderr, "warning: the configuration has changed since; what runs keeps the old one until msup down and msup up")
 		}
-		t.project = runs
+		t.project = runs.Project
 	}
 	return nil
 }
@@ -168,7 +174,7 @@ func (a *app) startSupervisor(ctx context.Context, bus bus, t *target) (started 
 	unit := units.SupervisorUnit(t.project.Name)
 	props := units.SupervisorProperties(units.SupervisorCommand{
 		Project: t.project, User: a.user, Path: exe,
-		Args:        []string{"supervise", a.managerFlag(), "--config", t.project.File},
+		Args:        []string{"supervise", a.managerFlag(), "--project", t.project.Name, "--config", t.project.File, "--run", rand.Text()},
 		StopTimeout: stopTimeout(t.project),
 	}, bus.Version())
 	err = bus.StartAndWait(ctx, unit, props)
@@ -304,10 +310,7 @@ func (a *app) verdict(v *view, names []string) error {
 
 // attach follows the programs' output and transitions. Ctrl-C stops the project if this
 // command has started it, and only ends the following if not.
-func (a *app) attach(ctx context.Context, t *target, v *view, from *logview.Positions, owner bool) error {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
+func (a *app) attach(ctx context.Context, t *target, v *view, from *logview.Positions, signals <-chan os.Signal, owner bool) error {
 	follow := a.follow(ctx, t, from)
 	defer follow.stop()
 	for _, p := range t.project.Programs {
