@@ -1,0 +1,145 @@
+//go:build linux
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"msup/integration/sandbox"
+)
+
+// booted is a sandbox and what to run in it.
+type booted struct {
+	kind     sandbox.Kind
+	scripts  string   // folder below testdata
+	parallel int      // scripts at a time
+	build    []string // flags of go build for msup
+	timeout  time.Duration
+}
+
+// inSandbox runs the test it is called from again, inside a sandbox, and mirrors what happens there.
+func inSandbox(t *testing.T, b booted) {
+	if missing := sandbox.Missing(b.kind); len(missing) > 0 {
+		why := strings.Join(missing, " ")
+		if os.Getenv("MSUP_REQUIRE") == "1" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
+	}
+	share := t.TempDir()
+	fill(t, share, b.build...)
+
+	timeout := b.timeout
+	if deadline, ok := t.Deadline(); ok {
+		timeout = min(timeout, time.Until(deadline)-15*time.Second)
+	}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, fmt.Errorf("the sandbox did not end within %v", timeout))
+	defer cancel()
+
+	first, rest := selected()
+	command := []string{
+		executable(t), "-test.v=test2json", "-test.paniconexit0",
+		"-test.run=^" + t.Name() + "$" + rest,
+		fmt.Sprintf("-test.parallel=%d", b.parallel),
+		fmt.Sprintf("-test.timeout=%v", timeout-10*time.Second),
+	}
+	var console tail
+	m := newMirror(t)
+	began := time.Now()
+	code, err := sandbox.Run(ctx, sandbox.Options{Kind: b.kind, Share: share, Log: &console},
+		command, []string{insideEnv + "=" + share}, m, m)
+	m.close()
+	t.Logf("%d scripts in %v, from boot to end", m.finished, time.Since(began).Round(10*time.Millisecond))
+	switch {
+	case err != nil:
+		t.Errorf("%v", err)
+	case code != 0 && !t.Failed():
+		t.Errorf("the test inside ended with exit status %d:\n%s", code, m.own())
+	}
+	for _, name := range scriptNames(t, b.scripts) {
+		if first.MatchString(name) && !m.seen[name] {
+			t.Errorf("script %s did not run inside", name)
+		}
+	}
+	if t.Failed() {
+		t.Logf("the test inside said:\n%s\nthe end of its console:\n%s", m.own(), console.String())
+	}
+}
+
+// selected splits the rest off what -run selects: the pattern of a script, and what to pass on with its slash.
+func selected() (*regexp.Regexp, string) {
+	_, rest, found := strings.Cut(flag.Lookup("test.run").Value.String(), "/")
+	if !found {
+		return regexp.MustCompile(""), ""
+	}
+	pattern, _, _ := strings.Cut(rest, "/")
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		re = regexp.MustCompile("")
+	}
+	return re, "/" + rest
+}
+
+func executable(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// fill puts into the shared folder what scripts use: msup, built with flags, and the examples.
+func fill(t *testing.T, share string, flags ...string) {
+	t.Helper()
+	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", filepath.Join(share, "bin", "msup"), "msup/cmd/msup")...)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	for _, flag := range flags {
+		if flag == "-race" {
+			build.Env = append(os.Environ(), "CGO_ENABLED=1")
+		}
+	}
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("cannot build msup: %v\n%s", err, out)
+	}
+	if err := os.CopyFS(filepath.Join(share, "examples"), os.DirFS("../examples")); err != nil {
+		t.Fatal(err)
+	}
+	// The examples write logs, which are no examples.
+	if err := os.RemoveAll(filepath.Join(share, "examples", "logs")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (w *tail) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text = append(w.text, p...)
+	if over := len(w.text) - 8192; over > 0 {
+		w.text = append(w.text[:0], w.text[over:]...)
+	}
+	return len(p), nil
+}
+
+func (w *tail) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(w.text)
+}
