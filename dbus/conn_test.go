@@ -369,8 +369,10 @@ func TestBurstKeepsItsOrder(t *testing.T) {
 		for i := range n {
 			srv.Signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved",
 				uint32(i), godbus.ObjectPath("/org/freedesktop/systemd1/job/1"), web, "done")
-			srv.Signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved",
-				uint32(i), godbus.ObjectPath("/org/freedesktop/systemd1/job/1"), "neighbour.service", "done")
+			if i%10 == 0 {
+				srv.Signal("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved",
+					uint32(i), godbus.ObjectPath("/org/freedesktop/systemd1/job/1"), "neighbour.service", "done")
+			}
 		}
 		// Calls go through although nobody has read an event yet.
 		if _, err := c.SystemState(timeout(t)); err != nil {

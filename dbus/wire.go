@@ -48,12 +48,14 @@ const readBuffer = 64 << 10
 // maxMessage is the specification's limit for one message.
 const maxMessage = 1 << 27
 
-// dialWire connects to an address of the form unix:path=… or unix:abstract=… and
-// authenticates as the user this process runs as.
+// dialWire connects to a socket ("@…" in the abstract namespace) and authenticates as the user this process runs as.
 func dialWire(ctx context.Context, path string, keep func(path, member []byte) bool) (*wire, error) {
 	var d net.Dialer
 	nc, err := d.DialContext(ctx, "unix", path)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, err
 	}
 	w := &wire{

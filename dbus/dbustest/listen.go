@@ -146,7 +146,7 @@ func NewBus(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	daemon := exec.Command("dbus-daemon", "--config-file="+config, "--nofork", "--print-address")
-	daemon.Stderr = os.Stderr
+	daemon.Stderr = t.Output()
 	out, err := daemon.StdoutPipe()
 	if err == nil {
 		err = daemon.Start()
