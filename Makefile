@@ -41,7 +41,7 @@ bench: build
 	CGO_ENABLED=0 $(GO) run ./integration/bench
 
 lint:
-	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
 # Ten seconds for each fuzzer.
 fuzz:

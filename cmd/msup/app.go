@@ -151,6 +151,23 @@ func (a *app) target() (*target, error) {
 	return t, nil
 }
 
+// nameOnly is the name of the project that [app.target] would find, "" when it takes more
+// than a look at the configuration to tell.
+func (a *app) nameOnly() string {
+	if a.projectName != "" {
+		return a.projectName
+	}
+	path, err := a.findConfig()
+	if err != nil {
+		return ""
+	}
+	name, err := config.Name(path)
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
 func (a *app) runs(project string) bool {
 	_, err := os.Stat(filepath.Join(a.runtimeDir(project), projectFile))
 	return err == nil

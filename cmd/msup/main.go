@@ -5,11 +5,14 @@ package main
 import (
 	"context"
 	"os"
+	"runtime/debug"
 
 	"msup/units"
 )
 
 func main() {
+	// Commands end before collecting garbage pays, and the supervisor lowers it itself.
+	debug.SetGCPercent(400)
 	if len(os.Args) == 2 && os.Args[1] == units.StubCommand {
 		os.Exit(units.RunStub())
 	}

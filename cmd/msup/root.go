@@ -146,8 +146,27 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 		startCommand(a), stopCommand(a), restartCommand(a), signalCommand(a),
 		logsCommand(a), checkCommand(a), superviseCommand(a), versionCommand(a),
 	)
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			describeCompletion(c)
+		}
+	}
 	return root
+}
+
+// describeCompletion gives cobra's own command what all others have.
+func describeCompletion(cmd *cobra.Command) {
+	cmd.Long = strings.TrimSpace(cmd.Long) + "\n\n" + exitStatusHelp
+	cmd.Example = "  msup completion bash > /etc/bash_completion.d/msup"
+	cmd.Args = noArgs
+	cmd.RunE = func(*cobra.Command, []string) error {
+		return usageError("msup completion needs the name of a shell: bash, zsh, fish or powershell")
+	}
+	for _, shell := range cmd.Commands() {
+		shell.Long = strings.TrimSpace(shell.Long) + "\n\n" + exitStatusHelp
+		shell.Example = "  msup completion " + shell.Name()
+	}
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

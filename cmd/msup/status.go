@@ -42,11 +42,7 @@ Without a supervisor the facts come from systemd and the state it left, which is
 }
 
 func (a *app) status(ctx context.Context, names []string, asJSON bool) error {
-	t, err := a.target()
-	if err != nil {
-		return err
-	}
-	rep, note, err := a.reportOf(ctx, t)
+	rep, note, err := a.currentReport(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,6 +90,22 @@ func pick(programs []control.ProgramReport, patterns []string) ([]control.Progra
 		}
 	}
 	return out, nil
+}
+
+// currentReport asks the supervisor at once where there is one: the definitions, which are
+// half of the work for a large project, are in its answer.
+func (a *app) currentReport(ctx context.Context) (rep control.Report, note string, err error) {
+	if name := a.nameOnly(); name != "" {
+		rep, err = control.NewClient(filepath.Join(a.runtimeDir(name), control.SocketName)).Status(ctx)
+		if err == nil {
+			return rep, "", nil
+		}
+	}
+	t, err := a.target()
+	if err != nil {
+		return rep, "", err
+	}
+	return a.reportOf(ctx, t)
 }
 
 // reportOf asks the supervisor, or, when there is none, systemd and the saved state; note

@@ -58,8 +58,6 @@ func firstLine(s string) string {
 
 // supervise is one life of a supervisor.
 func (a *app) supervise(ctx context.Context, run string) error {
-	// The heap after a burst of hundreds of starts is mostly garbage: keep it small.
-	debug.SetGCPercent(50)
 	project, strict, err := a.superviseWhat(run)
 	if err != nil {
 		return err
@@ -263,7 +261,9 @@ func removeRuntimeDir(dir string) {
 	_ = os.Remove(filepath.Dir(dir)) // the folder of all projects, when this was the last
 }
 
-// relaxMemory gives memory back to the kernel once the first burst of starts is over.
+// relaxMemory gives memory back to the kernel once a burst is over, and keeps the heap
+// small from then on. Until the first one, the start of everything, is over the collector
+// would cost more than the garbage: one CPU is the manager's, which is waited for.
 func relaxMemory(ctx context.Context, sup *units.Supervisor) {
 	_, records, err := sup.Watch(ctx)
 	if err != nil {
@@ -280,6 +280,7 @@ func relaxMemory(ctx context.Context, sup *units.Supervisor) {
 			}
 			t.Reset(quiet)
 		case <-t.C:
+			debug.SetGCPercent(50)
 			debug.FreeOSMemory()
 		}
 	}

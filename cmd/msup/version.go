@@ -17,7 +17,7 @@ func versionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version of msup and of systemd",
-		Long:    "Print the version of msup, of Go, and of the systemd it would talk to.",
+		Long:    "Print the version of msup, of Go, and of the systemd it would talk to.\n\n" + exitStatusHelp,
 		Example: "  msup version",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
