@@ -17,9 +17,9 @@ import (
 // not, each measured against PID 1:
 //
 //   - It authenticates as sd-bus does, with everything up to BEGIN in one write, and sends
-//     nothing more until the server's OK is here. A first call sent right behind a BEGIN of
-//     its own is often read by PID 1 together with it and then not looked at until another
-//     message comes (systemd 252: 43 of 60 dials).
+//     nothing more until the server's OK is here. A first call that PID 1 reads together with
+//     BEGIN is not looked at until another message comes (systemd 252: 100 of 100; sent
+//     after the OK, 0 of 4000 on a busy machine).
 //   - It drops the signals of units nobody asked for before anything is decoded. One start
 //     makes about 20 signals, most of them about the targets and slices beside it.
 //   - It queues what is written and sends it from a goroutine of its own, so that a call
