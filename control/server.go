@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"msup/cgroup"
@@ -86,30 +88,50 @@ func (s *Server) report(snap units.Snapshot) Report {
 		Supervisor: SupervisorState{Active: true, PID: ptr(os.Getpid())},
 		Programs:   make([]ProgramReport, len(snap.Programs)),
 	}
-	for i, st := range snap.Programs {
-		p := Describe(s.Project.Programs[i], st) // both are in the order of the configuration
-		if st.PID != 0 {
-			s.Sampler.Fill(&p, s.group(st), st.State.Since, now)
+	var next atomic.Int64
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < len(snap.Programs); i = int(next.Add(1)) - 1 {
+			// Both are in the order of the configuration.
+			rep.Programs[i] = s.programReport(s.Project.Programs[i], snap.Programs[i], now)
 		}
-		if s.Warnings != nil {
-			p.Warnings = append(p.Warnings, s.Warnings(st.Name)...)
-		}
-		rep.Programs[i] = p
 	}
+	// Reading the control groups is nearly all of the time, and nearly all in the kernel.
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 1+len(snap.Programs)/reportsEach) {
+		wg.Go(work)
+	}
+	wg.Wait()
 	return rep
+}
+
+// reportsEach is how many reports are worth a goroutine.
+const reportsEach = 32
+
+func (s *Server) programReport(def units.Program, st units.Status, now time.Time) ProgramReport {
+	p := Describe(def, st)
+	if st.PID != 0 {
+		s.Sampler.Fill(&p, s.group(st), st.State.Since, now)
+	}
+	if s.Warnings != nil {
+		p.Warnings = append(p.Warnings, s.Warnings(st.Name)...)
+	}
+	return p
 }
 
 // group is the unit's control group, which the kernel tells of its main process.
 func (s *Server) group(st units.Status) string {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if g, ok := s.groups[st.Unit]; ok {
+	g, ok := s.groups[st.Unit]
+	s.mu.Unlock()
+	if ok {
 		return g
 	}
 	g, err := cgroup.Of(int(st.PID), st.Unit)
 	if err != nil {
 		return ""
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.groups == nil {
 		s.groups = map[string]string{}
 	}
