@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"msup/units"
 )
 
 func TestMainFileMissing(t *testing.T) {
@@ -192,6 +194,27 @@ func TestKeys(t *testing.T) {
 				t.Errorf("%s = %s: %v", k.Name, value, err)
 			}
 		}
+	}
+}
+
+func TestName(t *testing.T) {
+	for text, want := range map[string]string{
+		"[program web]\ncommand = sleep 1\n":                                units.DefaultProject,
+		"[msup]\nproject = shop # ours\n[program web]\ncommand = sleep 1\n": "shop",
+		"[msup]\nproject = shop\n[program web]\nfrobnicate\n":               "shop", // no matter: it is not looked at
+		"[msup]\nproject = a-b\n":                                           "",
+		"[msup]\nporject = shop\n":                                          "",
+	} {
+		path := filepath.Join(t.TempDir(), "x.conf")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Name(path); got != want || (err == nil) != (want != "") {
+			t.Errorf("Name of %q = %q, %v, want %q", text, got, err, want)
+		}
+	}
+	if _, err := Name(filepath.Join(t.TempDir(), "none.conf")); err == nil {
+		t.Error("Name of a missing file gives no error")
 	}
 }
 

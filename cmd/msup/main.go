@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	// Commands end before collecting garbage pays, and the supervisor lowers it itself.
+	// A command ends before collecting garbage pays. The supervisor sets its own.
 	debug.SetGCPercent(400)
 	if len(os.Args) == 2 && os.Args[1] == units.StubCommand {
 		os.Exit(units.RunStub())

@@ -58,6 +58,8 @@ func firstLine(s string) string {
 
 // supervise is one life of a supervisor.
 func (a *app) supervise(ctx context.Context, run string) error {
+	// The heap after a burst of hundreds of starts is mostly garbage: keep it small.
+	debug.SetGCPercent(50)
 	project, strict, err := a.superviseWhat(run)
 	if err != nil {
 		return err
@@ -261,9 +263,7 @@ func removeRuntimeDir(dir string) {
 	_ = os.Remove(filepath.Dir(dir)) // the folder of all projects, when this was the last
 }
 
-// relaxMemory gives memory back to the kernel once a burst is over, and keeps the heap
-// small from then on. Until the first one, the start of everything, is over the collector
-// would cost more than the garbage: one CPU is the manager's, which is waited for.
+// relaxMemory gives memory back to the kernel once a burst is over.
 func relaxMemory(ctx context.Context, sup *units.Supervisor) {
 	_, records, err := sup.Watch(ctx)
 	if err != nil {
@@ -275,12 +275,13 @@ func relaxMemory(ctx context.Context, sup *units.Supervisor) {
 	for {
 		select {
 		case _, ok := <-records:
-			if !ok {
-				return
+			if !ok { // too much at once, or the end
+				if _, records, err = sup.Watch(ctx); err != nil {
+					return
+				}
 			}
 			t.Reset(quiet)
 		case <-t.C:
-			debug.SetGCPercent(50)
 			debug.FreeOSMemory()
 		}
 	}
