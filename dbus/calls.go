@@ -25,7 +25,7 @@ func (c *Conn) call(ctx context.Context, object godbus.ObjectPath, method string
 		return nil, err
 	}
 	defer l.release()
-	call := l.conn.Object(busName, object).CallWithContext(ctx, method, l.flags, args...)
+	call := l.conn.Object(busName, object).CallWithContext(ctx, method, 0, args...)
 	return call.Body, mapError(ctx, call.Err)
 }
 
@@ -92,9 +92,9 @@ func (c *Conn) startTransient(ctx context.Context, unit string, props []property
 	defer l.release()
 	manager := l.conn.Object(busName, managerPath)
 	if reset {
-		manager.Go(managerIface+".ResetFailedUnit", l.flags|godbus.FlagNoReplyExpected, nil, unit)
+		manager.Go(managerIface+".ResetFailedUnit", godbus.FlagNoReplyExpected, nil, unit)
 	}
-	call := manager.CallWithContext(ctx, managerIface+".StartTransientUnit", l.flags, unit, "fail", props, []auxUnit{})
+	call := manager.CallWithContext(ctx, managerIface+".StartTransientUnit", 0, unit, "fail", props, []auxUnit{})
 	if call.Err != nil {
 		return 0, mapError(ctx, call.Err)
 	}

@@ -59,7 +59,6 @@ type link struct {
 	group   string        // the manager's own
 	slots   chan struct{} // nil = no bound on calls
 	gone    chan struct{} // closed when the manager has left the bus
-	flags   godbus.Flags
 }
 
 // Option changes what Dial does.
@@ -131,7 +130,6 @@ func (c *Conn) dial(ctx context.Context, via endpoint) (*link, error) {
 	}
 	if !via.private {
 		l.slots = make(chan struct{}, busCalls)
-		l.flags = godbus.FlagNoAutoStart
 	}
 	if l.conn, err = godbus.NewConn(w, godbus.WithSignalHandler(l.decoder)); err != nil {
 		w.Close()
@@ -184,7 +182,7 @@ func (l *link) greet(ctx context.Context) error {
 }
 
 func (l *link) get(ctx context.Context, property string) *godbus.Call {
-	return l.conn.Object(busName, managerPath).GoWithContext(ctx, propsIface+".Get", l.flags, nil, managerIface, property)
+	return l.conn.Object(busName, managerPath).GoWithContext(ctx, propsIface+".Get", 0, nil, managerIface, property)
 }
 
 // store waits for the answer to a get.
@@ -197,7 +195,7 @@ func store(call *godbus.Call, to *string) error {
 }
 
 func (l *link) manager(ctx context.Context, method string, args ...any) *godbus.Call {
-	return l.conn.Object(busName, managerPath).CallWithContext(ctx, managerIface+"."+method, l.flags, args...)
+	return l.conn.Object(busName, managerPath).CallWithContext(ctx, managerIface+"."+method, 0, args...)
 }
 
 // close shuts the socket first: godbus' Close waits for its writer.
