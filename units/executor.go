@@ -177,13 +177,13 @@ func (s *Supervisor) look(p *program) {
 func (s *Supervisor) onResult(r result) {
 	switch r.kind {
 	case resultStart:
-		r.p.calling = false
+		s.answered(r.p)
 		s.onStartReply(r)
 	case resultStop:
-		r.p.calling = false
+		s.answered(r.p)
 		s.onStopReply(r)
 	case resultReset:
-		r.p.calling = false
+		s.answered(r.p)
 		if r.err != nil && !errors.Is(r.err, ErrNoSuchUnit) && !errors.Is(r.err, ErrDisconnected) {
 			s.note(r.p, "cannot reset the failed unit: %v", r.err)
 		}
@@ -214,11 +214,20 @@ func (s *Supervisor) onResult(r result) {
 	}
 }
 
+// answered notes that the call of p has come back.
+func (s *Supervisor) answered(p *program) {
+	p.calling = false
+	if p.lookAgain {
+		p.lookAgain = false
+		s.look(p)
+	}
+}
+
 func (s *Supervisor) onStartReply(r result) {
 	p := r.p
 	if r.child != nil {
-		if r.err != nil {
-			r.child.Abort()
+		if r.err != nil || r.attempt != p.attempt || !p.state.Phase.Up() {
+			discard(r.child)
 		} else {
 			s.scopeQueued(p, r)
 		}

@@ -79,7 +79,7 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		s.scopeActive(p)
 	case f.ActiveState == "active" || f.ActiveState == "reloading":
 		s.step(p, policy.Started{})
-	case f.ActiveState == "deactivating" && f.JobID != 0:
+	case f.ActiveState == "deactivating" && f.JobID != 0 && !p.scope.exited:
 		s.step(p, policy.StopSeen{})
 	}
 }
@@ -116,9 +116,7 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 		p.ended = p.invocation
 	}
 	p.invocation, p.pid = "", 0
-	if c := p.scope.child; c != nil && !p.scope.released {
-		c.Abort()
-	}
+	s.abortScope(p)
 	p.scope = scopeRun{}
 	if s.cfg.Ended != nil {
 		s.cfg.Ended(p.def.Name)
@@ -130,7 +128,7 @@ func (s *Supervisor) onRemoved(p *program) {
 	// A unit that ended well is unloaded in the same breath as its last signals, which
 	// have closed the run. If not, they were missed, or systemd is executing itself anew
 	// (daemon-reexec), at which it says so of every unit.
-	if p.invocation != "" && p.state.Phase.Up() {
+	if p.state.Phase.Up() && (p.invocation != "" || p.scope.exited) {
 		s.look(p)
 	}
 }
@@ -173,23 +171,15 @@ func (s *Supervisor) onRead(r result) {
 	switch {
 	case f.InvocationID != "" && f.InvocationID != p.ended:
 		s.observe(p, f)
-	case f.ActiveState == "inactive" || f.ActiveState == "failed":
-		if p.scope.active() || p.calling {
-			return
-		}
-		if p.invocation != "" {
-			s.onMissing(p)
-			return
-		}
-		// Nothing of this start is left.
-		e := policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"}
-		if p.state.Phase == policy.Starting {
-			if p.startJob == "" {
-				return // the job's end is still to come
-			}
-			e = policy.Exit{Cause: policy.CauseStart, Reason: fmt.Sprintf("its start job ended with %q", p.startJob)}
-		}
-		s.end(p, e)
+	case f.ActiveState != "inactive" && f.ActiveState != "failed":
+	case p.calling:
+		p.lookAgain = true // what was asked may not be done yet
+	case p.invocation != "" || p.scope.active():
+		s.onMissing(p)
+	case p.state.Phase == policy.Stopping:
+		s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"})
+	case p.startJob != "": // else the job's end is still to come
+		s.end(p, policy.Exit{Cause: policy.CauseStart, Reason: fmt.Sprintf("its start job ended with %q", p.startJob)})
 	}
 }
 

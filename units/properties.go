@@ -39,6 +39,10 @@ func Properties(p Program, rt Runtime) []Property {
 	}
 	if p.Type == Scope {
 		props = append(props, Property{"PIDs", []uint32{uint32(rt.PID)}})
+		if rt.Version >= 253 {
+			// Scopes have the property since then; before, the manager's default holds.
+			props = append(props, Property{"OOMPolicy", "stop"})
+		}
 	} else {
 		props = append(props, serviceProperties(p, rt)...)
 	}

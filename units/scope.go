@@ -51,10 +51,6 @@ func (r scopeRun) active() bool { return r.child != nil }
 
 // scopeQueued takes a scope whose start job is queued.
 func (s *Supervisor) scopeQueued(p *program, r result) {
-	if r.attempt != p.attempt || !p.state.Phase.Up() {
-		r.child.Abort()
-		return
-	}
 	p.scope.child = r.child
 	p.pid = uint32(r.child.PID())
 	child := r.child
@@ -66,7 +62,24 @@ func (s *Supervisor) scopeQueued(p *program, r result) {
 		case <-s.ctx.Done():
 		}
 	}()
+	if p.state.Phase != policy.Starting {
+		s.abortScope(p) // the stop came first
+		return
+	}
 	s.releaseScope(p)
+}
+
+// discard ends a process that no run is waiting for.
+func discard(c Child) {
+	c.Abort()
+	go c.Wait() // so that no zombie stays
+}
+
+// abortScope ends a process that is still held back.
+func (s *Supervisor) abortScope(p *program) {
+	if c := p.scope.child; c != nil && !p.scope.released {
+		c.Abort()
+	}
 }
 
 // scopeActive notes that systemd has adopted the process.

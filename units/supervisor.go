@@ -92,7 +92,9 @@ type program struct {
 	wish    wish // what systemd has not been asked yet
 	queued  bool // in Supervisor.queue
 	calling bool // a call is on its way; the next wish waits for its answer
-	slot    bool // holds one of the slots
+	// lookAgain: what was read while the call was on its way may be old.
+	lookAgain bool
+	slot      bool // holds one of the slots
 
 	scope scopeRun
 }
@@ -231,6 +233,7 @@ func (s *Supervisor) step(p *program, ev policy.Event) {
 		p.startJob = ""
 		s.want(p, wishStart)
 	case policy.StopUnit:
+		s.abortScope(p)
 		s.want(p, wishStop)
 	case policy.ResetUnit:
 		s.want(p, wishReset)

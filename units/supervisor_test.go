@@ -44,12 +44,16 @@ type run struct {
 }
 
 func start(t *testing.T, fake *fakeSystemd, saved *units.Saved, programs ...units.Program) *run {
+	return startWith(t, fake, saved, nil, programs...)
+}
+
+func startWith(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker units.Forker, programs ...units.Program) *run {
 	r := &run{t: t, fake: fake, done: make(chan error, 1)}
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(t.Context())
 	r.sup = units.New(units.Config{
 		Project: units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs},
-		Bus:     fake, Saved: saved,
+		Bus:     fake, Saved: saved, Forker: forker,
 		Log:  func(rec units.Record) { r.records = append(r.records, rec) },
 		Save: func(s units.Saved) error { r.saved = &s; return nil },
 	})

@@ -1,0 +1,157 @@
+package units_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"msup/policy"
+	"msup/units"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func ptr[T any](v T) *T { return &v }
+
+// full is a program that uses every key.
+func full() units.Program {
+	return units.Program{
+		Name: "web", Unit: "msup-web.service", Type: units.Service, Description: "the web server",
+		Path: "/usr/bin/web", Argv: []string{"web", "$HOME", "100%", `a\b`, "$$", ""},
+		Directory: "/srv", User: "www", Group: "adm", Umask: ptr(uint32(0o27)),
+		Environment: []string{"A=1", "B=$x y"}, EnvFiles: []units.EnvFile{{Path: "/etc/web.env", Optional: true}},
+		Autostart: true, StopSignal: 2, StopTimeout: 1500 * time.Millisecond,
+		Rules: policy.Rules{Autorestart: policy.OnFailure, SuccessExitCodes: []int{0, 2, 64}},
+		Limits: units.Limits{
+			MemoryMax: ptr(uint64(64 << 20)), MemoryHigh: ptr(uint64(48 << 20)), SwapMax: ptr(uint64(0)),
+			CPUPercent: ptr(uint64(150)), CPUWeight: ptr(uint64(200)), IOWeight: ptr(uint64(50)), TasksMax: ptr(uint64(10)),
+			Nice: ptr(5), NoFile: ptr(uint64(4096)), OOMScoreAdjust: ptr(100),
+		},
+		Stdout: "/logs/out.log", Stderr: "/logs/err.log",
+	}
+}
+
+func TestProperties(t *testing.T) {
+	service := units.Runtime{Project: units.DefaultProject, Version: 252, Stdout: "/run/f.out", Stderr: "/run/f.err"}
+	with := func(rt units.Runtime, change func(*units.Runtime)) units.Runtime { change(&rt); return rt }
+	project := units.Project{Name: "shop", File: "/srv/msup.conf", Dir: "/srv", Programs: []units.Program{full(), full()}}
+	command := units.SupervisorCommand{Project: project, Path: "/usr/bin/msup", Args: []string{"supervise", "--config", "/srv/$x"}, StopTimeout: 40 * time.Second}
+	tests := map[string][]units.Property{
+		"service-252": units.Properties(full(), service),
+		"service-254": units.Properties(full(), with(service, func(rt *units.Runtime) { rt.Version = 254 })),
+		"least": units.Properties(units.Program{
+			Name: "a", Type: units.Service, Path: "/bin/a", Argv: []string{"a"}, Directory: "/", StopSignal: 15, StopTimeout: 0,
+			Rules: policy.Rules{SuccessExitCodes: []int{0}},
+		}, units.Runtime{Project: "shop", Version: 252}),
+		"scope": func() []units.Property {
+			p := full()
+			p.Type = units.Scope
+			return units.Properties(p, units.Runtime{Project: "shop", Version: 252, PID: 42})
+		}(),
+		"null": func() []units.Property {
+			p := full()
+			p.Stdout, p.Stderr, p.Limits = os.DevNull, "", units.Limits{MemoryMax: ptr(units.Infinity), CPUPercent: ptr(units.Infinity)}
+			return units.Properties(p, units.Runtime{Project: units.DefaultProject, Version: 252})
+		}(),
+		"supervisor-252":  units.SupervisorProperties(command, 252),
+		"supervisor-user": func() []units.Property { c := command; c.User = true; return units.SupervisorProperties(c, 257) }(),
+	}
+	for name, props := range tests {
+		t.Run(name, func(t *testing.T) {
+			var b strings.Builder
+			seen := map[string]bool{}
+			for _, p := range props {
+				fmt.Fprintf(&b, "%s %#v\n", p.Name, p.Value)
+				if seen[p.Name] {
+					t.Errorf("%s twice: systemd would append to the first", p.Name)
+				}
+				seen[p.Name] = true
+			}
+			golden(t, filepath.Join("testdata", "properties", name+".golden"), b.String())
+		})
+	}
+}
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v; write it with go test ./units -update", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+func TestNames(t *testing.T) {
+	tests := []struct{ project, unit, slice, supervisor string }{
+		{units.DefaultProject, "msup-web.service", "msup.slice", "msup.service"},
+		{"shop", "msup-shop-web.service", "msup-shop.slice", "msup@shop.service"},
+	}
+	for _, tt := range tests {
+		got := []string{units.UnitName(tt.project, "web", units.Service), units.SliceName(tt.project), units.SupervisorUnit(tt.project)}
+		if diff := cmp.Diff([]string{tt.unit, tt.slice, tt.supervisor}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.project, diff)
+		}
+	}
+}
+
+func TestBytes(t *testing.T) {
+	tests := []struct {
+		n           uint64
+		size, limit string
+	}{
+		{0, "0B", "0B"},
+		{1023, "1023B", "1023B"},
+		{1024, "1.0K", "1K"},
+		{500 << 10, "500.0K", "500K"},
+		{30 << 20, "30.0M", "30M"},
+		{30<<20 - 1, "30.0M", "30M"},
+		{1023 << 20, "1.0G", "1G"},
+		{3 << 29, "1.5G", "1.5G"},
+		{units.Infinity, "infinity", "infinity"},
+	}
+	for _, tt := range tests {
+		if got := units.Bytes(tt.n); got != tt.size {
+			t.Errorf("Bytes(%d) = %s, want %s", tt.n, got, tt.size)
+		}
+		if got := units.Limit(tt.n); got != tt.limit {
+			t.Errorf("Limit(%d) = %s, want %s", tt.n, got, tt.limit)
+		}
+	}
+}
+
+func TestForeign(t *testing.T) {
+	tests := []struct {
+		name  string
+		facts units.Facts
+		want  string
+	}{
+		{"ours", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "msup-shop.slice"}, ""},
+		{"unit file", units.Facts{Unit: "msup-shop-web.service", FragmentPath: "/etc/x.service", Slice: "msup-shop.slice"}, "msup-shop-web.service exists and is not msup's: /etc/x.service"},
+		{"default project", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "msup.slice"}, "msup-shop-web.service belongs to the default project of msup"},
+		{"other project", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "msup-other.slice"}, `msup-shop-web.service belongs to the msup project "other"`},
+		{"systemd-run", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "system.slice"}, "msup-shop-web.service exists and is not msup's: a transient unit in system.slice"},
+		{"bad", units.Facts{Unit: "msup-shop-web.service", LoadState: "bad-setting"}, "msup-shop-web.service exists and is not msup's (LoadState=bad-setting)"},
+	}
+	for _, tt := range tests {
+		if got := units.Foreign(tt.facts, "shop"); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

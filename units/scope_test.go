@@ -1,0 +1,157 @@
+package units_test
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"msup/policy"
+	"msup/units"
+)
+
+// fakeForker hands out children that end when the test says so.
+type fakeForker struct {
+	mu       sync.Mutex
+	children []*fakeChild
+	execErr  error
+}
+
+type fakeChild struct {
+	pid      int
+	execErr  error
+	released bool
+	aborted  bool
+	end      chan units.ChildStatus
+	once     sync.Once
+}
+
+func (f *fakeForker) Fork(units.Program, string, string) (units.Child, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := &fakeChild{pid: 5000 + len(f.children), execErr: f.execErr, end: make(chan units.ChildStatus, 1)}
+	f.children = append(f.children, c)
+	return c, nil
+}
+
+func (c *fakeChild) PID() int { return c.pid }
+
+func (c *fakeChild) Release() error {
+	c.released = true
+	if c.execErr != nil {
+		c.exit(203 << 8)
+	}
+	return c.execErr
+}
+
+func (c *fakeChild) Abort()                  { c.aborted = true; c.exit(0) }
+func (c *fakeChild) Wait() units.ChildStatus { return <-c.end }
+func (c *fakeChild) exit(ws syscall.WaitStatus) {
+	c.once.Do(func() { c.end <- units.ChildStatus{Wait: ws} })
+}
+
+func scopeProgram() units.Program {
+	return program("job", func(p *units.Program) {
+		p.Type, p.Unit = units.Scope, "msup-job.scope"
+		p.Rules.Autorestart = policy.Never
+	})
+}
+
+// emptied ends a scope, as systemd does when its last process has ended.
+func (f *fakeSystemd) emptied(name, result string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if u := f.units[name]; u != nil {
+		f.end(name, u, 0, 0, result)
+	}
+}
+
+func TestScope(t *testing.T) {
+	const killed = syscall.WaitStatus(syscall.SIGKILL)
+	tests := []struct {
+		name string
+		act  func(r *run, fake *fakeSystemd, c *fakeChild)
+		want string
+	}{
+		{"exit status comes from wait", func(_ *run, fake *fakeSystemd, c *fakeChild) {
+			c.exit(4 << 8)
+			time.Sleep(time.Millisecond)
+			fake.emptied("msup-job.scope", "success")
+		}, "FAILED: exit status 4, autorestart is never"},
+		{"the scope is gone before wait returns", func(_ *run, fake *fakeSystemd, c *fakeChild) {
+			fake.emptied("msup-job.scope", "success")
+			time.Sleep(time.Millisecond)
+			c.exit(0)
+		}, "EXITED: exit status 0"},
+		{"killed for memory comes from the scope", func(_ *run, fake *fakeSystemd, c *fakeChild) {
+			c.exit(killed)
+			fake.emptied("msup-job.scope", "oom-kill")
+		}, "KILLED: killed for memory, autorestart is never"},
+		{"killed otherwise", func(_ *run, fake *fakeSystemd, c *fakeChild) {
+			c.exit(killed)
+			fake.emptied("msup-job.scope", "success")
+		}, "FAILED: killed by SIGKILL, autorestart is never"},
+		{"what it leaves behind ends with it", func(_ *run, _ *fakeSystemd, c *fakeChild) {
+			c.exit(0) // and the scope stays, until it is stopped
+		}, "EXITED: exit status 0"},
+		{"stopped on request", func(r *run, _ *fakeSystemd, c *fakeChild) {
+			r.do(units.Stop, "job")
+			time.Sleep(time.Millisecond)
+			c.exit(syscall.WaitStatus(syscall.SIGTERM))
+		}, "STOPPED: by the test: killed by SIGTERM"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake, forker := newFake(), &fakeForker{}
+				r := startWith(t, fake, nil, forker, scopeProgram())
+				r.after(time.Second)
+				if got := r.phases(); got != "job RUNNING" || !forker.children[0].released {
+					t.Fatalf("got %s", got)
+				}
+				tt.act(r, fake, forker.children[0])
+				r.after(time.Minute)
+				last := r.records[len(r.records)-1]
+				if got := string(last.To) + ": " + last.Reason; got != tt.want {
+					t.Errorf("got %s\nwant %s\n%s", got, tt.want, r.log())
+				}
+				if len(fake.units) > 0 && last.To != policy.Killed {
+					t.Errorf("left in systemd: %v", fake.units)
+				}
+				r.stop()
+			})
+		})
+	}
+}
+
+func TestScopeThatCannotBeExecuted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, forker := newFake(), &fakeForker{execErr: errors.New("cannot execute /bin/job: permission denied")}
+		r := startWith(t, fake, nil, forker, scopeProgram())
+		r.after(time.Minute)
+		last := r.records[len(r.records)-1]
+		if want := "cannot execute /bin/job: permission denied, autorestart is never"; last.To != policy.Failed || last.Reason != want {
+			t.Errorf("got %s\nwant %s", last, want)
+		}
+		r.stop()
+	})
+}
+
+func TestScopeStoppedBeforeItsProcessIsReleased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, forker := newFake(), &fakeForker{}
+		fake.hold = make(chan struct{})
+		r := startWith(t, fake, nil, forker, scopeProgram())
+		r.after(time.Second)
+		r.do(units.Stop, "job")
+		close(fake.hold)
+		r.after(time.Minute)
+		c := forker.children[0]
+		if got := r.phases(); got != "job STOPPED" || c.released || !c.aborted {
+			t.Errorf("got %s, released %v, aborted %v\n%s", got, c.released, c.aborted, r.log())
+		}
+		r.stop()
+	})
+}
