@@ -201,6 +201,27 @@ func TestSignalsBeforeConnected(t *testing.T) {
 	}
 }
 
+func TestOwnerOfTheBusName(t *testing.T) {
+	d, _ := newDecoder()
+	lost := 0
+	d.lost = func() { lost++ }
+	for _, tt := range []struct {
+		name, old, new string
+		want           int
+	}{
+		{busName, "", ":1.1", 0},
+		{"org.example", ":1.1", "", 0},
+		{busName, ":1.1", "", 1},
+		{busName, ":1.1", ":1.2", 1},
+	} {
+		lost = 0
+		d.deliver(driverPath, driverIface+".NameOwnerChanged", tt.name, tt.old, tt.new)
+		if lost != tt.want {
+			t.Errorf("%q -> %q: lost %d times", tt.old, tt.new, lost)
+		}
+	}
+}
+
 func TestListedUnits(t *testing.T) {
 	for _, v := range odd {
 		listedUnits([]any{v})

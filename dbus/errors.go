@@ -147,5 +147,8 @@ func mapError(ctx context.Context, err error) error {
 	case errors.As(err, &format), errors.As(err, &kind), errors.As(err, &message):
 		return fmt.Errorf("%w: %w", units.ErrInvalid, err)
 	}
+	if errors.Is(err, godbus.ErrClosed) {
+		err = nil // "connection closed by user": it was closed because it broke
+	}
 	return &disconnectedError{cause: err}
 }

@@ -92,7 +92,8 @@ func (d *decoder) DeliverSignal(_, _ string, sig *godbus.Signal) {
 			}
 		}
 	case driverIface + ".NameOwnerChanged":
-		if len(sig.Body) > 0 && sig.Body[0] == busName {
+		// Name, old owner, new owner. Without an old one it only comes: we were earlier.
+		if len(sig.Body) > 1 && sig.Body[0] == busName && sig.Body[1] != "" {
 			d.lost()
 		}
 	}
