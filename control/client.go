@@ -54,7 +54,7 @@ func (c *Client) Do(ctx context.Context, cmd units.Command) (units.Snapshot, err
 // Watch returns the programs as they are and every record from then on. The channel is
 // closed when ctx or the supervisor ends, or when the reader does not keep up.
 func (c *Client) Watch(ctx context.Context) (units.Snapshot, <-chan units.Record, error) {
-	resp, err := c.send(ctx, "GET", "/v1/watch", nil)
+	resp, err := c.send(ctx, "GET", "/v1/watch", nil) //nolint:bodyclose // the goroutine below closes it
 	if err != nil {
 		return units.Snapshot{}, nil, err
 	}

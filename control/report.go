@@ -77,36 +77,36 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 		Restarts: st.State.Restarts, MaxRestarts: def.Rules.MaxRestarts, Warnings: []string{},
 	}
 	if st.PID != 0 {
-		r.PID = ptr(int(st.PID))
+		r.PID = new(int(st.PID))
 	}
 	if !st.State.Since.IsZero() {
-		r.Since = ptr(st.State.Since)
+		r.Since = new(st.State.Since)
 	}
 	if st.State.Phase == policy.Backoff && !st.State.Deadline.IsZero() {
-		r.NextStart = ptr(st.State.Deadline)
+		r.NextStart = new(st.State.Deadline)
 	}
 	if st.Result != "" {
-		r.Result = ptr(st.Result)
+		r.Result = new(st.Result)
 	}
 	if e := st.State.Last; e != nil {
 		switch {
 		case e.Signal != 0:
-			r.Signal = ptr(signalName(e.Signal))
+			r.Signal = new(signalName(e.Signal))
 		case e.Cause == policy.CauseExit || e.Cause == policy.CauseExec:
-			r.ExitCode = ptr(e.Code)
+			r.ExitCode = new(e.Code)
 		}
 	}
 	if m := def.Limits.MemoryMax; m != nil && *m != units.Infinity {
 		r.Memory.Limit = m
 	}
 	if c := def.Limits.CPUPercent; c != nil && *c != units.Infinity {
-		r.CPU.Limit = ptr(float64(*c) / 100)
+		r.CPU.Limit = new(float64(*c) / 100)
 	}
 	if def.Stdout != "" {
-		r.Stdout = ptr(def.Stdout)
+		r.Stdout = new(def.Stdout)
 	}
 	if def.Stderr != "" {
-		r.Stderr = ptr(def.Stderr)
+		r.Stderr = new(def.Stderr)
 	}
 	return r
 }
@@ -124,5 +124,3 @@ func signalName(n int) string {
 	}
 	return fmt.Sprintf("signal %d", n)
 }
-
-func ptr[T any](v T) *T { return &v }

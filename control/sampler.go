@@ -62,7 +62,7 @@ func (s *Sampler) Fill(r *ProgramReport, group string, since, now time.Time) {
 		before, age = sample{at: since}, now.Sub(since)
 	}
 	if age > 0 {
-		r.CPU.Percent = ptr(float64(*u.CPU.UsageUsec-before.usage) / float64(age.Microseconds()) * 100)
+		r.CPU.Percent = new(float64(*u.CPU.UsageUsec-before.usage) / float64(age.Microseconds()) * 100)
 	}
 	if age >= sampleMin {
 		s.last[group] = sample{now, *u.CPU.UsageUsec}

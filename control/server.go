@@ -85,7 +85,7 @@ func (s *Server) report(snap units.Snapshot) Report {
 	now := time.Now()
 	rep := Report{
 		Project: s.Project.Name, File: s.Project.File,
-		Supervisor: SupervisorState{Active: true, PID: ptr(os.Getpid())},
+		Supervisor: SupervisorState{Active: true, PID: new(os.Getpid())},
 		Programs:   make([]ProgramReport, len(snap.Programs)),
 	}
 	var next atomic.Int64

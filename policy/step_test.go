@@ -187,8 +187,11 @@ func TestStepProperties(t *testing.T) {
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 4000).Draw(t, "ms")) * time.Millisecond)
 			events := []policy.Event{
-				policy.StartRequested{By: "t"}, policy.StopRequested{By: "t"}, policy.RestartRequested{By: "t"},
-				policy.DeadlineReached{}, policy.DeadlineReached{},
+				policy.StartRequested{By: "t"},
+				policy.StopRequested{By: "t"},
+				policy.RestartRequested{By: "t"},
+				policy.DeadlineReached{},
+				policy.DeadlineReached{},
 			}
 			if unit {
 				events = append(events, policy.Started{}, exit(0), exit(1), cause(policy.CauseOOM), exit(1))

@@ -31,9 +31,10 @@ type Memory struct {
 func exitOf(f Facts, started bool, m Memory) policy.Exit {
 	code, status := f.ExecMainCode, int(f.ExecMainStatus)
 	e := policy.Exit{}
-	if code == codeExited {
+	switch code {
+	case codeExited:
 		e.Code = status
-	} else if code == codeKilled || code == codeDumped {
+	case codeKilled, codeDumped:
 		e.Signal = status
 	}
 	switch f.Result {

@@ -17,21 +17,19 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func ptr[T any](v T) *T { return &v }
-
 // full is a program that uses every key.
 func full() units.Program {
 	return units.Program{
 		Name: "web", Unit: "msup-web.service", Type: units.Service, Description: "the web server",
 		Path: "/usr/bin/web", Argv: []string{"web", "$HOME", "100%", `a\b`, "$$", ""},
-		Directory: "/srv", User: "www", Group: "adm", Umask: ptr(uint32(0o27)),
+		Directory: "/srv", User: "www", Group: "adm", Umask: new(uint32(0o27)),
 		Environment: []string{"A=1", "B=$x y"}, EnvFiles: []units.EnvFile{{Path: "/etc/web.env", Optional: true}},
 		Autostart: true, StopSignal: 2, StopTimeout: 1500 * time.Millisecond,
 		Rules: policy.Rules{Autorestart: policy.OnFailure, SuccessExitCodes: []int{0, 2, 64}},
 		Limits: units.Limits{
-			MemoryMax: ptr(uint64(64 << 20)), MemoryHigh: ptr(uint64(48 << 20)), SwapMax: ptr(uint64(0)),
-			CPUPercent: ptr(uint64(150)), CPUWeight: ptr(uint64(200)), IOWeight: ptr(uint64(50)), TasksMax: ptr(uint64(10)),
-			Nice: ptr(5), NoFile: ptr(uint64(4096)), OOMScoreAdjust: ptr(100),
+			MemoryMax: new(uint64(64 << 20)), MemoryHigh: new(uint64(48 << 20)), SwapMax: new(uint64(0)),
+			CPUPercent: new(uint64(150)), CPUWeight: new(uint64(200)), IOWeight: new(uint64(50)), TasksMax: new(uint64(10)),
+			Nice: new(5), NoFile: new(uint64(4096)), OOMScoreAdjust: new(100),
 		},
 		Stdout: "/logs/out.log", Stderr: "/logs/err.log",
 	}
@@ -56,7 +54,7 @@ func TestProperties(t *testing.T) {
 		}(),
 		"null": func() []units.Property {
 			p := full()
-			p.Stdout, p.Stderr, p.Limits = os.DevNull, "", units.Limits{MemoryMax: ptr(units.Infinity), CPUPercent: ptr(units.Infinity)}
+			p.Stdout, p.Stderr, p.Limits = os.DevNull, "", units.Limits{MemoryMax: new(units.Infinity), CPUPercent: new(units.Infinity)}
 			return units.Properties(p, units.Runtime{Project: units.DefaultProject, Version: 252})
 		}(),
 		"supervisor-252":  units.SupervisorProperties(command, 252),

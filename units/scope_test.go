@@ -60,7 +60,8 @@ func scopeProgram() units.Program {
 }
 
 // emptied ends a scope, as systemd does when its last process has ended.
-func (f *fakeSystemd) emptied(name, result string) {
+func (f *fakeSystemd) emptied(result string) {
+	const name = "msup-job.scope"
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if u := f.units[name]; u != nil {
@@ -78,20 +79,20 @@ func TestScope(t *testing.T) {
 		{"exit status comes from wait", func(_ *run, fake *fakeSystemd, c *fakeChild) {
 			c.exit(4 << 8)
 			time.Sleep(time.Millisecond)
-			fake.emptied("msup-job.scope", "success")
+			fake.emptied("success")
 		}, "FAILED: exit status 4, autorestart is never"},
 		{"the scope is gone before wait returns", func(_ *run, fake *fakeSystemd, c *fakeChild) {
-			fake.emptied("msup-job.scope", "success")
+			fake.emptied("success")
 			time.Sleep(time.Millisecond)
 			c.exit(0)
 		}, "EXITED: exit status 0"},
 		{"killed for memory comes from the scope", func(_ *run, fake *fakeSystemd, c *fakeChild) {
 			c.exit(killed)
-			fake.emptied("msup-job.scope", "oom-kill")
+			fake.emptied("oom-kill")
 		}, "KILLED: killed for memory, autorestart is never"},
 		{"killed otherwise", func(_ *run, fake *fakeSystemd, c *fakeChild) {
 			c.exit(killed)
-			fake.emptied("msup-job.scope", "success")
+			fake.emptied("success")
 		}, "FAILED: killed by SIGKILL, autorestart is never"},
 		{"what it leaves behind ends with it", func(_ *run, _ *fakeSystemd, c *fakeChild) {
 			c.exit(0) // and the scope stays, until it is stopped

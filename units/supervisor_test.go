@@ -98,7 +98,9 @@ func (r *run) log() string {
 
 func (r *run) stop() {
 	r.cancel()
-	<-r.done
+	if err := <-r.done; !errors.Is(err, context.Canceled) {
+		r.t.Errorf("Run: %v", err)
+	}
 	if len(r.fake.wrong) > 0 {
 		r.t.Errorf("systemd was asked for what must not be: %v", r.fake.wrong)
 	}

@@ -19,8 +19,8 @@ func sources(programs []units.Program, user bool) []logview.Source {
 			}
 			out = append(out, s)
 		}
-		switch {
-		case p.Stdout == p.Stderr:
+		switch p.Stdout {
+		case p.Stderr:
 			add(logview.Both, p.Stdout)
 		default:
 			add(logview.Stdout, p.Stdout)

@@ -127,8 +127,13 @@ func (a *app) supervise(ctx context.Context, run string) error {
 			return append(append([]string(nil), limits[program]...), outputs.warnings(program)...)
 		},
 	}
-	serving := make(chan error, 1)
-	go func() { serving <- server.Serve(ctx, listener) }()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		if err := server.Serve(ctx, listener); err != nil {
+			sup.Note("", "cannot answer commands any more: "+err.Error())
+		}
+	}()
 
 	go a.followSignals(ctx, cancel, sup, project, bus)
 	// Programs are ordered after this unit: until it is ready systemd holds their starts.
@@ -137,7 +142,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 
 	err = sup.Run(ctx)
 	cancel()
-	<-serving
+	<-served
 	if errors.Is(err, units.ErrDown) {
 		outputs.remove()
 		removeRuntimeDir(dir)

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"syscall"
 	"time"
 
@@ -144,7 +145,7 @@ func (a *app) refuseForeign(ctx context.Context, bus bus, project units.Project)
 	if err != nil {
 		return err
 	}
-	msg := ""
+	var msg strings.Builder
 	for _, f := range list {
 		if f, err = bus.Read(ctx, f.Unit); err != nil {
 			return err
@@ -153,14 +154,14 @@ func (a *app) refuseForeign(ctx context.Context, bus bus, project units.Project)
 			continue
 		}
 		if why := units.Foreign(f, project.Name); why != "" {
-			msg += "\n  " + why
+			msg.WriteString("\n  " + why)
 		}
 	}
-	if msg == "" {
+	if msg.String() == "" {
 		return nil
 	}
 	return &exitError{
-		code: exitFailed, msg: "names of this project's units are taken:" + msg,
+		code: exitFailed, msg: "names of this project's units are taken:" + msg.String(),
 		hint: "rename the program, or give the project a name: [msup] project = NAME",
 	}
 }
