@@ -135,6 +135,9 @@ func specOf(p Program) (stubSpec, error) {
 	if lang := os.Getenv("LANG"); lang != "" {
 		env = append(env, "LANG="+lang)
 	}
+	if spec.OOMScoreAdjust == nil && os.Geteuid() == 0 {
+		spec.OOMScoreAdjust = new(0) // as services have it, not the supervisor's own
+	}
 	if p.User != "" {
 		who, err := lookupUser(p.User)
 		if err != nil {

@@ -93,7 +93,8 @@ func (s *Supervisor) gone(p *program, f Facts) {
 		s.scopeGone(p, f.Result)
 		return
 	}
-	started := p.state.Phase != policy.Starting
+	// Signals of a short run may arrive as one, which tells of its end only.
+	started := p.state.Phase != policy.Starting || !f.ActiveEnter.IsZero()
 	e := exitOf(f, started, s.memory(p, f.Result))
 	if f.ExecMainCode == 0 && p.startJob != "" && p.startJob != "done" && e.Cause == policy.CauseUnknown {
 		e.Cause, e.Reason = policy.CauseStart, fmt.Sprintf("its start job ended with %q", p.startJob)
@@ -257,6 +258,9 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		case !loaded || (f.ActiveState == "inactive" && f.JobID == 0):
 			s.onMissing(p)
 		case fresh:
+			if p.def.Type == Scope && p.pid != 0 && s.cfg.Watch != nil {
+				s.cfg.Watch(p.def.Unit, p.pid) // a service's is new to us in observe
+			}
 			s.observe(p, f)
 			if p.state.Phase == policy.Stopping && running && f.JobID == 0 && p.wish == noWish && !p.calling {
 				s.want(p, wishStop)
@@ -309,6 +313,9 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 	switch {
 	case loaded && f.ActiveState != "inactive" && f.ActiveState != "failed":
 		st.PID, st.Invocation = f.MainPID, f.InvocationID
+		if def.Type == Scope && same {
+			st.PID = old.PID
+		}
 		if !same || !old.State.Phase.Up() {
 			st.State = policy.State{Phase: policy.Running, Since: f.ActiveEnter, Reason: "runs without a supervisor"}
 		}

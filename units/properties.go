@@ -202,8 +202,8 @@ func SupervisorProperties(c SupervisorCommand, version int) []Property {
 		{"TimeoutStopUSec", usec(c.StopTimeout)},
 		// Holds the read ends of the programs' output while no supervisor runs.
 		{"FileDescriptorStoreMax", uint32(2*len(c.Project.Programs) + 64)},
-		// One file descriptor per stream, and some.
-		{"LimitNOFILE", uint64(4*len(c.Project.Programs) + 1024)},
+		// No LimitNOFILE: scopes would inherit it as their hard limit. The default one is ample,
+		// and Go raises the soft limit to it.
 		// journald's limit counts lines per sending unit: here, of all programs together.
 		{"LogRateLimitIntervalUSec", uint64(0)},
 		{"SyslogIdentifier", "msup"},

@@ -69,4 +69,6 @@ type SavedProgram struct {
 	Invocation string       `json:"invocation"` // of the run the state speaks of
 	Ended      string       `json:"ended"`      // of the run that ended last
 	Result     string       `json:"result"`
+	// PID of a scope's process, which systemd does not know.
+	PID uint32 `json:"pid,omitempty"`
 }

@@ -125,7 +125,7 @@ func New(cfg Config) *Supervisor {
 		p := &program{def: def, state: policy.State{Phase: policy.Stopped, Reason: "not started yet"}}
 		if cfg.Saved != nil {
 			if old, ok := cfg.Saved.Programs[def.Name]; ok {
-				p.state, p.invocation, p.ended, p.result = old.State, old.Invocation, old.Ended, old.Result
+				p.state, p.invocation, p.ended, p.result, p.pid = old.State, old.Invocation, old.Ended, old.Result, old.PID
 			}
 		}
 		s.programs = append(s.programs, p)
@@ -141,6 +141,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer close(s.done)
+	defer s.dismiss()
 	s.ctx = ctx
 	s.aliveAt = time.Now()
 	timer := time.NewTimer(0)
@@ -271,6 +272,14 @@ func (s *Supervisor) record(r Record) {
 	}
 }
 
+// dismiss tells those who watch that nothing more comes.
+func (s *Supervisor) dismiss() {
+	for w := range s.watchers {
+		delete(s.watchers, w)
+		close(w)
+	}
+}
+
 func (s *Supervisor) note(p *program, format string, args ...any) {
 	r := Record{Reason: fmt.Sprintf(format, args...)}
 	if p != nil {
@@ -349,7 +358,11 @@ func (s *Supervisor) toSave() Saved {
 		Programs: make(map[string]SavedProgram, len(s.programs)),
 	}
 	for _, p := range s.programs {
-		out.Programs[p.def.Name] = SavedProgram{State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result}
+		saved := SavedProgram{State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result}
+		if p.def.Type == Scope && p.invocation != "" {
+			saved.PID = p.pid
+		}
+		out.Programs[p.def.Name] = saved
 	}
 	return out
 }

@@ -1,0 +1,166 @@
+package control_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"msup/control"
+	"msup/policy"
+	"msup/units"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// silent is a systemd with no units that takes every call.
+type silent struct{ events chan units.BusEvent }
+
+func (s silent) Events() <-chan units.BusEvent                             { return s.events }
+func (silent) Start(context.Context, string, []units.Property, bool) error { return nil }
+func (silent) Stop(context.Context, string) error                          { return units.ErrNoSuchUnit }
+func (silent) Kill(context.Context, string, string, int32) error           { return nil }
+func (silent) Reset(context.Context, string) error                         { return nil }
+func (silent) Read(context.Context, string) (units.Facts, error) {
+	return units.Facts{LoadState: "not-found"}, nil
+}
+func (silent) List(context.Context, ...string) ([]units.Facts, error) { return nil, nil }
+func (silent) Version() int                                           { return 252 }
+func (silent) MaxJobs() int                                           { return 32 }
+
+func serve(t *testing.T) (*control.Client, <-chan error) {
+	t.Helper()
+	project := units.Project{Name: "shop", File: "/x/msup.conf", Programs: []units.Program{{
+		Name: "web", Unit: "msup-shop-web.service", Type: units.Service, StopSignal: 15,
+		Rules: policy.Rules{Autorestart: policy.Never},
+	}}}
+	bus := silent{make(chan units.BusEvent, 1)}
+	bus.events <- units.Connected{}
+	sup := units.New(units.Config{Project: project, Bus: bus})
+	socket := filepath.Join(t.TempDir(), control.SocketName)
+	l, err := control.Listen(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended, served := make(chan error, 1), make(chan struct{})
+	server := &control.Server{Supervisor: sup, Project: project, Sampler: control.NewSampler()}
+	go func() {
+		defer close(served)
+		if err := server.Serve(ctx, l); err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	}()
+	go func() {
+		ended <- sup.Run(ctx)
+		cancel()
+	}()
+	t.Cleanup(func() { cancel(); <-served })
+	return control.NewClient(socket), ended
+}
+
+func TestWatchSeesTheLastRecord(t *testing.T) {
+	client, ended := serve(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := client.Do(ctx, units.Command{Verb: units.Stop, Programs: []string{"web"}}); err != nil {
+		t.Fatal(err)
+	}
+	snap, records, err := client.Watch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(snap.Programs) != 1 || snap.Programs[0].Name != "web" {
+		t.Fatalf("snapshot %+v", snap)
+	}
+	if _, err := client.Do(ctx, units.Command{Verb: units.Down, By: "bye"}); err != nil {
+		t.Fatal(err)
+	}
+	phase := snap.Programs[0].State.Phase
+	for r := range records {
+		if r.To != "" {
+			phase = r.To
+		}
+	}
+	if phase != policy.Stopped {
+		t.Errorf("the last record seen was %s", phase)
+	}
+	if err := <-ended; !errors.Is(err, units.ErrDown) {
+		t.Errorf("Run: %v", err)
+	}
+	if _, err := client.Status(ctx); !errors.Is(err, control.ErrNoSupervisor) {
+		t.Errorf("status after the end: %v", err)
+	}
+}
+
+func TestErrorsCrossTheSocket(t *testing.T) {
+	client, _ := serve(t)
+	_, err := client.Do(t.Context(), units.Command{Verb: units.Start, Programs: []string{"wob"}})
+	var unknown *control.NoSuchProgramError
+	if !errors.As(err, &unknown) || err.Error() != `no program "wob"` {
+		t.Errorf("got %v", err)
+	}
+	if _, err := client.Do(t.Context(), units.Command{Verb: "frob"}); err == nil || !strings.Contains(err.Error(), "frob") {
+		t.Errorf("got %v", err)
+	}
+	missing := control.NewClient(filepath.Join(t.TempDir(), "none"))
+	if _, err := missing.Status(t.Context()); !errors.Is(err, control.ErrNoSupervisor) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Every key of the report is there, absent facts as null.
+func TestReportShape(t *testing.T) {
+	rep := control.Report{Project: "shop", Programs: []control.ProgramReport{control.Describe(units.Program{
+		Name: "web", Unit: "msup-shop-web.service", Rules: policy.Rules{MaxRestarts: 5},
+	}, units.Status{State: policy.State{Phase: policy.Stopped, Reason: "not started yet"}})}}
+	got, err := json.MarshalIndent(rep, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{
+ "project": "shop",
+ "supervisor": {
+  "active": false,
+  "pid": null
+ },
+ "programs": [
+  {
+   "name": "web",
+   "unit": "msup-shop-web.service",
+   "state": "STOPPED",
+   "reason": "not started yet",
+   "pid": null,
+   "since": null,
+   "restarts": 0,
+   "max_restarts": 5,
+   "next_start": null,
+   "result": null,
+   "exit_code": null,
+   "signal": null,
+   "memory": {
+    "current": null,
+    "peak": null,
+    "limit": null,
+    "oom_kills": null
+   },
+   "cpu": {
+    "usage_usec": null,
+    "percent": null,
+    "limit": null,
+    "throttled_usec": null
+   },
+   "tasks": null,
+   "stdout": null,
+   "stderr": null,
+   "warnings": []
+  }
+ ]
+}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+}
