@@ -60,13 +60,25 @@ func (v *view) apply(r units.Record) {
 // seen reports whether anything has happened to the program.
 func (v *view) seen(name string) bool { return v.programs[name] != policy.Stopped }
 
-// steadyAfter is how long a program that had to be restarted must stay up to count as up.
-const steadyAfter = time.Second
+// A program must stay up for a moment to count as up, since systemd says so of one that
+// fails right after its start; longer when it had to be restarted.
+const (
+	freshAfter  = 100 * time.Millisecond
+	steadyAfter = time.Second
+)
+
+// settleTime is how long a program must stay up to count as up.
+func (v *view) settleTime(name string) time.Duration {
+	if v.restarts[name] > 0 {
+		return steadyAfter
+	}
+	return freshAfter
+}
 
 // isUp reports whether a program is up, or has ended and will not be started again.
 func (v *view) isUp(name string) bool {
 	phase := v.programs[name]
-	if phase == policy.Running && v.restarts[name] > 0 && time.Since(v.since[name]) < steadyAfter {
+	if phase == policy.Running && time.Since(v.since[name]) < v.settleTime(name) {
 		return false
 	}
 	return phase.Settled()
@@ -134,11 +146,12 @@ func (a *app) await(ctx context.Context, v *view, what string, names []string, d
 			return nil
 		}
 		p.show(len(names)-len(left), v, names, done)
-		// A program that had to be restarted becomes up by the mere passing of time.
+		// A program that runs becomes up by the mere passing of time.
 		var steady <-chan time.Time
 		for name := range left {
 			if v.programs[name] == policy.Running {
-				steady = time.After(steadyAfter / 4)
+				steady = time.After(freshAfter / 4)
+				break
 			}
 		}
 		select {
