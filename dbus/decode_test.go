@@ -98,7 +98,7 @@ var odd = []any{
 func TestFactsOfOddTypes(t *testing.T) {
 	for _, name := range []string{
 		"LoadState", "ActiveState", "SubState", "Result", "InvocationID", "Job", "MainPID", "ExecMainCode", "ExecMainStatus",
-		"ActiveEnterTimestamp", "ControlGroup", "Slice", "FragmentPath", "Transient", "Environment", "Description", "Unknown",
+		"ActiveEnterTimestamp", "ControlGroup", "Slice", "FragmentPath", "Transient", "Unknown",
 	} {
 		for _, v := range odd {
 			var f units.Facts

@@ -46,10 +46,6 @@ func setFact(f *units.Facts, name string, v any) {
 		set(&f.FragmentPath, v)
 	case "Transient":
 		set(&f.Transient, v)
-	case "Environment":
-		set(&f.Environment, v)
-	case "Description":
-		set(&f.Description, v)
 	}
 }
 

@@ -78,8 +78,6 @@ func (c *Conn) List(ctx context.Context, patterns ...string) ([]units.Facts, err
 	loaded := facts[:0]
 	for _, f := range facts {
 		if f.LoadState != "not-found" {
-			// Only Read answers whose unit it is.
-			f.Slice, f.FragmentPath, f.Transient = "", "", false
 			loaded = append(loaded, f)
 		}
 	}

@@ -19,7 +19,7 @@ type Property struct {
 // (org.freedesktop.systemd1(5)).
 type Facts struct {
 	Unit         string
-	LoadState    string // loaded, not-found, bad-setting …
+	LoadState    string // loaded, not-found, bad-setting …; not part of change signals
 	ActiveState  string // active, reloading, inactive, failed, activating, deactivating
 	SubState     string
 	Result       string // success, exit-code, signal, core-dump, oom-kill, timeout …; "" when not read
@@ -32,13 +32,11 @@ type Facts struct {
 
 	ActiveEnter time.Time // when it last became active; zero = never
 
-	// Read only on request, not part of change signals.
+	// Answered by Read and List only, not part of change signals.
 	ControlGroup string
 	Slice        string
 	FragmentPath string
 	Transient    bool
-	Environment  []string
-	Description  string
 }
 
 // BusEvent is one thing the connection to systemd tells.
@@ -94,8 +92,8 @@ type Bus interface {
 	// Read returns the full facts of one unit. A unit that is not loaded is no error: its
 	// LoadState is "not-found".
 	Read(ctx context.Context, unit string) (Facts, error)
-	// List returns the facts of the loaded units whose names match one of the patterns
-	// (as in systemctl list-units), the request-only ones excepted.
+	// List returns the full facts of the loaded units whose names match one of the patterns
+	// (as in systemctl list-units).
 	List(ctx context.Context, patterns ...string) ([]Facts, error)
 	// Version is the major version of systemd, 252.
 	Version() int

@@ -249,9 +249,7 @@ func (f *fakeSystemd) List(_ context.Context, patterns ...string) ([]units.Facts
 	for _, name := range slices.Sorted(maps.Keys(f.units)) {
 		for _, p := range patterns {
 			if ok, _ := path.Match(p, name); ok {
-				facts := f.units[name].facts
-				facts.Slice, facts.Transient = "", false // only Read tells these
-				out = append(out, facts)
+				out = append(out, f.units[name].facts)
 				break
 			}
 		}

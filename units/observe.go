@@ -186,26 +186,12 @@ func (s *Supervisor) onRead(r result) {
 
 // list looks at all units, after the connection came.
 func (s *Supervisor) list() {
-	known := map[string]bool{}
-	units := make([]string, len(s.programs))
+	names := make([]string, len(s.programs))
 	for i, p := range s.programs {
-		units[i] = p.def.Unit
-		known[p.invocation], known[p.ended] = true, true
+		names[i] = p.def.Unit
 	}
-	delete(known, "")
 	bus := s.cfg.Bus
-	s.do(result{kind: resultList}, func(ctx context.Context, r *result) {
-		r.list, r.err = bus.List(ctx, units...)
-		for i, f := range r.list {
-			if r.err != nil {
-				return
-			}
-			if !known[f.InvocationID] {
-				// Not a run of ours: read what tells whose it is.
-				r.list[i], r.err = bus.Read(ctx, f.Unit)
-			}
-		}
-	})
+	s.do(result{kind: resultList}, func(ctx context.Context, r *result) { r.list, r.err = bus.List(ctx, names...) })
 }
 
 // onList compares what the supervisor believes with what systemd has.
@@ -226,14 +212,14 @@ func (s *Supervisor) onList(r result) {
 	}
 	for _, p := range s.programs {
 		f, ok := found[p.def.Unit]
-		s.reconcile(p, f, ok && f.LoadState != "not-found")
+		s.reconcile(p, f, ok)
 	}
 	s.begin()
 }
 
 func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
-	if loaded && f.Slice != "" {
-		// It was read in full because the run is new to us.
+	known := f.InvocationID != "" && (f.InvocationID == p.invocation || f.InvocationID == p.ended)
+	if loaded && !known {
 		if why := Foreign(f, s.cfg.Project.Name); why != "" {
 			if p.def.Autostart || p.state.Phase.Up() {
 				p.state.Phase = policy.Starting

@@ -10,7 +10,7 @@ import (
 )
 
 // Foreign tells why a loaded unit is not one of the project's: in words for the user, ""
-// when it is ours. f must come from [Bus.Read]. Ours are transient units in the project's
+// when it is ours. f must come from [Bus.Read] or [Bus.List]. Ours are transient units in the project's
 // slice; a unit file of the same name, or another project's unit, is never touched.
 func Foreign(f Facts, project string) string {
 	switch {
@@ -42,15 +42,10 @@ func cleanUp(ctx context.Context, bus Bus, project string) error {
 	}
 	others := false
 	for _, f := range list {
-		full, err := bus.Read(ctx, f.Unit)
-		if err != nil {
-			return err
-		}
 		switch {
-		case full.LoadState == "not-found":
-		case Foreign(full, project) != "":
-			others = true
-		case full.ActiveState == "failed":
+		case Foreign(f, project) != "":
+			others = others || f.Slice == SliceName(DefaultProject)
+		case f.ActiveState == "failed":
 			err = bus.Reset(ctx, f.Unit)
 		default:
 			err = bus.Stop(ctx, f.Unit)

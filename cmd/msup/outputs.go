@@ -16,8 +16,8 @@ import (
 )
 
 // outputs are the streams of all programs whose output goes to files. The descriptor of
-// each stream's FIFO is kept in systemd's file descriptor store, so that neither programs
-// nor bytes notice when the supervisor goes and another comes.
+// each stream's FIFO is kept in systemd's file descriptor store (kept.go), so that neither
+// programs nor bytes notice when the supervisor goes and another comes.
 type outputs struct {
 	mover   *capture.Mover
 	events  chan capture.Event
@@ -41,10 +41,7 @@ func (p programStreams) each(f func(*capture.Stream)) {
 // openOutputs opens the streams of every program. Descriptors that systemd kept for an
 // earlier supervisor are used again.
 func openOutputs(project units.Project, dir string, user bool) (*outputs, error) {
-	kept := map[string]*os.File{}
-	for _, f := range activation.Files(true) {
-		kept[f.Name()] = f
-	}
+	kept := openKept(activation.Files(true))
 	o := &outputs{events: make(chan capture.Event, 1024), streams: map[string]programStreams{}}
 	var err error
 	if o.mover, err = capture.New(capture.Options{Notify: o.notify}); err != nil {
@@ -55,13 +52,14 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 			return nil
 		}
 		var s *capture.Stream
-		s, err = o.open(capture.Config{
-			FIFO: filepath.Join(dir, p.Name+"."+name),
+		fifo := p.Name + "." + name
+		s, err = o.mover.Open(capture.Config{
+			FIFO: filepath.Join(dir, fifo),
 			File: file,
 			Journal: &capture.JournalTarget{
 				Unit: p.Unit, UserManager: user, Identifier: p.Name, Priority: priority, Program: p.Name, Name: name,
 			},
-		}, kept)
+		}, kept.take(fifo))
 		return s
 	}
 	for _, p := range project.Programs {
@@ -74,33 +72,29 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 		}
 		o.streams[p.Name] = ps
 	}
+	if err == nil {
+		err = kept.update(o.descriptors)
+	}
 	if err != nil {
 		o.close()
 		return nil, err
 	}
-	for name, f := range kept {
-		f.Close() // of a program that the configuration no longer has
-		_ = notifyFD("FDSTOREREMOVE=1\nFDNAME="+name, nil)
-	}
 	return o, nil
 }
 
-// open opens one stream and lets systemd keep its FIFO open.
-func (o *outputs) open(cfg capture.Config, kept map[string]*os.File) (*capture.Stream, error) {
-	name := filepath.Base(cfg.FIFO)
-	fd := kept[name]
-	delete(kept, name)
-	s, err := o.mover.Open(cfg, fd)
-	if err != nil || fd != nil {
-		return s, err
+// descriptors opens the FIFOs of all streams once more, under the names to keep them by.
+func (o *outputs) descriptors() (files []*os.File, err error) {
+	for _, ps := range o.streams {
+		ps.each(func(s *capture.Stream) {
+			f, dupErr := s.Descriptor()
+			if dupErr != nil {
+				err = dupErr
+				return
+			}
+			files = append(files, f)
+		})
 	}
-	dup, err := s.Descriptor()
-	if err != nil {
-		return nil, err
-	}
-	defer dup.Close()
-	// FDPOLL=0: systemd need not watch it for a hang-up that never comes.
-	return s, notifyFD("FDSTORE=1\nFDPOLL=0\nFDNAME="+name, dup)
+	return files, err
 }
 
 // notifyFD is sd_pid_notify_with_fds(3). Without a service manager it does nothing.
@@ -124,14 +118,7 @@ func notifyFD(state string, f *os.File) error {
 	if f == nil {
 		return send(nil)
 	}
-	raw, err := f.SyscallConn() // File.Fd would make the shared description blocking
-	if err != nil {
-		return fmt.Errorf("cannot notify systemd: %w", err)
-	}
-	if ctlErr := raw.Control(func(fd uintptr) { err = send(unix.UnixRights(int(fd))) }); ctlErr != nil {
-		return fmt.Errorf("cannot notify systemd: %w", ctlErr)
-	}
-	return err
+	return withFD(f, func(fd int) error { return send(unix.UnixRights(fd)) })
 }
 
 // notify hands an event on without waiting; forward takes it.

@@ -147,12 +147,6 @@ func (a *app) refuseForeign(ctx context.Context, bus bus, project units.Project)
 	}
 	var msg strings.Builder
 	for _, f := range list {
-		if f, err = bus.Read(ctx, f.Unit); err != nil {
-			return err
-		}
-		if f.LoadState == "not-found" {
-			continue
-		}
 		if why := units.Foreign(f, project.Name); why != "" {
 			msg.WriteString("\n  " + why)
 		}
