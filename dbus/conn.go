@@ -128,6 +128,7 @@ func (c *Conn) dial(ctx context.Context, via endpoint) (*link, error) {
 		prefix: c.prefix, emit: c.emit, lost: sync.OnceFunc(func() { close(l.gone) }),
 		runtime: map[godbus.ObjectPath]units.Facts{},
 	}
+	w.take = l.decoder.take
 	if !via.private {
 		l.slots = make(chan struct{}, busCalls)
 	}

@@ -100,8 +100,7 @@ func (d *decoder) DeliverSignal(_, _ string, sig *godbus.Signal) {
 }
 
 func (d *decoder) changed(sig *godbus.Signal) {
-	unit, ok := unitName(sig.Path)
-	if !ok || !d.wants(unit) || len(sig.Body) < 2 {
+	if len(sig.Body) < 2 {
 		return
 	}
 	iface, _ := sig.Body[0].(string)
@@ -109,17 +108,25 @@ func (d *decoder) changed(sig *godbus.Signal) {
 	if !ok {
 		return
 	}
+	var f units.Facts
+	setFacts(&f, props)
+	d.changedTo(sig.Path, iface, f)
+}
+
+// changedTo takes the facts of one PropertiesChanged signal.
+func (d *decoder) changedTo(path godbus.ObjectPath, iface string, f units.Facts) {
+	unit, ok := unitName(path)
+	if !ok || !d.wants(unit) {
+		return
+	}
 	switch iface {
 	case serviceIface, scopeIface:
-		var f units.Facts
-		setFacts(&f, props)
-		d.runtime[sig.Path] = f
+		d.runtime[path] = f
 	case unitIface:
-		f := units.Facts{Unit: unit}
-		setFacts(&f, props)
-		if part, ok := d.runtime[sig.Path]; ok {
+		f.Unit = unit
+		if part, ok := d.runtime[path]; ok {
 			addRuntime(&f, part)
-			delete(d.runtime, sig.Path)
+			delete(d.runtime, path)
 		}
 		d.send(units.UnitChanged{Facts: f})
 	}

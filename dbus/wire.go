@@ -29,6 +29,8 @@ type wire struct {
 	br *bufio.Reader
 	// keep tells whether a signal is worth decoding.
 	keep func(path, member []byte) bool
+	// take, when set, handles a signal; false = godbus shall. It runs in godbus' reader.
+	take func(h fixedHeader, msg, path, member []byte) bool
 
 	local []byte // answers to godbus' half of the authentication, which has happened already
 	begun bool   // godbus has said BEGIN
@@ -135,7 +137,8 @@ func (w *wire) next() error {
 		return err
 	}
 	if h.kind == signalMessage {
-		if path, member, ok := h.fields(w.buf); ok && !w.keep(path, member) {
+		path, member, ok := h.fields(w.buf)
+		if ok && (!w.keep(path, member) || w.take != nil && w.take(h, w.buf, path, member)) {
 			return nil
 		}
 	}
