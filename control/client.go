@@ -19,6 +19,9 @@ import (
 // ErrNoSupervisor says that no supervisor answers at the socket.
 var ErrNoSupervisor = errors.New("no supervisor is running")
 
+// ErrDenied says that the supervisor is another user's.
+var ErrDenied = errors.New("cannot talk to the supervisor: permission denied")
+
 // Client talks to a supervisor.
 type Client struct {
 	http http.Client
@@ -108,7 +111,7 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (*h
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, ErrNoSupervisor
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("cannot talk to the supervisor: %w", fs.ErrPermission)
+		return nil, ErrDenied
 	case err != nil:
 		return nil, fmt.Errorf("cannot talk to the supervisor: %w", err)
 	}

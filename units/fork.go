@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -151,8 +152,9 @@ func specOf(p Program) (stubSpec, error) {
 		if err != nil {
 			return spec, fmt.Errorf("cannot find the groups of user %s: %w", p.User, err)
 		}
+		// The user's own group is among them; the one it runs with takes its place (initgroups(3)).
 		for _, id := range ids {
-			if n, err := strconv.Atoi(id); err == nil {
+			if n, err := strconv.Atoi(id); err == nil && n != gid {
 				spec.Groups = append(spec.Groups, n)
 			}
 		}
@@ -163,6 +165,9 @@ func specOf(p Program) (stubSpec, error) {
 			return spec, err
 		}
 		spec.GID = &gid
+	}
+	if spec.GID != nil && !slices.Contains(spec.Groups, *spec.GID) {
+		spec.Groups = append([]int{*spec.GID}, spec.Groups...)
 	}
 	env = append(env, p.Environment...)
 	for _, f := range p.EnvFiles {

@@ -72,6 +72,8 @@ func (a *app) report(err error) int {
 		return exitUsage
 	case errors.As(err, &noProgram):
 		code = exitNoProgram
+	case errors.Is(err, control.ErrDenied):
+		code, hint = exitNoSystemd, "run it as the user who started the project"
 	case dbus.Unavailable(err):
 		code, hint = exitNoSystemd, dbus.Hint(err)
 	}
@@ -121,8 +123,12 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 			if len(args) > 0 {
 				msg := fmt.Sprintf("unknown command %q", args[0])
 				e := &exitError{code: exitUsage, msg: msg, hint: "msup --help lists the commands"}
-				if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
-					e.hint = fmt.Sprintf("did you mean %q?", s[0])
+				var names []string
+				for _, c := range cmd.Commands() {
+					names = append(names, c.Name())
+				}
+				if s := config.Suggest(args[0], names); s != "" {
+					e.hint = fmt.Sprintf("did you mean %q?", s)
 				}
 				return e
 			}
@@ -132,7 +138,6 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 		Args:              cobra.ArbitraryArgs,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.choose() },
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &exitError{code: exitUsage, msg: err.Error(), hint: cmd.CommandPath() + " --help shows the flags"}
 	})

@@ -319,10 +319,11 @@ func (a *app) attach(ctx context.Context, t *target, v *view, from *logview.Posi
 		follow.note("Ctrl-C ends this view; the programs run on")
 	}
 	interrupts, down := 0, false
+	var ended error // the verdict, before going down makes all programs STOPPED
 	for {
 		if owner && !down && v.finished() {
 			follow.note("every program has ended")
-			down = true
+			down, ended = true, v.gaveUpError()
 			if _, err := t.client.Do(ctx, units.Command{Verb: units.Down, By: "project going down"}); err != nil {
 				return err
 			}
@@ -337,7 +338,7 @@ func (a *app) attach(ctx context.Context, t *target, v *view, from *logview.Posi
 				if err := a.awaitGone(ctx, t); err != nil {
 					return err
 				}
-				return v.gaveUpError()
+				return ended
 			}
 			v.apply(r)
 			if r.Program == "" {
