@@ -54,6 +54,11 @@ func (s *Supervisor) observe(p *program, f Facts) {
 			s.gone(p, f)
 		}
 	default:
+		if !p.state.Phase.Up() && f.Slice == "" {
+			// Nobody here has started it: see whether it is ours at all.
+			s.look(p)
+			return
+		}
 		s.alive(p, f)
 	}
 }
@@ -151,7 +156,13 @@ func (s *Supervisor) onJobRemoved(p *program, j JobRemoved) {
 // onRead takes the answer to look.
 func (s *Supervisor) onRead(r result) {
 	p, f := r.p, r.facts
-	if r.attempt != p.attempt || !p.state.Phase.Up() {
+	if r.attempt != p.attempt {
+		return
+	}
+	if !p.state.Phase.Up() {
+		if r.err == nil && f.LoadState != "not-found" && Foreign(f, s.cfg.Project.Name) == "" {
+			s.observe(p, f)
+		}
 		return
 	}
 	if r.err != nil {
