@@ -70,7 +70,13 @@ type Pids struct {
 // unit's ControlGroup. A file that is not there leaves its facts nil. A control group that
 // is not there, or goes away meanwhile, is an error that is [fs.ErrNotExist]. On any error
 // the facts that could be read are still returned.
-func Read(dir string) (Usage, error) {
+func Read(dir string) (Usage, error) { return readFiles(dir, files[:]) }
+
+// ReadUse is [Read] without the limits, for those who know them and read many: opening the
+// files is most of the work.
+func ReadUse(dir string) (Usage, error) { return readFiles(dir, files[:useFiles]) }
+
+func readFiles(dir string, files []file) (Usage, error) {
 	var u Usage
 	// Files are opened below a descriptor of the folder: one look-up of the long path
 	// instead of eight, and a group made again under the same name is not mixed in.
@@ -103,18 +109,23 @@ func Read(dir string) (Usage, error) {
 	return u, errors.Join(errs...)
 }
 
-// files are the files [Read] reads.
-var files = [...]struct {
+type file struct {
 	name  string
 	parse func(*Usage, []byte) error
-}{
+}
+
+// useFiles is how many of files tell what is used.
+const useFiles = 5
+
+// files are the files [Read] reads.
+var files = [...]file{
 	{"memory.current", func(u *Usage, b []byte) error { return parseValue(b, &u.Memory.Current) }},
 	{"memory.peak", func(u *Usage, b []byte) error { return parseValue(b, &u.Memory.Peak) }},
-	{"memory.max", func(u *Usage, b []byte) error { return parseValue(b, &u.Memory.Max) }},
 	{"memory.events", func(u *Usage, b []byte) error { return parseEvents(b, &u.Memory.Events) }},
 	{"cpu.stat", func(u *Usage, b []byte) error { return parseCPUStat(b, &u.CPU) }},
-	{"cpu.max", func(u *Usage, b []byte) error { return parseCPUMax(b, &u.CPU) }},
 	{"pids.current", func(u *Usage, b []byte) error { return parseValue(b, &u.Pids.Current) }},
+	{"memory.max", func(u *Usage, b []byte) error { return parseValue(b, &u.Memory.Max) }},
+	{"cpu.max", func(u *Usage, b []byte) error { return parseCPUMax(b, &u.CPU) }},
 	{"pids.max", func(u *Usage, b []byte) error { return parseValue(b, &u.Pids.Max) }},
 }
 

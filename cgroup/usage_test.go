@@ -206,3 +206,25 @@ func BenchmarkRead500(b *testing.B) {
 		}
 	}
 }
+
+func TestReadUseLeavesOutLimitsOnly(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"memory.current": "1\n", "memory.peak": "2\n", "memory.max": "3\n", "memory.events": "high 0\nmax 0\noom 0\noom_kill 4\n",
+		"cpu.stat": "usage_usec 5\nuser_usec 5\nsystem_usec 0\nthrottled_usec 6\n", "cpu.max": "max 100000\n",
+		"pids.current": "7\n", "pids.max": "max\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := Read(dir)
+	if err != nil || want.Memory.Max == nil || want.CPU.QuotaUsec == nil || want.Pids.Max == nil {
+		t.Fatalf("Read: %+v %v", want, err)
+	}
+	want.Memory.Max, want.CPU.QuotaUsec, want.CPU.PeriodUsec, want.Pids.Max = nil, nil, nil, nil
+	got, err := ReadUse(dir)
+	if !reflect.DeepEqual(got, want) || err != nil {
+		t.Errorf("ReadUse: %+v, %v, want %+v", got, err, want)
+	}
+}

@@ -46,7 +46,7 @@ func (s *Sampler) Fill(r *ProgramReport, group string, since, now time.Time) {
 	if s.mount == "" || group == "" {
 		return
 	}
-	u, err := cgroup.Read(filepath.Join(s.mount, group))
+	u, err := cgroup.ReadUse(filepath.Join(s.mount, group))
 	if err != nil {
 		return // it has just ended; absent facts are null
 	}

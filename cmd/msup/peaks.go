@@ -96,7 +96,7 @@ func (p *peaks) look(unit string) {
 	if !ok {
 		return
 	}
-	if u, err := cgroup.Read(dir); err == nil && u.Memory.Peak != nil {
+	if u, err := cgroup.ReadUse(dir); err == nil && u.Memory.Peak != nil {
 		p.seen[unit] = max(p.seen[unit], *u.Memory.Peak)
 	}
 }
