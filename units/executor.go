@@ -158,8 +158,12 @@ func (s *Supervisor) release(p *program) {
 }
 
 func (s *Supervisor) kill(p *program, who string, signal int32) {
-	bus, unit := s.cfg.Bus, p.def.Unit
+	bus, unit, forker, pid := s.cfg.Bus, p.def.Unit, s.cfg.Forker, p.pid
 	s.do(result{kind: resultKill, p: p}, func(ctx context.Context, r *result) {
+		if p.def.Type == Scope && who == "main" && pid != 0 {
+			r.err = forker.Signal(pid, signal) // a scope has no main process for systemd
+			return
+		}
 		ctx, cancel := context.WithTimeout(ctx, killTimeout)
 		defer cancel()
 		r.err = bus.Kill(ctx, unit, who, signal)

@@ -88,6 +88,11 @@ func (StubForker) Fork(p Program, stdout, stderr string) (Child, error) {
 	return &stub{cmd: cmd, spec: spec, specW: specW, statusR: statusR}, nil
 }
 
+// Signal implements [Forker].
+func (StubForker) Signal(pid uint32, signal int32) error {
+	return os.NewSyscallError("kill", syscall.Kill(int(pid), syscall.Signal(signal)))
+}
+
 type stub struct {
 	cmd     *exec.Cmd
 	spec    stubSpec

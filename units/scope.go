@@ -15,6 +15,8 @@ import (
 type Forker interface {
 	// Fork starts a process that waits to be released before it becomes the program.
 	Fork(p Program, stdout, stderr string) (Child, error)
+	// Signal sends a signal to the process of a scope.
+	Signal(pid uint32, signal int32) error
 }
 
 // Child is the process of a scope, at first held back.

@@ -28,6 +28,8 @@ type fakeChild struct {
 	once     sync.Once
 }
 
+func (f *fakeForker) Signal(uint32, int32) error { return nil }
+
 func (f *fakeForker) Fork(units.Program, string, string) (units.Child, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
