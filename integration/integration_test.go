@@ -2,10 +2,11 @@
 
 // Package integration tests msup as a user meets it: the real binary, typed into a shell, against a real systemd.
 //
-// The tests are scripts (testdata, testscript): one promise each, in its own project. They run in three places:
+// The tests are scripts (testdata, testscript): one promise each, in its own project. They run in these places:
 //
 //   - TestWithoutSystemd: here, on a machine where no systemd runs. What needs none, and what msup says without one.
 //   - TestNamespaces: under a systemd booted in namespaces, at native speed, with a race detector in msup.
+//   - TestManager: the same, one script at a time, for what is done to systemd itself.
 //   - TestUserModeLinux: under a kernel of its own, where limits bite. Slow, with one CPU.
 //
 // TestMachine runs the second kind on the machine's own systemd, when MSUP_HOST_SYSTEMD=1 asks for it.
@@ -38,7 +39,20 @@ func TestNamespaces(t *testing.T) {
 		return
 	}
 	inSandbox(t, booted{
-		kind: sandbox.Namespaces, scripts: "namespaces", parallel: 10, timeout: 4 * time.Minute,
+		kind: sandbox.Namespaces, scripts: "namespaces", parallel: 6, timeout: 4 * time.Minute,
+		build: []string{"-race"},
+	})
+}
+
+// TestManager is about what is done to systemd itself. Its scripts would disturb others, and each other: before
+// version 254, a reload even changes commands with quotes and the like that are just being started.
+func TestManager(t *testing.T) {
+	if share := os.Getenv(insideEnv); share != "" {
+		runScripts(t, place{scripts: "manager", share: share, sandbox: true})
+		return
+	}
+	inSandbox(t, booted{
+		kind: sandbox.Namespaces, scripts: "manager", parallel: 1, timeout: 2 * time.Minute,
 		build: []string{"-race"},
 	})
 }

@@ -54,6 +54,9 @@ func runScripts(t *testing.T, p place) {
 				return p.sandbox, nil
 			case "root":
 				return os.Geteuid() == 0, nil
+			case "memory":
+				controllers, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
+				return strings.Contains(string(controllers), "memory"), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},
@@ -116,7 +119,7 @@ func (s *script) down(t testing.TB) {
 func (s *script) unitPatterns() []string {
 	if s.project == "default" {
 		// Its slice is that of all projects, and there while any of them runs: nothingLeftAtAll looks at it.
-		return []string{"msup.service", "msup-web.service", "msup-worker.service"}
+		return []string{"msup.service", "msup-web.service", "msup-worker.service", "msup-memhog.service", "msup-toosmall.service"}
 	}
 	return []string{"msup@" + s.project + ".service", "msup-" + s.project + "-*", "msup-" + s.project + ".slice"}
 }
@@ -149,6 +152,9 @@ func (s *script) systemdSays(work string) string {
 	show("msup", "status", "-p", s.project)
 	show(append([]string{"systemctl", "list-units", "--all", "--no-legend"}, s.unitPatterns()...)...)
 	show("journalctl", "-n", "30", "--no-pager", "-u", "msup@"+s.project+".service")
+	if s.project != "default" {
+		show("journalctl", "-n", "40", "--no-pager", "-u", "msup-"+s.project+"-*")
+	}
 	show("tail", "-n", "30", filepath.Join(work, "supervisor.log"))
 	return all.String()
 }
