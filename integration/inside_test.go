@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +50,7 @@ func inSandbox(t *testing.T, b booted) {
 
 	first, rest := selected()
 	command := []string{
-		executable(t), "-test.v=test2json", "-test.paniconexit0",
+		testBinary(t, b.kind, share), "-test.v=test2json", "-test.paniconexit0",
 		"-test.run=^" + t.Name() + "$" + rest,
 		fmt.Sprintf("-test.parallel=%d", b.parallel),
 		fmt.Sprintf("-test.timeout=%v", timeout-10*time.Second),
@@ -91,8 +92,15 @@ func selected() (*regexp.Regexp, string) {
 	return re, "/" + rest
 }
 
-func executable(t *testing.T) string {
+// testBinary is the path of a test binary that runs inside: this one, where it can.
+func testBinary(t *testing.T, kind sandbox.Kind, share string) string {
 	t.Helper()
+	if kind == sandbox.UML {
+		// This one may have the race detector, which needs more address space than User-mode Linux has.
+		path := filepath.Join(share, "integration.test")
+		goBuild(t, "CGO_ENABLED=0", "test", "-c", "-o", path, "msup/integration")
+		return path
+	}
 	path, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -100,19 +108,23 @@ func executable(t *testing.T) string {
 	return path
 }
 
+func goBuild(t *testing.T, env string, args ...string) {
+	t.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), env)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("cannot build: %v\n%s", err, out)
+	}
+}
+
 // fill puts into the shared folder what scripts use: msup, built with flags, and the examples.
 func fill(t *testing.T, share string, flags ...string) {
 	t.Helper()
-	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", filepath.Join(share, "bin", "msup"), "msup/cmd/msup")...)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	for _, flag := range flags {
-		if flag == "-race" {
-			build.Env = append(os.Environ(), "CGO_ENABLED=1")
-		}
+	env := "CGO_ENABLED=0"
+	if slices.Contains(flags, "-race") {
+		env = "CGO_ENABLED=1"
 	}
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("cannot build msup: %v\n%s", err, out)
-	}
+	goBuild(t, env, append(append([]string{"build"}, flags...), "-o", filepath.Join(share, "bin", "msup"), "msup/cmd/msup")...)
 	if err := os.CopyFS(filepath.Join(share, "examples"), os.DirFS("../examples")); err != nil {
 		t.Fatal(err)
 	}
