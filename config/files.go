@@ -103,7 +103,7 @@ func (l *loader) cannotWrite(path string) (message, hint string) {
 	case err == nil && info.IsDir():
 		return l.show(path) + " is a folder", "add the name of a file"
 	case err == nil && !info.Mode().IsRegular():
-		return l.show(path) + " is not a regular file", "leave the key away: the journal gets the output in any case"
+		return l.show(path) + " is not a regular file", "leave the key out: the journal gets the output in any case"
 	case err == nil:
 		if err := l.host.mayAccess(path, unix.W_OK); err != nil {
 			return fmt.Sprintf("cannot write %s: %v", l.show(path), err), ""

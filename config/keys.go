@@ -78,7 +78,7 @@ var keys = []Key{
 	{Section: programSection, Name: "stop_signal", Kind: Scalar, Default: "TERM", Allowed: "the name or number of a signal", Example: "INT",
 		Doc:   "First signal of a stop.",
 		Other: []string{"stopsignal", "KillSignal"}, set: func(t *target, s setting) (err error) {
-			t.prog.StopSignal, err = parseSignal(s.value)
+			t.prog.StopSignal, err = ParseSignal(s.value)
 			return err
 		}},
 	{Section: programSection, Name: "stop_timeout", Kind: Scalar, Default: "10s", Allowed: durationWords, Example: "30s",

@@ -93,7 +93,7 @@ func parseCPU(s string) (percent uint64, rounded bool, err error) {
 		value.Mul(value, big.NewRat(100, 1))
 	}
 	if value.Cmp(big.NewRat(1, 1)) < 0 {
-		return 0, false, hinted("leave the key away for no limit", "%s is less than 1%% of one CPU", quote(s))
+		return 0, false, hinted("leave the key out for no limit", "%s is less than 1%% of one CPU", quote(s))
 	}
 	if value.Cmp(big.NewRat(maxCPUs*100, 1)) > 0 {
 		return 0, false, hinted("write infinity for no limit", "%s is more CPUs than any machine has", quote(s))
@@ -114,8 +114,8 @@ var durationUnits = map[string]time.Duration{
 
 var durationPart = regexp.MustCompile(`^([0-9.]+)[ \t]*([a-z]+)[ \t]*`)
 
-// parseDuration reads seconds ("1.5") or parts with units ("1h30m").
-func parseDuration(s string) (time.Duration, error) {
+// ParseDuration reads seconds ("1.5") or parts with units ("1h30m").
+func ParseDuration(s string) (time.Duration, error) {
 	bad := fmt.Errorf("%s is not a duration", quote(s))
 	sum := new(big.Rat)
 	if seconds, ok := rational(s); ok {
@@ -178,8 +178,8 @@ func parseUmask(s string) (uint32, error) {
 // maxSignal is the last real-time signal of Linux, signal(7).
 const maxSignal = 64
 
-// parseSignal reads a signal's name, with or without SIG, or its number.
-func parseSignal(s string) (syscall.Signal, error) {
+// ParseSignal reads a signal's name, with or without SIG, or its number.
+func ParseSignal(s string) (syscall.Signal, error) {
 	if n, err := strconv.Atoi(s); err == nil && n >= 1 && n <= maxSignal {
 		return syscall.Signal(n), nil
 	}

@@ -60,13 +60,13 @@ func TestParseDuration(t *testing.T) {
 		"2": 2 * time.Second, "1.5": 1500 * time.Millisecond, "500ms": 500 * time.Millisecond, "2m": 2 * time.Minute, "1h30m": 90 * time.Minute,
 		"1h 30m": 90 * time.Minute, "0": 0, "0s": 0, "10s": 10 * time.Second, "1.5h": 90 * time.Minute, "1d": 24 * time.Hour, "5 min": 5 * time.Minute, "250us": 250 * time.Microsecond,
 	} {
-		if got, err := parseDuration(value); err != nil || got != want {
-			t.Errorf("parseDuration(%q) = %v, %v; want %v", value, got, err, want)
+		if got, err := ParseDuration(value); err != nil || got != want {
+			t.Errorf("ParseDuration(%q) = %v, %v; want %v", value, got, err, want)
 		}
 	}
 	for _, value := range []string{"", "-1", "-1s", "soon", "1x", "s", "1h30", "1.s", "366d", "infinity", "1e3", strings.Repeat("9", 30)} {
-		if got, err := parseDuration(value); err == nil {
-			t.Errorf("parseDuration(%q) = %v, want an error", value, got)
+		if got, err := ParseDuration(value); err == nil {
+			t.Errorf("ParseDuration(%q) = %v, want an error", value, got)
 		}
 	}
 }
@@ -85,13 +85,13 @@ func TestParseWords(t *testing.T) {
 		}
 	}
 	for value, want := range map[string]int{"TERM": 15, "SIGTERM": 15, "int": 2, "9": 9, "sighup": 1, "34": 34} {
-		if got, err := parseSignal(value); err != nil || int(got) != want {
-			t.Errorf("parseSignal(%q) = %d, %v; want %d", value, got, err, want)
+		if got, err := ParseSignal(value); err != nil || int(got) != want {
+			t.Errorf("ParseSignal(%q) = %d, %v; want %d", value, got, err, want)
 		}
 	}
 	for _, value := range []string{"", "0", "65", "-9", "SIG", "NOPE", "SIGSIGTERM"} {
-		if got, err := parseSignal(value); err == nil {
-			t.Errorf("parseSignal(%q) = %v, want an error", value, got)
+		if got, err := ParseSignal(value); err == nil {
+			t.Errorf("ParseSignal(%q) = %v, want an error", value, got)
 		}
 	}
 	for value, want := range map[string]uint32{"022": 0o22, "0": 0, "777": 0o777, "0077": 0o77} {
@@ -161,8 +161,8 @@ func TestDurationProperties(t *testing.T) {
 		// What Go prints for a duration reads back as the same.
 		want := time.Duration(rapid.Int64Range(0, int64(maxDuration/time.Microsecond)).Draw(t, "us")) * time.Microsecond
 		text := strings.ReplaceAll(want.String(), "µs", "us")
-		if got, err := parseDuration(text); err != nil || got != want {
-			t.Fatalf("parseDuration(%q) = %v, %v", text, got, err)
+		if got, err := ParseDuration(text); err != nil || got != want {
+			t.Fatalf("ParseDuration(%q) = %v, %v", text, got, err)
 		}
 	})
 }

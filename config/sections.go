@@ -59,7 +59,7 @@ func (l *loader) settings(src *source, b *block) []setting {
 		case err != nil:
 			d = s.diagnostic(err.Error(), err.(*valueError).hint)
 		case s.value == "":
-			d = s.diagnostic("the value is empty", "leave the key away, or write for example "+key.Example)
+			d = s.diagnostic("the value is empty", "leave the key out, or write for example "+key.Example)
 		default:
 			settings = append(settings, s)
 			continue

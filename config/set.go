@@ -58,7 +58,7 @@ func (t *target) apply(s setting) {
 
 func duration(field func(*units.Program) *time.Duration) func(*target, setting) error {
 	return func(t *target, s setting) (err error) {
-		*field(&t.prog.Program), err = parseDuration(s.value)
+		*field(&t.prog.Program), err = ParseDuration(s.value)
 		return err
 	}
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"math"
 	"path/filepath"
 	"sync"
 	"time"
@@ -18,8 +19,9 @@ type Sampler struct {
 }
 
 type sample struct {
-	at    time.Time
-	usage uint64 // microseconds
+	at      time.Time
+	usage   uint64   // microseconds
+	percent *float64 // what it came to, compared with the reading before
 }
 
 // A reading is compared with the one before when that is neither so fresh that the
@@ -61,10 +63,11 @@ func (s *Sampler) Fill(r *ProgramReport, group string, since, now time.Time) {
 	if !ok || age > sampleMax || before.usage > *u.CPU.UsageUsec {
 		before, age = sample{at: since}, now.Sub(since)
 	}
-	if age > 0 {
-		r.CPU.Percent = new(float64(*u.CPU.UsageUsec-before.usage) / float64(age.Microseconds()) * 100)
+	if age < sampleMin {
+		r.CPU.Percent = before.percent // too soon to say anything newer
+		return
 	}
-	if age >= sampleMin {
-		s.last[group] = sample{now, *u.CPU.UsageUsec}
-	}
+	percent := float64(*u.CPU.UsageUsec-before.usage) / float64(age.Microseconds()) * 100
+	r.CPU.Percent = new(math.Round(percent*10) / 10)
+	s.last[group] = sample{now, *u.CPU.UsageUsec, r.CPU.Percent}
 }

@@ -131,7 +131,7 @@ func (h host) explain(which Which, list []endpoint, errs []error) error {
 		u.Hint = "use sudo for the system manager, or --user for your own"
 	case !h.booted():
 		// sd_booted(3)
-		u.Reason, u.Err = "systemd does not run here (there is no /run/systemd/system)", nil
+		u.Reason, u.Err = "systemd is not running here (there is no /run/systemd/system)", nil
 		u.Hint = "msup needs a system that systemd booted; in a container, make systemd its first process"
 	case which == User && !h.exists(h.runtimeDir()):
 		u.Reason, u.Err = "there is no user manager: "+h.runtimeDir()+" does not exist", nil

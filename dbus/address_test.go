@@ -73,8 +73,8 @@ func TestExplain(t *testing.T) {
 		errs         []error
 		reason, hint string
 	}{
-		"no systemd":       {0, System, nil, []error{missing, missing}, "systemd does not run here", "container"},
-		"no systemd, user": {1000, User, nil, []error{missing, missing}, "systemd does not run here", "container"},
+		"no systemd":       {0, System, nil, []error{missing, missing}, "systemd is not running here", "container"},
+		"no systemd, user": {1000, User, nil, []error{missing, missing}, "systemd is not running here", "container"},
 		"no user manager":  {1000, User, []string{"run/systemd/system"}, []error{missing, missing}, "there is no user manager", "loginctl enable-linger"},
 		"user not running": {1000, User, []string{"run/systemd/system", "run/user/1000"}, []error{refused, missing}, "the user manager is not reachable", "XDG_RUNTIME_DIR"},
 		"root asks --user": {0, User, []string{"run/systemd/system"}, []error{missing}, "there is no user manager", "leave out --user"},

@@ -154,6 +154,9 @@ func linesBack(f io.ReaderAt, end int64, n int) int64 {
 // The error is that of out, or of ctx. What cannot be read becomes a note.
 func Tail(ctx context.Context, sources []Source, n int, out func([]Line) error) error {
 	from := Last(ctx, sources, n)
+	if n >= 0 {
+		out = atMost(n, out)
+	}
 	f := newFollower(sources, from, out)
 	defer f.close()
 	if err := f.out.notes(from.journal.notes); err != nil {
@@ -196,6 +199,32 @@ func Tail(ctx context.Context, sources []Source, n int, out func([]Line) error) 
 		}
 	}
 	return ctx.Err()
+}
+
+// atMost lets n lines of each stream through: more may have come since its last n lines
+// were looked for.
+func atMost(n int, out func([]Line) error) func([]Line) error {
+	type stream struct{ program, stream string }
+	given := map[stream]int{}
+	return func(lines []Line) error {
+		lines = slices.DeleteFunc(slices.Clone(lines), func(l Line) bool {
+			s := stream{l.Program, l.Stream}
+			if l.Note {
+				return false
+			}
+			if given[s] >= n {
+				return true
+			}
+			if !l.More {
+				given[s]++
+			}
+			return false
+		})
+		if len(lines) == 0 {
+			return nil
+		}
+		return out(lines)
+	}
 }
 
 // errNotRegular is the answer to following a device or a pipe: they have no past, and

@@ -297,7 +297,7 @@ func (s *Supervisor) onMissing(p *program) {
 func Unsupervised(def Program, project string, old SavedProgram, known bool, f Facts, loaded bool) Status {
 	st := Status{Name: def.Name, Unit: def.Unit, State: old.State, Result: old.Result}
 	if !known {
-		st.State = policy.State{Phase: policy.Stopped, Reason: "not started yet"}
+		st.State = policy.State{Phase: policy.Stopped, Reason: "not running"}
 	}
 	loaded = loaded && f.LoadState != "not-found"
 	if loaded {

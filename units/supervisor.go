@@ -294,13 +294,23 @@ func (s *Supervisor) begin() {
 		return
 	}
 	s.begun = true
+	running := 0
+	for _, p := range s.programs {
+		if p.state.Phase == policy.Running {
+			running++
+		}
+	}
 	for _, p := range s.programs {
 		_, known := s.saved(p)
 		if p.def.Autostart && !known && p.state.Phase == policy.Stopped {
 			s.step(p, policy.StartRequested{By: "autostart"})
 		}
 	}
-	s.note(nil, "supervises %s of %s", count(len(s.programs)), s.cfg.Project.File)
+	text := fmt.Sprintf("supervises %s of %s", count(len(s.programs)), s.cfg.Project.File)
+	if running > 0 {
+		text += fmt.Sprintf(", has taken over %d that run", running)
+	}
+	s.note(nil, "%s", text)
 }
 
 func (s *Supervisor) saved(p *program) (SavedProgram, bool) {

@@ -75,7 +75,7 @@ func (a *app) findConfig() (string, error) {
 	}
 	return "", &exitError{
 		code: exitUsage, msg: "no configuration here",
-		hint: fmt.Sprintf("make one of %v, or name one with -c FILE", configNames),
+		hint: fmt.Sprintf("make one of %s, or name one with -c FILE", strings.Join(configNames, ", ")),
 	}
 }
 
@@ -139,33 +139,53 @@ func (a *app) target() (*target, error) {
 	err := readJSON(filepath.Join(t.dir, projectFile), &runs)
 	if err == nil {
 		t.project, t.running = runs.Project, true
+		if fromConfig != nil && !sameFile(fromConfig.File, runs.Project.File) {
+			return nil, otherConfig(name, runs.Project.File)
+		}
 		return t, nil
 	}
 	if fromConfig == nil {
 		if errors.Is(err, os.ErrPermission) {
 			return nil, &exitError{code: exitNoSystemd, msg: fmt.Sprintf("cannot read project %s: %v", name, err), hint: "run it as the user who started the project"}
 		}
-		return nil, &exitError{code: exitFailed, msg: fmt.Sprintf("project %s does not run", name), hint: "msup up starts it"}
+		return nil, &exitError{code: exitFailed, msg: fmt.Sprintf("project %s is not running", name), hint: "msup up starts it"}
 	}
 	t.project = fromConfig.Project
 	return t, nil
 }
 
-// nameOnly is the name of the project that [app.target] would find, "" when it takes more
-// than a look at the configuration to tell.
-func (a *app) nameOnly() string {
+// otherConfig refuses to take the project of one configuration for that of another.
+func otherConfig(project, file string) error {
+	return &exitError{
+		code: exitFailed, msg: fmt.Sprintf("project %s runs already, from %s", project, file),
+		hint: fmt.Sprintf("give this configuration a name of its own, [msup] project = NAME; -p %s means the one that runs", project),
+	}
+}
+
+// sameFile reports whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	if a == b {
+		return true
+	}
+	sa, errA := os.Stat(a)
+	sb, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(sa, sb)
+}
+
+// nameOnly is the name of the project that [app.target] would find, and the configuration
+// it is from, if any. The name is "" when it takes more than a look at that to tell.
+func (a *app) nameOnly() (name, file string) {
 	if a.projectName != "" {
-		return a.projectName
+		return a.projectName, ""
 	}
-	path, err := a.findConfig()
+	file, err := a.findConfig()
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	name, err := config.Name(path)
-	if err != nil {
-		return ""
+	if name, err = config.Name(file); err != nil {
+		return "", ""
 	}
-	return name
+	return name, file
 }
 
 func (a *app) runs(project string) bool {

@@ -110,7 +110,7 @@ func (a *app) downWithoutSupervisor(ctx context.Context, t *target) error {
 		}
 	}
 	if n == 0 {
-		fmt.Fprintf(a.stdout, "project %s does not run\n", t.project.Name)
+		fmt.Fprintf(a.stdout, "project %s is not running\n", t.project.Name)
 		return nil
 	}
 	fmt.Fprintf(a.stdout, "%s stopped; no supervisor was running\n", plural(n, "unit", "units"))

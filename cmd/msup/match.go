@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"msup/config"
 
@@ -44,7 +45,7 @@ func noProgram(names []string, pattern string) error {
 	case len(names) == 0:
 		e.hint = "the project has no programs"
 	case len(names) <= many:
-		e.hint = fmt.Sprintf("the programs are %v", names)
+		e.hint = "the programs are " + strings.Join(names, ", ")
 	default:
 		e.hint = "msup status lists the programs"
 	}

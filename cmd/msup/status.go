@@ -25,7 +25,7 @@ func statusCommand(a *app) *cobra.Command {
 States: STOPPED, STARTING, RUNNING, BACKOFF (waits for its next start), STOPPING,
 EXITED (ended well), FAILED (gave up), KILLED (gave up after a kill for a limit).
 RESTARTS is used/allowed. MEMORY is current/limit. CPU is the share of one CPU since the
-last status, if that was up to a minute ago, else since the program started.
+status before, if that was half a second to a minute ago, else since the program started.
 
 Without a supervisor the facts come from systemd and the state it left, which is said.
 
@@ -95,9 +95,12 @@ func pick(programs []control.ProgramReport, patterns []string) ([]control.Progra
 // currentReport asks the supervisor at once where there is one: the definitions, which are
 // half of the work for a large project, are in its answer.
 func (a *app) currentReport(ctx context.Context) (rep control.Report, note string, err error) {
-	if name := a.nameOnly(); name != "" {
-		rep, err = control.NewClient(filepath.Join(a.runtimeDir(name), control.SocketName)).Status(ctx)
-		if err == nil {
+	if name, file := a.nameOnly(); name != "" {
+		rep, err = askStatus(ctx, control.NewClient(filepath.Join(a.runtimeDir(name), control.SocketName)))
+		switch {
+		case err == nil && file != "" && !sameFile(file, rep.File):
+			return rep, "", otherConfig(name, rep.File)
+		case err == nil:
 			return rep, "", nil
 		}
 	}
@@ -111,16 +114,25 @@ func (a *app) currentReport(ctx context.Context) (rep control.Report, note strin
 // reportOf asks the supervisor, or, when there is none, systemd and the saved state; note
 // says so then.
 func (a *app) reportOf(ctx context.Context, t *target) (rep control.Report, note string, err error) {
-	rep, err = t.client.Status(ctx)
+	rep, err = askStatus(ctx, t.client)
 	if err == nil {
 		return rep, "", nil
 	}
 	note = "no supervisor is running: this is what systemd says"
-	if !errors.Is(err, control.ErrNoSupervisor) {
+	if errors.Is(err, context.DeadlineExceeded) {
+		note = "the supervisor does not answer: this is what systemd says"
+	} else if !errors.Is(err, control.ErrNoSupervisor) {
 		note = err.Error() + ": this is what systemd says"
 	}
 	rep, err = a.reportFromSystemd(ctx, t)
 	return rep, note, err
+}
+
+// askStatus does not wait for ever for a supervisor that hangs.
+func askStatus(ctx context.Context, client *control.Client) (control.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	return client.Status(ctx)
 }
 
 func (a *app) reportFromSystemd(ctx context.Context, t *target) (control.Report, error) {
@@ -169,6 +181,7 @@ func (a *app) printStatus(rep control.Report) {
 	}
 	now := time.Now()
 	tab := newTable(a.stdout, "PROGRAM", "STATE", "PID", "UPTIME", "RESTARTS", "MEMORY", "CPU", "WHY")
+	tab.spare, tab.minLast = []int{2, 6, 4, 5, 3}, 24 // PID, CPU, RESTARTS, MEMORY, UPTIME
 	for _, p := range rep.Programs {
 		tab.row(
 			plain(p.Name), cell{string(p.State), stateColour(p.State)}, plain(number(p.PID)), plain(uptime(p, now)),

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -135,7 +136,8 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		}
 	}()
 
-	go a.followSignals(ctx, cancel, sup, project, bus)
+	var stopping atomic.Bool // systemd's stop job of our own unit is under way
+	go a.followSignals(ctx, cancel, sup, project, bus, &stopping)
 	// Programs are ordered after this unit: until it is ready systemd holds their starts.
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
 	go relaxMemory(ctx, sup)
@@ -146,7 +148,9 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	if errors.Is(err, units.ErrDown) {
 		outputs.remove()
 		removeRuntimeDir(dir)
-		a.stopOwnUnit(bus, project)
+		if !stopping.Load() {
+			a.stopOwnUnit(bus, project)
+		}
 		return nil
 	}
 	if errors.Is(err, context.Canceled) {
@@ -202,7 +206,7 @@ func alive() func() {
 }
 
 // followSignals turns signals into commands.
-func (a *app) followSignals(ctx context.Context, cancel func(), sup *units.Supervisor, project units.Project, bus bus) {
+func (a *app) followSignals(ctx context.Context, cancel func(), sup *units.Supervisor, project units.Project, bus bus, stopping *atomic.Bool) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -212,12 +216,15 @@ func (a *app) followSignals(ctx context.Context, cancel func(), sup *units.Super
 		case <-ctx.Done():
 			return
 		case sig := <-signals:
+			if sig == syscall.SIGTERM && asOwnUnit(project) {
+				if !stopsOwnUnit(ctx, bus, project) {
+					cancel() // a restart, an upgrade, a kill: the next supervisor takes over
+					return
+				}
+				stopping.Store(true)
+			}
 			verb := units.Down
-			switch {
-			case sig == syscall.SIGTERM && asOwnUnit(project) && !stopsOwnUnit(ctx, bus, project):
-				cancel() // a restart, an upgrade, a kill: the next supervisor takes over
-				return
-			case again:
+			if again {
 				verb = units.Kill
 			}
 			again = true

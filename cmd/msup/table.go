@@ -66,13 +66,15 @@ type cell struct {
 
 func plain(s string) cell { return cell{text: s} }
 
-// table prints columns as wide as their contents. On a terminal the last column is cut at
-// the edge rather than wrapped.
+// table prints columns as wide as their contents. On a terminal that is too narrow columns
+// are left out, and the last one is cut at the edge rather than wrapped.
 type table struct {
-	w      io.Writer
-	rows   [][]cell
-	colour bool
-	width  int // of the terminal, 0 = unlimited
+	w       io.Writer
+	rows    [][]cell
+	colour  bool
+	width   int   // of the terminal, 0 = unlimited
+	spare   []int // columns that may be left out, the first one first
+	minLast int   // characters the last column should have
 }
 
 func newTable(w io.Writer, header ...string) *table {
@@ -92,6 +94,26 @@ func newTable(w io.Writer, header ...string) *table {
 
 func (t *table) row(cells ...cell) { t.rows = append(t.rows, cells) }
 
+// fit leaves out columns until the last one has room.
+func (t *table) fit(widths []int) []int {
+	if t.width == 0 {
+		return widths
+	}
+	for _, column := range t.spare {
+		used := 0
+		for _, w := range widths[:len(widths)-1] {
+			if w > 0 {
+				used += w + 2
+			}
+		}
+		if t.width-used >= min(t.minLast, widths[len(widths)-1]) {
+			break
+		}
+		widths[column] = 0
+	}
+	return widths
+}
+
 func (t *table) flush() {
 	widths := make([]int, len(t.rows[0]))
 	for _, row := range t.rows {
@@ -99,10 +121,14 @@ func (t *table) flush() {
 			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
 		}
 	}
+	widths = t.fit(widths)
 	var b strings.Builder
 	for _, row := range t.rows {
 		used := 0
 		for i, c := range row {
+			if widths[i] == 0 {
+				continue
+			}
 			text, pad := c.text, widths[i]-utf8.RuneCountInString(c.text)
 			if i == len(row)-1 {
 				pad = 0

@@ -29,6 +29,8 @@ type transitionLog struct {
 	closed bool
 	work   chan struct{}
 	done   chan struct{}
+
+	missing int // lines that could not be written; only run's goroutine looks at it
 }
 
 func openTransitionLog(project units.Project, user bool) (*transitionLog, error) {
@@ -92,9 +94,7 @@ func (l *transitionLog) run() {
 func (l *transitionLog) write(r units.Record) {
 	line := r.Time.Format(timeFormat) + " " + r.String() + "\n"
 	if l.file != nil {
-		if _, err := l.file.WriteString(line); err != nil && l.terminal {
-			fmt.Fprintf(os.Stderr, "msup: cannot write the transition log: %v\n", err)
-		}
+		l.toFile(line)
 	}
 	if l.terminal {
 		fmt.Fprint(os.Stderr, line)
@@ -115,6 +115,32 @@ func (l *transitionLog) write(r units.Record) {
 		}
 	}
 	_ = journal.Send(r.String(), priority(r), vars) // the file is the record; the journal may be down
+}
+
+// toFile appends a line. What a full disk takes is counted and told when there is room
+// again; the journal has it.
+func (l *transitionLog) toFile(line string) {
+	if l.missing > 0 {
+		line = fmt.Sprintf("%d lines are missing here, the journal has them: journalctl -t msup\n%s", l.missing, line)
+	}
+	n, err := l.file.WriteString(line)
+	if err == nil {
+		l.missing = 0
+		return
+	}
+	if n > 0 {
+		// No half lines: take back what was written of it.
+		if st, statErr := l.file.Stat(); statErr == nil {
+			_ = l.file.Truncate(st.Size() - int64(n)) // else the line stays torn
+		}
+	}
+	if l.missing++; l.missing == 1 {
+		text := fmt.Sprintf("cannot write the transition log: %v; the journal has what it misses", err)
+		if l.terminal {
+			fmt.Fprintln(os.Stderr, "msup: "+text)
+		}
+		_ = journal.Send(text, journal.PriErr, map[string]string{"SYSLOG_IDENTIFIER": "msup"}) // as below
+	}
 }
 
 func priority(r units.Record) journal.Priority {

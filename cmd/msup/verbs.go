@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"syscall"
 
+	"msup/config"
 	"msup/control"
 	"msup/units"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 )
 
 func startCommand(a *app) *cobra.Command {
@@ -117,9 +114,9 @@ RUNNING.
 			if len(args) < 2 {
 				return usageError("msup signal needs a signal and the names of programs, or all")
 			}
-			sig, err := parseSignal(args[0])
+			sig, err := config.ParseSignal(args[0])
 			if err != nil {
-				return err
+				return usageError("%v: use a name (HUP, SIGHUP) or a number from 1 to 64", err)
 			}
 			t, names, err := a.chosen(args[1:])
 			if err != nil {
@@ -129,18 +126,4 @@ RUNNING.
 			return notUp(err, t)
 		},
 	}
-}
-
-func parseSignal(s string) (syscall.Signal, error) {
-	if n, err := strconv.Atoi(s); err == nil && n >= 1 && n <= 64 {
-		return syscall.Signal(n), nil
-	}
-	name := strings.ToUpper(s)
-	if !strings.HasPrefix(name, "SIG") {
-		name = "SIG" + name
-	}
-	if sig := unix.SignalNum(name); sig != 0 {
-		return sig, nil
-	}
-	return 0, usageError("unknown signal %q: use a name (HUP, SIGHUP) or a number from 1 to 64", s)
 }
