@@ -73,11 +73,9 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		}
 	}
 	p.invocation = f.InvocationID
-	if f.MainPID != 0 && p.pid != f.MainPID {
+	if f.MainPID != 0 {
 		p.pid = f.MainPID
-		if s.cfg.Watch != nil {
-			s.cfg.Watch(p.def.Unit, p.pid)
-		}
+		s.watch(p)
 	}
 	switch {
 	case f.ActiveState == "active" && p.def.Type == Scope && p.state.Phase == policy.Starting && (p.calling || p.scope.child != nil):
@@ -86,6 +84,14 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		s.step(p, policy.Started{})
 	case f.ActiveState == "deactivating" && f.JobID != 0 && !p.scope.exited:
 		s.step(p, policy.StopSeen{})
+	}
+}
+
+// watch tells of a main process, once.
+func (s *Supervisor) watch(p *program) {
+	if p.watched != p.pid && s.cfg.Watch != nil {
+		p.watched = p.pid
+		s.cfg.Watch(p.def.Unit, p.pid)
 	}
 }
 

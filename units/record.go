@@ -69,6 +69,7 @@ type SavedProgram struct {
 	Invocation string       `json:"invocation"` // of the run the state speaks of
 	Ended      string       `json:"ended"`      // of the run that ended last
 	Result     string       `json:"result"`
-	// PID of a scope's process, which systemd does not know.
+	// PID of the main process. For a scope's nobody else knows it; that of a service is
+	// shown until systemd has been asked.
 	PID uint32 `json:"pid,omitempty"`
 }

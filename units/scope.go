@@ -108,9 +108,7 @@ func (s *Supervisor) onExec(r result) {
 		p.scope.execErr = r.err // the process ends now; its end is told apart by this
 		return
 	}
-	if s.cfg.Watch != nil {
-		s.cfg.Watch(p.def.Unit, p.pid)
-	}
+	s.watch(p)
 	s.step(p, policy.Started{})
 }
 

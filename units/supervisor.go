@@ -83,7 +83,8 @@ type program struct {
 
 	invocation string // of the run the state speaks of; "" until systemd has told it
 	ended      string // of the run that ended last: what else is said of it is old news
-	pid        uint32
+	pid        uint32 // main process
+	watched    uint32 // the one that Config.Watch was told of
 	result     string // systemd's Result of the last end
 	startJob   string // how the start job ended, "" = has not
 	failed     bool   // systemd keeps a failed unit of an earlier run loaded
@@ -254,40 +255,6 @@ func (s *Supervisor) changed(p *program, from policy.Phase) {
 	})
 }
 
-// record numbers a record, logs it and tells those who watch.
-func (s *Supervisor) record(r Record) {
-	s.seq++
-	r.Seq, r.Time = s.seq, time.Now()
-	if s.cfg.Log != nil {
-		s.cfg.Log(r)
-	}
-	for w := range s.watchers {
-		select {
-		case w <- r:
-		default:
-			// It does not keep up. It sees its channel closed and starts anew from a snapshot.
-			delete(s.watchers, w)
-			close(w)
-		}
-	}
-}
-
-// dismiss tells those who watch that nothing more comes.
-func (s *Supervisor) dismiss() {
-	for w := range s.watchers {
-		delete(s.watchers, w)
-		close(w)
-	}
-}
-
-func (s *Supervisor) note(p *program, format string, args ...any) {
-	r := Record{Reason: fmt.Sprintf(format, args...)}
-	if p != nil {
-		r.Program, r.Unit = p.def.Name, p.def.Unit
-	}
-	s.record(r)
-}
-
 // begin starts the programs that start by themselves, once.
 func (s *Supervisor) begin() {
 	if s.begun {
@@ -349,62 +316,4 @@ func (s *Supervisor) descend() {
 	s.do(result{kind: resultClean}, func(ctx context.Context, r *result) {
 		r.err = cleanUp(ctx, s.cfg.Bus, s.cfg.Project.Name)
 	})
-}
-
-// touch has the state written soon: at once where that is cheap, and where it is dear not
-// so often that it takes more than a small share of the time.
-func (s *Supervisor) touch() {
-	if !s.dirty {
-		s.dirty, s.saveAt = true, time.Now().Add(saveShare*s.saveTook)
-	}
-}
-
-// saveShare is how many times longer than the last write the next one waits.
-const saveShare = 20
-
-func (s *Supervisor) toSave() Saved {
-	out := Saved{
-		Version: SavedVersion, Project: s.cfg.Project.Name, File: s.cfg.Project.File, Time: time.Now(),
-		Programs: make(map[string]SavedProgram, len(s.programs)),
-	}
-	for _, p := range s.programs {
-		saved := SavedProgram{State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result}
-		if p.def.Type == Scope && p.invocation != "" {
-			saved.PID = p.pid
-		}
-		out.Programs[p.def.Name] = saved
-	}
-	return out
-}
-
-func (s *Supervisor) save() {
-	s.dirty = false
-	if s.cfg.Save == nil {
-		return
-	}
-	s.saving = true
-	saved := s.toSave()
-	s.do(result{kind: resultSaved}, func(_ context.Context, r *result) {
-		s.saver.Lock()
-		defer s.saver.Unlock()
-		if s.flushed {
-			return
-		}
-		begun := time.Now()
-		r.err = s.cfg.Save(saved)
-		r.took = time.Since(begun)
-	})
-}
-
-// flush writes the state before Run returns; no write comes after it.
-func (s *Supervisor) flush() {
-	if s.cfg.Save == nil {
-		return
-	}
-	s.saver.Lock()
-	defer s.saver.Unlock()
-	s.flushed = true
-	if s.dirty || s.saving {
-		_ = s.cfg.Save(s.toSave()) // nobody is left to tell; the next supervisor asks systemd
-	}
 }
