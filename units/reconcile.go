@@ -1,0 +1,144 @@
+package units
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"msup/policy"
+)
+
+// This file compares what the supervisor believes with what systemd has, after the
+// connection came (again): gone means ended well, failed means what its Result says, active
+// means adopt.
+
+// list looks at all units, after the connection came.
+func (s *Supervisor) list() {
+	names := make([]string, len(s.programs))
+	for i, p := range s.programs {
+		names[i] = p.def.Unit
+	}
+	bus := s.cfg.Bus
+	s.do(result{kind: resultList}, func(ctx context.Context, r *result) { r.list, r.err = bus.List(ctx, names...) })
+}
+
+// onList compares what the supervisor believes with what systemd has.
+func (s *Supervisor) onList(r result) {
+	if !s.connected {
+		return // the next Connected lists again
+	}
+	if r.err != nil {
+		if !errors.Is(r.err, ErrDisconnected) {
+			s.over = fmt.Errorf("cannot list units: %w", r.err)
+		}
+		return
+	}
+	s.ready = true
+	found := map[string]Facts{}
+	for _, f := range r.list {
+		found[f.Unit] = f
+	}
+	for _, p := range s.programs {
+		f, ok := found[p.def.Unit]
+		s.reconcile(p, f, ok)
+	}
+	s.begin()
+}
+
+func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
+	known := f.InvocationID != "" && (f.InvocationID == p.invocation || f.InvocationID == p.ended)
+	if loaded && !known {
+		if why := Foreign(f, s.cfg.Project.Name); why != "" {
+			if p.def.Autostart || p.state.Phase.Up() {
+				p.state.Phase = policy.Starting
+				s.end(p, policy.Exit{Cause: policy.CauseStart, Reason: why, Final: true})
+			}
+			return
+		}
+	}
+	p.failed = loaded && f.ActiveState == "failed"
+	fresh := loaded && f.InvocationID != "" && f.InvocationID != p.ended
+	running := fresh && f.ActiveState != "inactive" && f.ActiveState != "failed"
+	switch p.state.Phase {
+	case policy.Starting:
+		switch {
+		case fresh:
+			s.observe(p, f)
+		case f.JobID == 0 && p.wish == noWish && !p.calling:
+			s.want(p, wishStart) // it was lost on the way
+		}
+	case policy.Running, policy.Stopping:
+		switch {
+		case !loaded || (f.ActiveState == "inactive" && f.JobID == 0):
+			s.onMissing(p)
+		case fresh:
+			if p.def.Type == Scope && p.pid != 0 && s.cfg.Watch != nil {
+				s.cfg.Watch(p.def.Unit, p.pid) // a service's is new to us in observe
+			}
+			s.observe(p, f)
+			if p.state.Phase == policy.Stopping && running && f.JobID == 0 && p.wish == noWish && !p.calling {
+				s.want(p, wishStop)
+			}
+		}
+	default:
+		if running {
+			// It runs although nobody here has started it.
+			p.invocation, p.pid = f.InvocationID, f.MainPID
+			s.step(p, policy.Started{Adopted: true})
+			if !f.ActiveEnter.IsZero() {
+				p.state.Since = f.ActiveEnter
+			}
+			s.observe(p, f)
+		} else if fresh {
+			p.ended = f.InvocationID
+		}
+	}
+}
+
+// onMissing closes the run of a unit that systemd no longer has.
+func (s *Supervisor) onMissing(p *program) {
+	if p.wish != noWish || p.calling {
+		return
+	}
+	if p.def.Type == Scope {
+		s.scopeGone(p, "success")
+		return
+	}
+	p.result = "success"
+	s.end(p, deducedExit())
+}
+
+// Unsupervised is the status of a program when no supervisor runs, from what one has left
+// behind and what systemd says. old is the saved state, if there was one; f the facts of
+// [Bus.Read], if the unit is loaded.
+func Unsupervised(def Program, project string, old SavedProgram, known bool, f Facts, loaded bool) Status {
+	st := Status{Name: def.Name, Unit: def.Unit, State: old.State, Result: old.Result}
+	if !known {
+		st.State = policy.State{Phase: policy.Stopped, Reason: "not running"}
+	}
+	loaded = loaded && f.LoadState != "not-found"
+	if loaded {
+		if why := Foreign(f, project); why != "" {
+			st.State = policy.State{Phase: policy.Stopped, Reason: why}
+			return st
+		}
+	}
+	same := known && f.InvocationID == old.Invocation
+	switch {
+	case loaded && f.ActiveState != "inactive" && f.ActiveState != "failed":
+		st.PID, st.Invocation = f.MainPID, f.InvocationID
+		if def.Type == Scope && same {
+			st.PID = old.PID
+		}
+		if !same || !old.State.Phase.Up() {
+			st.State = policy.State{Phase: policy.Running, Since: f.ActiveEnter, Reason: "runs without a supervisor"}
+		}
+	case loaded && f.ActiveState == "failed" && f.InvocationID != old.Ended:
+		e := exitOf(f, true, Memory{Limit: def.Limits.MemoryMax})
+		st.Result = f.Result
+		st.State = policy.State{Phase: policy.Failed, Reason: e.Reason + "; no supervisor has seen it", Last: &e}
+	case st.State.Phase.Up():
+		st.State = policy.State{Phase: policy.Exited, Reason: deducedExit().Reason}
+	}
+	return st
+}
