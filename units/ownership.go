@@ -74,12 +74,33 @@ func cleanUp(ctx context.Context, bus Bus, project string) error {
 	return stopSlice(ctx, bus, SliceName(DefaultProject))
 }
 
+// stopSlice stops a slice and waits until that is done: the start of a unit in it fails as
+// long as the stop is queued, and msup up may come right behind msup down.
 func stopSlice(ctx context.Context, bus Bus, slice string) error {
-	if err := bus.Stop(ctx, slice); err != nil && !errors.Is(err, ErrNoSuchUnit) {
+	if err := bus.Stop(ctx, slice); errors.Is(err, ErrNoSuchUnit) {
+		return nil
+	} else if err != nil {
 		return err
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, sliceTimeout)
+	defer cancel()
+	for {
+		list, err := bus.List(ctx, slice)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(list, func(f Facts) bool { return f.JobID != 0 || f.ActiveState == "deactivating" }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cannot see %s stop: %w", slice, ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
+
+const sliceTimeout = 5 * time.Second
 
 // StopLeftovers stops the units of a project that runs without a supervisor, the last
 // program's first, waits until they are gone, and cleans up. It returns how many there were.
