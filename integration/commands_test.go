@@ -236,7 +236,7 @@ func status(ts *testscript.TestScript, name, field string) (any, error) {
 		}
 		value = programs[i]
 	}
-	for _, key := range strings.Split(field, ".") {
+	for key := range strings.SplitSeq(field, ".") {
 		object, _ := value.(map[string]any)
 		var ok bool
 		if value, ok = object[key]; !ok {
