@@ -150,7 +150,7 @@ func (s *Stream) WriteEnd() (*os.File, error) {
 
 func (s *Stream) file(open func(pipe int) (int, error)) (*os.File, error) {
 	var fd int
-	err := error(os.ErrClosed)
+	err := os.ErrClosed
 	s.withPipe(func(pipe int) { fd, err = open(pipe) })
 	if err != nil {
 		return nil, fmt.Errorf("cannot open FIFO %s: %w", s.cfg.FIFO, err)

@@ -176,7 +176,7 @@ func (s *sender) send(b *lineBatch, line []byte) bool {
 	s.buf = b.stream.entry(s.buf[:0], line, b.notice)
 	// A full socket is waited for: this goroutine has nothing else to do, and its
 	// queue is bounded.
-	s.conn.SetWriteDeadline(now.Add(patience))
+	_ = s.conn.SetWriteDeadline(now.Add(patience))
 	_, err := s.conn.Write(s.buf)
 	if err == nil {
 		return true
@@ -187,7 +187,7 @@ func (s *sender) send(b *lineBatch, line []byte) bool {
 		s.conn = nil
 		if conn, derr := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: s.path, Net: "unixgram"}); derr == nil {
 			s.conn = conn
-			conn.SetWriteDeadline(now.Add(patience))
+			_ = conn.SetWriteDeadline(now.Add(patience))
 			if _, err = conn.Write(s.buf); err == nil {
 				return true
 			}

@@ -107,7 +107,7 @@ func (t *target) write(data []byte) (int, error) {
 		} else {
 			n, err = unix.Write(t.fd, data[done:])
 		}
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {

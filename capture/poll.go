@@ -43,7 +43,7 @@ func newPoller() (*poller, error) {
 // the set must be found empty before waiting again.
 func (p *poller) run(raw syscall.RawConn) {
 	events := make([]unix.EpollEvent, 64)
-	raw.Read(func(fd uintptr) bool {
+	_ = raw.Read(func(fd uintptr) bool {
 		for {
 			n, err := unix.EpollWait(int(fd), events, 0)
 			if err == unix.EINTR {
@@ -91,12 +91,12 @@ func (p *poller) arm(pipe int) error {
 }
 
 // disarm takes the pipe out of the set until it is armed again.
-func (p *poller) disarm(pipe int) { unix.EpollCtl(p.epfd, unix.EPOLL_CTL_DEL, pipe, nil) }
+func (p *poller) disarm(pipe int) { _ = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_DEL, pipe, nil) }
 
 // remove must come before the pipe is closed: systemd holds another descriptor of the
 // same open file, with which the registration would live on (epoll(7), question 6).
 func (p *poller) remove(pipe int) {
-	unix.EpollCtl(p.epfd, unix.EPOLL_CTL_DEL, pipe, nil)
+	_ = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_DEL, pipe, nil)
 	p.mu.Lock()
 	delete(p.streams, int32(pipe))
 	p.mu.Unlock()

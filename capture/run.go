@@ -136,7 +136,7 @@ func (s *Stream) rest() bool {
 	}
 	if err := s.mover.poll.arm(s.pipe); err != nil {
 		// Only for want of memory (epoll_ctl(2)): stay, and look again.
-		unix.Nanosleep(&unix.Timespec{Nsec: int64(gatherFor)}, nil)
+		_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(gatherFor)}, nil)
 		return false
 	}
 	s.running = false
@@ -198,7 +198,7 @@ func (s *Stream) gather(n int) int {
 		return n
 	}
 	// Not time.Sleep: Go's timers wake after whole milliseconds.
-	unix.Nanosleep(&unix.Timespec{Nsec: int64(pause)}, nil)
+	_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(pause)}, nil)
 	if more, err := readable(s.pipe); err == nil {
 		return more
 	}

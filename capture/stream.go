@@ -140,7 +140,7 @@ func (s *Stream) Remove(ctx context.Context) error {
 	err := s.Close(ctx)
 	if kerr == nil {
 		if raw, e := keep.SyscallConn(); e == nil {
-			raw.Control(func(fd uintptr) { left, _ = readable(int(fd)) })
+			_ = raw.Control(func(fd uintptr) { left, _ = readable(int(fd)) })
 		}
 		keep.Close()
 	}

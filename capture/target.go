@@ -108,7 +108,7 @@ func (t *target) open(now time.Time) error {
 		unix.Close(fd)
 		return fmt.Errorf("cannot open %s: it is neither a file nor a character device", t.path)
 	}
-	unix.SetNonblock(fd, false)
+	_ = unix.SetNonblock(fd, false)
 	t.fd, t.dev, t.ino = fd, st.Dev, st.Ino
 	t.regular = kind == unix.S_IFREG
 	t.copies = unwise(fd)

@@ -125,7 +125,9 @@ func TestDetect(t *testing.T) {
 		{"unified", "/sys/fs/cgroup", unifiedMounts, v2Table, all, Unified, map[string]string{"memory": "", "cpu": "", "io": "", "pids": ""}},
 		{"unified, no /proc/cgroups", "/sys/fs/cgroup", unifiedMounts, "", all, Unified, map[string]string{"memory": ""}},
 		{
-			"hybrid", "/sys/fs/cgroup/unified", hybridMounts, hybridTable, []string{"pids"}, Hybrid,
+			"hybrid", "/sys/fs/cgroup/unified", hybridMounts, hybridTable,
+			[]string{"pids"},
+			Hybrid,
 			map[string]string{
 				"memory": "cgroup v1: the memory controller is bound to /sys/fs/cgroup/memory; boot with systemd.unified_cgroup_hierarchy=1",
 				"cpu":    "cgroup v1: the cpu controller is bound to /sys/fs/cgroup/cpu,cpuacct; boot with systemd.unified_cgroup_hierarchy=1",
@@ -145,7 +147,9 @@ func TestDetect(t *testing.T) {
 			map[string]string{"memory": "cgroup v1: the memory controller is bound to /sys/fs/cgroup/memory; boot with systemd.unified_cgroup_hierarchy=1"},
 		},
 		{
-			"memory switched off", "/sys/fs/cgroup", unifiedMounts, "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t0\t64\t0\npids\t0\t1\t0\n", []string{"cpu"}, Unified,
+			"memory switched off", "/sys/fs/cgroup", unifiedMounts, "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t0\t64\t0\npids\t0\t1\t0\n",
+			[]string{"cpu"},
+			Unified,
 			map[string]string{
 				"cpu":    "",
 				"memory": "the memory controller is switched off in the kernel; boot with cgroup_enable=memory and without cgroup_disable=memory",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -42,9 +43,7 @@ func tree(t testing.TB, dir string, files map[string]string) string {
 
 func change(base map[string]string, changes map[string]string) map[string]string {
 	out := map[string]string{}
-	for k, v := range base {
-		out[k] = v
-	}
+	maps.Copy(out, base)
 	for k, v := range changes {
 		if v == "" {
 			delete(out, k)

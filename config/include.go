@@ -17,12 +17,14 @@ func (l *loader) include(src *source, stack []*source) {
 			continue
 		}
 		if first > 0 {
-			l.report(src, Diagnostic{Line: b.line, Section: b.kind,
-				Message: fmt.Sprintf("the section stands in line %d already", first), Hint: "name all files there"})
+			l.report(src, Diagnostic{
+				Line: b.line, Section: b.kind,
+				Message: fmt.Sprintf("the section stands in line %d already", first), Hint: "name all files there",
+			})
 		}
 		first = b.line
 		for _, s := range l.settings(src, b) {
-			for _, pattern := range strings.Fields(s.value) {
+			for pattern := range strings.FieldsSeq(s.value) {
 				for _, path := range l.matches(s, pattern) {
 					l.includeFile(s, path, stack)
 				}

@@ -45,135 +45,201 @@ const (
 
 // keys is the one place that knows the keys.
 var keys = []Key{
-	{Section: programSection, Name: "command", Kind: Words, Unset: "required", Allowed: "a program and its arguments", Example: "/usr/bin/python3 -m http.server 8080",
+	{
+		Section: programSection, Name: "command", Kind: Words, Unset: "required", Allowed: "a program and its arguments", Example: "/usr/bin/python3 -m http.server 8080",
 		Doc:   "What to run: split as a shell splits words, but no shell runs it and nothing is expanded.",
-		Other: []string{"ExecStart", "exec", "cmd", "script"}, set: setCommand},
-	{Section: programSection, Name: "autostart", Kind: Scalar, Default: "true", Allowed: boolWords, Example: "false",
+		Other: []string{"ExecStart", "exec", "cmd", "script"}, set: setCommand,
+	},
+	{
+		Section: programSection, Name: "autostart", Kind: Scalar, Default: "true", Allowed: boolWords, Example: "false",
 		Doc: "Start it with msup up.", set: func(t *target, s setting) (err error) {
 			t.prog.Autostart, err = parseBool(s.value)
 			return err
-		}},
-	{Section: programSection, Name: "autorestart", Kind: Scalar, Default: "on-failure", Allowed: "never, on-failure or always", Example: "always",
+		},
+	},
+	{
+		Section: programSection, Name: "autorestart", Kind: Scalar, Default: "on-failure", Allowed: "never, on-failure or always", Example: "always",
 		Doc:   "After which kind of end it is started again.",
-		Other: []string{"Restart", "restart"}, set: setAutorestart},
-	{Section: programSection, Name: "restart_delay", Kind: Scalar, Default: "1s", Allowed: durationWords, Example: "500ms",
+		Other: []string{"Restart", "restart"}, set: setAutorestart,
+	},
+	{
+		Section: programSection, Name: "restart_delay", Kind: Scalar, Default: "1s", Allowed: durationWords, Example: "500ms",
 		Doc:   "Time between an end and the next start.",
-		Other: []string{"RestartSec", "backoff_seconds"}, set: duration(func(p *units.Program) *time.Duration { return &p.Rules.RestartDelay })},
-	{Section: programSection, Name: "max_restarts", Kind: Scalar, Default: "5", Allowed: "a whole number, 0 = no limit", Example: "10",
+		Other: []string{"RestartSec", "backoff_seconds"}, set: duration(func(p *units.Program) *time.Duration { return &p.Rules.RestartDelay }),
+	},
+	{
+		Section: programSection, Name: "max_restarts", Kind: Scalar, Default: "5", Allowed: "a whole number, 0 = no limit", Example: "10",
 		Doc:   "Restarts before giving up; 0 = no limit.",
 		Other: []string{"startretries", "StartLimitBurst"}, set: func(t *target, s setting) error {
 			n, err := parseInt(s.value, 0, 1<<31-1)
 			t.prog.Rules.MaxRestarts = int(n)
 			return err
-		}},
-	{Section: programSection, Name: "restart_reset", Kind: Scalar, Default: "60s", Allowed: durationWords + ", 0 = never", Example: "5m",
+		},
+	},
+	{
+		Section: programSection, Name: "restart_reset", Kind: Scalar, Default: "60s", Allowed: durationWords + ", 0 = never", Example: "5m",
 		Doc:   "How long it must stay up for its count of restarts to go back to zero; 0 = never.",
-		Other: []string{"StartLimitIntervalSec", "min_uptime"}, set: duration(func(p *units.Program) *time.Duration { return &p.Rules.RestartReset })},
-	{Section: programSection, Name: "success_exit_codes", Kind: Scalar, Default: "0", Allowed: "exit statuses from 0 to 255 and ranges, separated by spaces or commas", Example: "0 2 64-78",
+		Other: []string{"StartLimitIntervalSec", "min_uptime"}, set: duration(func(p *units.Program) *time.Duration { return &p.Rules.RestartReset }),
+	},
+	{
+		Section: programSection, Name: "success_exit_codes", Kind: Scalar, Default: "0", Allowed: "exit statuses from 0 to 255 and ranges, separated by spaces or commas", Example: "0 2 64-78",
 		Doc:   "Exit statuses that count as ending well. A death by signal never does.",
 		Other: []string{"exitcodes", "SuccessExitStatus", "stop_exit_codes"}, set: func(t *target, s setting) (err error) {
 			t.prog.Rules.SuccessExitCodes, err = parseCodes(s.value)
 			return err
-		}},
-	{Section: programSection, Name: "stop_signal", Kind: Scalar, Default: "TERM", Allowed: "the name or number of a signal", Example: "INT",
+		},
+	},
+	{
+		Section: programSection, Name: "stop_signal", Kind: Scalar, Default: "TERM", Allowed: "the name or number of a signal", Example: "INT",
 		Doc:   "First signal of a stop.",
 		Other: []string{"stopsignal", "KillSignal"}, set: func(t *target, s setting) (err error) {
 			t.prog.StopSignal, err = ParseSignal(s.value)
 			return err
-		}},
-	{Section: programSection, Name: "stop_timeout", Kind: Scalar, Default: "10s", Allowed: durationWords, Example: "30s",
+		},
+	},
+	{
+		Section: programSection, Name: "stop_timeout", Kind: Scalar, Default: "10s", Allowed: durationWords, Example: "30s",
 		Doc:   "Time to end after the stop signal; then SIGKILL.",
-		Other: []string{"stopwaitsecs", "TimeoutStopSec", "kill_timeout"}, set: duration(func(p *units.Program) *time.Duration { return &p.StopTimeout })},
-	{Section: programSection, Name: "stdout", Kind: Path, Unset: "journal only", Allowed: "a path", Example: "logs/web.log",
+		Other: []string{"stopwaitsecs", "TimeoutStopSec", "kill_timeout"}, set: duration(func(p *units.Program) *time.Duration { return &p.StopTimeout }),
+	},
+	{
+		Section: programSection, Name: "stdout", Kind: Path, Unset: "journal only", Allowed: "a path", Example: "logs/web.log",
 		Doc:   "File its standard output is appended to, beside the journal. The folder is created.",
-		Other: []string{"stdout_logfile", "StandardOutput", "out_file", "log_location"}, set: setOutput(func(p *units.Program) *string { return &p.Stdout })},
-	{Section: programSection, Name: "stderr", Kind: Path, Unset: "journal only", Allowed: "a path", Example: "logs/web.log",
+		Other: []string{"stdout_logfile", "StandardOutput", "out_file", "log_location"}, set: setOutput(func(p *units.Program) *string { return &p.Stdout }),
+	},
+	{
+		Section: programSection, Name: "stderr", Kind: Path, Unset: "journal only", Allowed: "a path", Example: "logs/web.log",
 		Doc:   "The same for its standard error; may name the same file.",
-		Other: []string{"stderr_logfile", "StandardError", "error_file"}, set: setOutput(func(p *units.Program) *string { return &p.Stderr })},
-	{Section: programSection, Name: "directory", Kind: Path, Unset: "the folder of the configuration file", Allowed: "a folder", Example: "/srv/web",
+		Other: []string{"stderr_logfile", "StandardError", "error_file"}, set: setOutput(func(p *units.Program) *string { return &p.Stderr }),
+	},
+	{
+		Section: programSection, Name: "directory", Kind: Path, Unset: "the folder of the configuration file", Allowed: "a folder", Example: "/srv/web",
 		Doc:   "Working directory.",
-		Other: []string{"WorkingDirectory", "cwd", "working_dir", "chdir"}, set: setPath(func(p *units.Program) *string { return &p.Directory })},
-	{Section: programSection, Name: "user", Kind: Text, Unset: "who runs msup", Allowed: "the name or number of a user", Example: "www-data",
+		Other: []string{"WorkingDirectory", "cwd", "working_dir", "chdir"}, set: setPath(func(p *units.Program) *string { return &p.Directory }),
+	},
+	{
+		Section: programSection, Name: "user", Kind: Text, Unset: "who runs msup", Allowed: "the name or number of a user", Example: "www-data",
 		Doc: "User it runs as; only for root.", set: func(t *target, s setting) error {
 			t.prog.User = s.value
 			return nil
-		}},
-	{Section: programSection, Name: "group", Kind: Text, Unset: "the user's own", Allowed: "the name or number of a group", Example: "www-data",
+		},
+	},
+	{
+		Section: programSection, Name: "group", Kind: Text, Unset: "the user's own", Allowed: "the name or number of a group", Example: "www-data",
 		Doc: "Group it runs as; only for root.", set: func(t *target, s setting) error {
 			t.prog.Group = s.value
 			return nil
-		}},
-	{Section: programSection, Name: "umask", Kind: Scalar, Unset: "systemd's, 022", Allowed: "octal digits from 0 to 777", Example: "027",
+		},
+	},
+	{
+		Section: programSection, Name: "umask", Kind: Scalar, Unset: "systemd's, 022", Allowed: "octal digits from 0 to 777", Example: "027",
 		Doc: "File mode mask.", set: func(t *target, s setting) error {
 			mask, err := parseUmask(s.value)
 			t.prog.Umask = &mask
 			return err
-		}},
-	{Section: programSection, Name: "environment", Kind: Words, Unset: "systemd's", Repeats: true, Allowed: "KEY=value, several separated by white space, quotes around values with spaces", Example: `PORT=8080 GREETING="hello world"`,
+		},
+	},
+	{
+		Section: programSection, Name: "environment", Kind: Words, Unset: "systemd's", Repeats: true, Allowed: "KEY=value, several separated by white space, quotes around values with spaces", Example: `PORT=8080 GREETING="hello world"`,
 		Doc:   "Environment variables, added to those of [defaults].",
-		Other: []string{"env", "Environment"}, set: setEnvironment},
-	{Section: programSection, Name: "env_file", Kind: Path, Unset: "none", Repeats: true, Allowed: "the path of a file; a - before it lets it be missing", Example: "-/etc/default/web",
+		Other: []string{"env", "Environment"}, set: setEnvironment,
+	},
+	{
+		Section: programSection, Name: "env_file", Kind: Path, Unset: "none", Repeats: true, Allowed: "the path of a file; a - before it lets it be missing", Example: "-/etc/default/web",
 		Doc:   "File of environment variables, read at each start; they win over environment.",
-		Other: []string{"EnvironmentFile"}, set: setEnvFile},
-	{Section: programSection, Name: "memory_limit", Kind: Scalar, Unset: "no limit", Allowed: sizeWords, Example: "64M",
+		Other: []string{"EnvironmentFile"}, set: setEnvFile,
+	},
+	{
+		Section: programSection, Name: "memory_limit", Kind: Scalar, Unset: "no limit", Allowed: sizeWords, Example: "64M",
 		Doc:   "Memory of all its processes; the kernel kills what needs more (MemoryMax).",
-		Other: []string{"MemoryMax", "memory_max", "max_memory_restart"}, set: setMemory(func(l *units.Limits) **uint64 { return &l.MemoryMax })},
-	{Section: programSection, Name: "memory_high", Kind: Scalar, Unset: "no limit", Allowed: sizeWords, Example: "48M",
+		Other: []string{"MemoryMax", "memory_max", "max_memory_restart"}, set: setMemory(func(l *units.Limits) **uint64 { return &l.MemoryMax }),
+	},
+	{
+		Section: programSection, Name: "memory_high", Kind: Scalar, Unset: "no limit", Allowed: sizeWords, Example: "48M",
 		Doc:   "Memory above which it is slowed down and its memory taken back (MemoryHigh).",
-		Other: []string{"MemoryHigh"}, set: setMemory(func(l *units.Limits) **uint64 { return &l.MemoryHigh })},
-	{Section: programSection, Name: "swap_limit", Kind: Scalar, Unset: "0 with memory_limit, else no limit", Allowed: sizeWords, Example: "1G",
+		Other: []string{"MemoryHigh"}, set: setMemory(func(l *units.Limits) **uint64 { return &l.MemoryHigh }),
+	},
+	{
+		Section: programSection, Name: "swap_limit", Kind: Scalar, Unset: "0 with memory_limit, else no limit", Allowed: sizeWords, Example: "1G",
 		Doc:   "Swap space of all its processes (MemorySwapMax).",
 		Other: []string{"MemorySwapMax"}, set: func(t *target, s setting) error {
 			size, err := parseSize(s.value, t.host.memTotal)
 			t.prog.Limits.SwapMax = &size
 			return err
-		}},
-	{Section: programSection, Name: "cpu_limit", Kind: Scalar, Unset: "no limit", Allowed: "a number of CPUs, a percentage of one CPU, or infinity", Example: "0.5",
+		},
+	},
+	{
+		Section: programSection, Name: "cpu_limit", Kind: Scalar, Unset: "no limit", Allowed: "a number of CPUs, a percentage of one CPU, or infinity", Example: "0.5",
 		Doc:   "CPU time of all its processes: 0.5 or 50% is half a CPU, 1.5 one and a half (CPUQuota).",
-		Other: []string{"CPUQuota"}, set: setCPU},
-	{Section: programSection, Name: "cpu_weight", Kind: Scalar, Unset: "the kernel's, 100", Allowed: weightWords, Example: "200",
+		Other: []string{"CPUQuota"}, set: setCPU,
+	},
+	{
+		Section: programSection, Name: "cpu_weight", Kind: Scalar, Unset: "the kernel's, 100", Allowed: weightWords, Example: "200",
 		Doc:   "Share of the CPU when it is scarce (CPUWeight).",
-		Other: []string{"CPUWeight"}, set: weight(func(l *units.Limits) **uint64 { return &l.CPUWeight })},
-	{Section: programSection, Name: "io_weight", Kind: Scalar, Unset: "the kernel's, 100", Allowed: weightWords, Example: "50",
+		Other: []string{"CPUWeight"}, set: weight(func(l *units.Limits) **uint64 { return &l.CPUWeight }),
+	},
+	{
+		Section: programSection, Name: "io_weight", Kind: Scalar, Unset: "the kernel's, 100", Allowed: weightWords, Example: "50",
 		Doc:   "Share of the disks when they are busy (IOWeight).",
-		Other: []string{"IOWeight"}, set: weight(func(l *units.Limits) **uint64 { return &l.IOWeight })},
-	{Section: programSection, Name: "tasks_limit", Kind: Scalar, Unset: "systemd's", Allowed: "a whole number from 1, or infinity", Example: "100",
+		Other: []string{"IOWeight"}, set: weight(func(l *units.Limits) **uint64 { return &l.IOWeight }),
+	},
+	{
+		Section: programSection, Name: "tasks_limit", Kind: Scalar, Unset: "systemd's", Allowed: "a whole number from 1, or infinity", Example: "100",
 		Doc:   "Processes and threads it may have at a time (TasksMax).",
-		Other: []string{"TasksMax"}, set: count(func(l *units.Limits) **uint64 { return &l.TasksMax })},
-	{Section: programSection, Name: "nofile", Kind: Scalar, Unset: "systemd's", Allowed: "a whole number from 1, or infinity", Example: "65536",
+		Other: []string{"TasksMax"}, set: count(func(l *units.Limits) **uint64 { return &l.TasksMax }),
+	},
+	{
+		Section: programSection, Name: "nofile", Kind: Scalar, Unset: "systemd's", Allowed: "a whole number from 1, or infinity", Example: "65536",
 		Doc:   "Files a process may have open (LimitNOFILE).",
-		Other: []string{"LimitNOFILE", "minfds"}, set: count(func(l *units.Limits) **uint64 { return &l.NoFile })},
-	{Section: programSection, Name: "nice", Kind: Scalar, Unset: "0", Allowed: "a whole number from -20 to 19", Example: "5",
+		Other: []string{"LimitNOFILE", "minfds"}, set: count(func(l *units.Limits) **uint64 { return &l.NoFile }),
+	},
+	{
+		Section: programSection, Name: "nice", Kind: Scalar, Unset: "0", Allowed: "a whole number from -20 to 19", Example: "5",
 		Doc:   "Scheduling priority; below 0 only for root.",
-		Other: []string{"Nice"}, set: integer(func(l *units.Limits) **int { return &l.Nice }, -20, 19)},
-	{Section: programSection, Name: "oom_score_adjust", Kind: Scalar, Unset: "systemd's", Allowed: "a whole number from -1000 to 1000", Example: "500",
+		Other: []string{"Nice"}, set: integer(func(l *units.Limits) **int { return &l.Nice }, -20, 19),
+	},
+	{
+		Section: programSection, Name: "oom_score_adjust", Kind: Scalar, Unset: "systemd's", Allowed: "a whole number from -1000 to 1000", Example: "500",
 		Doc:   "How readily the kernel picks it when the machine is out of memory; lowering it is only for root.",
-		Other: []string{"OOMScoreAdjust"}, set: integer(func(l *units.Limits) **int { return &l.OOMScoreAdjust }, -1000, 1000)},
-	{Section: programSection, Name: "unit_type", Kind: Scalar, Default: "service", Allowed: "service or scope", Example: "scope",
+		Other: []string{"OOMScoreAdjust"}, set: integer(func(l *units.Limits) **int { return &l.OOMScoreAdjust }, -1000, 1000),
+	},
+	{
+		Section: programSection, Name: "unit_type", Kind: Scalar, Default: "service", Allowed: "service or scope", Example: "scope",
 		Doc:   "Whether systemd starts it (service) or msup does and systemd adopts it (scope).",
 		Other: []string{"Type"}, set: func(t *target, s setting) error {
 			t.prog.Type = units.UnitType(s.value)
 			return oneOf(s.value, units.Service, units.Scope)
-		}},
-	{Section: programSection, Name: "description", Kind: Text, Unset: "msup program NAME", Allowed: "text", Example: "the shop's web server",
+		},
+	},
+	{
+		Section: programSection, Name: "description", Kind: Text, Unset: "msup program NAME", Allowed: "text", Example: "the shop's web server",
 		Doc:   "What systemctl status shows beside the unit's name.",
 		Other: []string{"Description"}, set: func(t *target, s setting) error {
 			t.prog.Description = s.value
 			return nil
-		}},
+		},
+	},
 
-	{Section: projectSection, Name: "project", Kind: Scalar, Default: units.DefaultProject, Allowed: "letters, digits and _", Example: "shop",
-		Doc: "Name of the project; it is part of the names of its units, and several projects can run beside each other.", set: setProject},
-	{Section: projectSection, Name: "logfile", Kind: Path, Default: "supervisor.log", Allowed: "a path or none", Example: "/var/log/shop.log",
-		Doc: "File that gets one line for each change of a program's state; none = only the journal.", set: setLogfile},
-	{Section: projectSection, Name: "strict_limits", Kind: Scalar, Default: "false", Allowed: boolWords, Example: "true",
+	{
+		Section: projectSection, Name: "project", Kind: Scalar, Default: units.DefaultProject, Allowed: "letters, digits and _", Example: "shop",
+		Doc: "Name of the project; it is part of the names of its units, and several projects can run beside each other.", set: setProject,
+	},
+	{
+		Section: projectSection, Name: "logfile", Kind: Path, Default: "supervisor.log", Allowed: "a path or none", Example: "/var/log/shop.log",
+		Doc: "File that gets one line for each change of a program's state; none = only the journal.", set: setLogfile,
+	},
+	{
+		Section: projectSection, Name: "strict_limits", Kind: Scalar, Default: "false", Allowed: boolWords, Example: "true",
 		Doc: "Do not start a program whose limits this machine cannot enforce.", set: func(t *target, s setting) (err error) {
 			t.cfg.StrictLimits, err = parseBool(s.value)
 			return err
-		}},
+		},
+	},
 
-	{Section: includeSection, Name: "files", Kind: Text, Unset: "none", Allowed: "paths and patterns with * ? [ ], separated by spaces", Example: "conf.d/*.conf",
-		Doc: "Files with more programs, relative to this file's folder."},
+	{
+		Section: includeSection, Name: "files", Kind: Text, Unset: "none", Allowed: "paths and patterns with * ? [ ], separated by spaces", Example: "conf.d/*.conf",
+		Doc: "Files with more programs, relative to this file's folder.",
+	},
 }
 
 // otherModes are what other supervisors write for a value of autorestart.

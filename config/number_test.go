@@ -25,8 +25,10 @@ func TestParseSize(t *testing.T) {
 			t.Errorf("parseSize(%q) = %d, %v; want %d", value, got, err, want)
 		}
 	}
-	for _, value := range []string{"", "x", "10x", "-1", "+1", "1e9", ".5", "5.", "1.2.3", "0x10", "1KBB", "KB", "%", "101%", "NaN", "inf",
-		"1152921504606846977", "2000000T", strings.Repeat("9", 40), "1,5G", "1_000"} {
+	for _, value := range []string{
+		"", "x", "10x", "-1", "+1", "1e9", ".5", "5.", "1.2.3", "0x10", "1KBB", "KB", "%", "101%", "NaN", "inf",
+		"1152921504606846977", "2000000T", strings.Repeat("9", 40), "1,5G", "1_000",
+	} {
 		if got, err := parseSize(value, ram); err == nil {
 			t.Errorf("parseSize(%q) = %d, want an error", value, got)
 		}

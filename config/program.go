@@ -76,8 +76,10 @@ func (l *loader) findPrograms() {
 		}
 	}
 	if sections == 0 && len(l.errors) == 0 {
-		l.report(l.sources[0], Diagnostic{Message: "there is no program in the configuration",
-			Hint: "add one, for example [program web] with a line command = /usr/bin/python3 -m http.server 8080"})
+		l.report(l.sources[0], Diagnostic{
+			Message: "there is no program in the configuration",
+			Hint:    "add one, for example [program web] with a line command = /usr/bin/python3 -m http.server 8080",
+		})
 	}
 }
 

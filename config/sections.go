@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -57,7 +58,11 @@ func (l *loader) settings(src *source, b *block) []setting {
 		}
 		switch {
 		case err != nil:
-			d = s.diagnostic(err.Error(), err.(*valueError).hint)
+			d = s.diagnostic(err.Error(), func() *valueError {
+				target := &valueError{}
+				_ = errors.As(err, &target)
+				return target
+			}().hint)
 		case s.value == "":
 			d = s.diagnostic("the value is empty", "leave the key out, or write for example "+key.Example)
 		default:

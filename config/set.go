@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,7 +51,8 @@ func (t *target) apply(s setting) {
 		return
 	}
 	d := s.diagnostic(err.Error(), "use "+s.key.Allowed+", for example "+s.key.Example)
-	if ve, ok := err.(*valueError); ok && ve.hint != "" {
+	ve := &valueError{}
+	if errors.As(err, &ve) {
 		d.Hint = ve.hint
 	}
 	t.report(s.src, d)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -65,10 +66,8 @@ func (h host) endpoints(which Which) []endpoint {
 			list = append(list, busEndpoints(addr)...)
 		}
 		bus := endpoint{filepath.Join(dir, "bus"), false}
-		for _, e := range list {
-			if e == bus {
-				return list
-			}
+		if slices.Contains(list, bus) {
+			return list
 		}
 		return append(list, bus)
 	}

@@ -39,11 +39,15 @@ func TestEndpoints(t *testing.T) {
 		"system bus set":    {1000, map[string]string{"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/x"}, System, []string{"/x"}},
 		"user, nothing set": {1000, nil, User, []string{"private /run/user/1000/systemd/private", "/run/user/1000/bus"}},
 		"user": {
-			1000, map[string]string{"XDG_RUNTIME_DIR": "/rt", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/rt/bus"}, User,
+			1000,
+			map[string]string{"XDG_RUNTIME_DIR": "/rt", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/rt/bus"},
+			User,
 			[]string{"private /rt/systemd/private", "/rt/bus"},
 		},
 		"user, other bus": {
-			1000, map[string]string{"XDG_RUNTIME_DIR": "/rt", "DBUS_SESSION_BUS_ADDRESS": "autolaunch:;unix:abstract=/tmp/a%20b,guid=1;tcp:host=x"}, User,
+			1000,
+			map[string]string{"XDG_RUNTIME_DIR": "/rt", "DBUS_SESSION_BUS_ADDRESS": "autolaunch:;unix:abstract=/tmp/a%20b,guid=1;tcp:host=x"},
+			User,
 			[]string{"private /rt/systemd/private", "@/tmp/a b", "/rt/bus"},
 		},
 	} {

@@ -109,7 +109,9 @@ const web = "msup-web@1.service"
 
 func props() []units.Property {
 	return []units.Property{
-		{Name: "Description", Value: "web"}, {Name: "Slice", Value: "msup.slice"}, {Name: "Environment", Value: []string{"A=1"}},
+		{Name: "Description", Value: "web"},
+		{Name: "Slice", Value: "msup.slice"},
+		{Name: "Environment", Value: []string{"A=1"}},
 		{Name: "ExecStart", Value: []units.ExecCommand{{Path: "/bin/sleep", Argv: []string{"sleep", "1"}}}},
 	}
 }

@@ -91,8 +91,16 @@ func TestPropertySignatures(t *testing.T) {
 
 var odd = []any{
 	"", "text", true, byte(1), int16(1), uint16(1), int32(-1), uint32(1), int64(-1), uint64(1) << 63, 1.5,
-	godbus.ObjectPath("/x"), []byte{}, []byte{1, 2}, []string{}, []any{}, []any{"x", "y"}, []any{uint32(7)},
-	[][]any{}, map[string]godbus.Variant{}, godbus.MakeVariant("x"), nil,
+	godbus.ObjectPath("/x"),
+	[]byte{},
+	[]byte{1, 2},
+	[]string{},
+	[]any{},
+	[]any{"x", "y"},
+	[]any{uint32(7)},
+	[][]any{},
+	map[string]godbus.Variant{},
+	godbus.MakeVariant("x"), nil,
 }
 
 func TestFactsOfOddTypes(t *testing.T) {

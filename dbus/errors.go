@@ -26,7 +26,7 @@ func (e *Error) Error() string {
 	switch {
 	case e.Message == "":
 		return e.Name
-	case e.kind == units.ErrDenied:
+	case errors.Is(e.kind, units.ErrDenied):
 		// "Interactive authentication required." alone says little.
 		return fmt.Sprintf("%v (%s)", e.kind, e.Message)
 	}
@@ -138,7 +138,7 @@ func mapError(ctx context.Context, err error) error {
 		if len(reply.Body) > 0 {
 			set(&e.Message, reply.Body[0])
 		}
-		if e.kind == units.ErrDisconnected {
+		if errors.Is(e.kind, units.ErrDisconnected) {
 			return &disconnectedError{cause: e}
 		}
 		return e

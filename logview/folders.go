@@ -1,6 +1,7 @@
 package logview
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 
@@ -74,7 +75,7 @@ func (f *follower) rewatch() {
 			err := f.watch(at)
 			if at == dir {
 				d.watched = err == nil
-				blind = err != nil && err != unix.ENOENT && err != unix.ENOTDIR
+				blind = err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR)
 			}
 			if err != nil {
 				if up := filepath.Dir(at); up != at {
@@ -108,7 +109,7 @@ func (f *follower) watch(dir string) error {
 	}
 	// The upper one first, so that there is no moment in which a removal is not seen.
 	if up := filepath.Dir(dir); up != dir {
-		f.add(up, watchFolders)
+		_ = f.add(up, watchFolders)
 	}
 	return f.add(dir, watchAll)
 }

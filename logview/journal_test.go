@@ -137,7 +137,7 @@ func TestJournalCannot(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	var sources []Source
-	for _, p := range strings.Fields("a b c d e f g") {
+	for p := range strings.FieldsSeq("a b c d e f g") {
 		sources = append(sources, Source{Program: p}, Source{Program: p})
 	}
 	if got := names(sources[:4]); got != "a, b" {

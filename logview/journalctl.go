@@ -50,7 +50,7 @@ func runJournalctl(ctx context.Context, args []string, sources []Source, give fu
 	}
 	rerr := readEntries(stdout, give)
 	if rerr != nil {
-		cmd.Cancel()
+		_ = cmd.Cancel()
 	}
 	err = cmd.Wait()
 	if ctx.Err() != nil {

@@ -252,5 +252,5 @@ func open(path string) (*os.File, position, error) {
 // identity is the position at the beginning of a file.
 func identity(st os.FileInfo) position {
 	sys := st.Sys().(*syscall.Stat_t)
-	return position{dev: uint64(sys.Dev), ino: sys.Ino}
+	return position{dev: uint64(sys.Dev), ino: sys.Ino} //nolint:unconvert // not an uint64 everywhere
 }

@@ -42,7 +42,7 @@ func NewPrinter(w io.Writer, programs []string) *Printer {
 	terminal := false
 	if f, ok := w.(*os.File); ok {
 		if raw, err := f.SyscallConn(); err == nil {
-			raw.Control(func(fd uintptr) {
+			_ = raw.Control(func(fd uintptr) {
 				_, err := unix.IoctlGetTermios(int(fd), unix.TCGETS)
 				terminal = err == nil
 			})

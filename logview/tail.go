@@ -131,7 +131,7 @@ func (t *tail) open(o *output) bool {
 		if errors.Is(err, fs.ErrNotExist) {
 			t.from = position{} // what comes is another file, even with the same number
 		} else {
-			o.problem(t, err) // an error of out stays in o
+			_ = o.problem(t, err) // an error of out stays in o
 		}
 		return false
 	}
@@ -245,7 +245,7 @@ func (o *output) give(lines []Line) error {
 
 func (o *output) notes(texts []string) error {
 	for _, text := range texts {
-		o.give([]Line{{Text: []byte(text), Note: true}})
+		_ = o.give([]Line{{Text: []byte(text), Note: true}})
 	}
 	return o.err
 }
@@ -256,8 +256,7 @@ func (o *output) problem(t *tail, err error) error {
 	if errors.Is(err, errNotRegular) {
 		return o.err
 	}
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pe.Err
 	}
 	text := fmt.Sprintf("cannot read %s: %v", t.path, err)

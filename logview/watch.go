@@ -65,7 +65,7 @@ func (w *watcher) add(dir string, mask uint32) (int32, error) {
 func (w *watcher) remove(watch int32) {
 	if raw, err := w.file.SyscallConn(); err == nil {
 		// It fails for a folder that is gone, which the kernel stopped watching.
-		raw.Control(func(fd uintptr) { unix.InotifyRmWatch(int(fd), uint32(watch)) })
+		_ = raw.Control(func(fd uintptr) { _, _ = unix.InotifyRmWatch(int(fd), uint32(watch)) })
 	}
 }
 

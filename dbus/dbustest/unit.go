@@ -2,6 +2,7 @@ package dbustest
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 
@@ -74,9 +75,7 @@ func (u *unit) unitProps() map[string]any {
 // allProps is the answer to GetAll of every interface.
 func (u *unit) allProps() map[string]any {
 	all := u.serviceProps()
-	for k, v := range u.unitProps() {
-		all[k] = v
-	}
+	maps.Copy(all, u.unitProps())
 	all["Id"], all["LoadState"], all["Description"] = u.name, "loaded", u.descr
 	all["FragmentPath"], all["Transient"] = u.fragment, u.transient
 	all["Slice"], all["Environment"] = u.slice, u.env

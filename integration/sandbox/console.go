@@ -34,7 +34,7 @@ func newConsole(log io.Writer) (*console, error) {
 	}
 	go func() {
 		defer close(c.done)
-		copyAll(io.MultiWriter(c, log), master)
+		_ = copyAll(io.MultiWriter(c, log), master)
 	}()
 	return c, nil
 }

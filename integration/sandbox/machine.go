@@ -125,7 +125,7 @@ func makeState() (string, error) {
 func (m *machine) wait(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
-		io.Copy(io.Discard, m.ended)
+		_, _ = io.Copy(io.Discard, m.ended)
 		close(ended)
 	}()
 	err := m.attend(ctx, ended)

@@ -47,7 +47,7 @@ func newOutputs(kind Kind, state string, stdout, stderr io.Writer) ([]*output, e
 
 // same reports whether a and b are one writer.
 func same(a, b io.Writer) bool {
-	defer func() { recover() }() // of types that cannot be compared
+	defer func() { _ = recover() }() // of types that cannot be compared
 	return a == b
 }
 
@@ -98,7 +98,7 @@ func newFileOutput(path string, to io.Writer) (*output, error) {
 func copyAll(to io.Writer, from io.Reader) error {
 	_, err := io.Copy(to, from)
 	if err != nil {
-		io.Copy(io.Discard, from)
+		_, _ = io.Copy(io.Discard, from)
 		err = fmt.Errorf("cannot copy output of command: %w", err)
 	}
 	return err

@@ -30,7 +30,7 @@ var guestScript string
 // writeScripts puts all that runs into the state folder: the keeper, the first program inside, the units and the command.
 func (m *machine) writeScripts(command, env []string) error {
 	o := m.options
-	program, command := visibleProgram(o, command)
+	program, command := visibleProgram(command)
 	var id [16]byte
 	rand.Read(id[:])
 	variables := map[string]string{
@@ -78,7 +78,7 @@ func (m *machine) writeScripts(command, env []string) error {
 
 // visibleProgram finds the program of the command on the host, and returns it when the sandbox has to make it visible, because the
 // sandbox hides its folder or has another root.
-func visibleProgram(o Options, command []string) (string, []string) {
+func visibleProgram(command []string) (string, []string) {
 	path, err := exec.LookPath(command[0])
 	if err != nil || !strings.Contains(command[0], "/") {
 		return "", command // a name: its meaning is the sandbox's

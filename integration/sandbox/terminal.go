@@ -114,7 +114,7 @@ func (t *terminal) start() error {
 // from outside.
 func (t *terminal) resize() {
 	rows, columns := size(t.user)
-	unix.IoctlSetWinsize(int(t.slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns})
+	_ = unix.IoctlSetWinsize(int(t.slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns})
 }
 
 // escapeKey is Ctrl-]. Three within a second end the sandbox, as in systemd-nspawn.
