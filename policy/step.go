@@ -140,7 +140,7 @@ func (s State) start(ev StartRequested, now time.Time) (State, Action) {
 		return s, None
 	case Stopping:
 		// The later wish holds: start again once the stop is done.
-		s.StartAgain = true
+		s.StartAgain, s.Reason = true, ev.By
 		return s, None
 	default:
 		s.Restarts = 0

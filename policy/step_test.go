@@ -141,8 +141,8 @@ func TestStep(t *testing.T) {
 0 StartRequested: STARTING [start] (up)
 1 Started: RUNNING (started)
 2 StopRequested: STOPPING [stop] (stop)
-3 StartRequested: STOPPING (stop)
-4 Ended: STARTING [start] (stop: exit status 0)
+3 StartRequested: STOPPING (up)
+4 Ended: STARTING [start] (up: exit status 0)
 `},
 		{"a start after giving up clears the count", with(onFailure, func(r *policy.Rules) { r.Autorestart = policy.Never }), []at{{0, start}, {1, exit(1)}, {2, start}, {3, started}}, `
 0 StartRequested: STARTING [start] (up)

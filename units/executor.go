@@ -25,6 +25,7 @@ const (
 	resultClean
 	resultExec      // a scope's process has executed its command, or could not
 	resultChild     // a scope's process has ended
+	resultStopAgain // it is time to repeat a stop
 	resultLeftovers // a scope whose process has ended was asked to stop
 )
 
@@ -97,9 +98,14 @@ func (s *Supervisor) send1(p *program, w wish) {
 		p.calling = true
 		s.take(p)
 		rt := s.runtime(p)
-		def, forker, reset := p.def, s.cfg.Forker, p.failed
+		def, forker, prepare, reset := p.def, s.cfg.Forker, s.cfg.Prepare, p.failed
 		p.failed = false
 		s.do(result{kind: resultStart, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
+			if prepare != nil {
+				if r.err = prepare(def.Name); r.err != nil {
+					return
+				}
+			}
 			if def.Type == Scope {
 				r.child, r.err = forker.Fork(def, rt.Stdout, rt.Stderr)
 				if r.err != nil {
@@ -115,15 +121,17 @@ func (s *Supervisor) send1(p *program, w wish) {
 		// One after the other, so that programs are told to stop in the order decided on.
 		before, told := s.lastStop, make(chan struct{})
 		s.lastStop = told
-		s.do(result{kind: resultStop, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
+		s.do(result{kind: resultStop, p: p, attempt: p.attempt}, func(_ context.Context, r *result) {
 			defer close(told)
 			if before != nil {
 				select {
 				case <-before:
-				case <-ctx.Done():
+				case <-s.ctx.Done():
 				}
 			}
-			r.err = bus.Stop(ctx, unit)
+			call, cancel := context.WithTimeout(s.ctx, callTimeout) // the wait does not count
+			defer cancel()
+			r.err = bus.Stop(call, unit)
 		})
 	case wishReset:
 		if !p.failed {
@@ -209,6 +217,8 @@ func (s *Supervisor) onResult(r result) {
 			s.note(nil, "cannot clean up everything: %v", r.err)
 		}
 		s.over = ErrDown
+	case resultStopAgain:
+		s.stopAgain(r.p)
 	case resultExec:
 		s.onExec(r)
 	case resultChild:
@@ -243,6 +253,7 @@ func (s *Supervisor) onStartReply(r result) {
 	case errors.Is(r.err, ErrDisconnected):
 		// Nobody knows whether it was queued: reconcile will look.
 	case errors.Is(r.err, ErrUnitExists):
+		p.startJob = stillLoaded
 		s.look(p)
 	default:
 		s.end(p, policy.Exit{
@@ -251,6 +262,9 @@ func (s *Supervisor) onStartReply(r result) {
 		})
 	}
 }
+
+// stillLoaded stands for the end of a start job that could not be queued.
+const stillLoaded = "still loaded"
 
 func (s *Supervisor) onStopReply(r result) {
 	p := r.p
@@ -261,6 +275,22 @@ func (s *Supervisor) onStopReply(r result) {
 			s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"})
 		}
 	default:
-		s.note(p, "cannot stop %s: %v", p.def.Unit, r.err)
+		s.note(p, "cannot stop %s: %v; trying again", p.def.Unit, r.err)
+		s.do(result{kind: resultStopAgain, p: p, attempt: p.attempt}, func(ctx context.Context, _ *result) {
+			select {
+			case <-time.After(stopAgainDelay):
+			case <-ctx.Done():
+			}
+		})
+	}
+}
+
+// stopAgainDelay is the time between tries to stop a unit.
+const stopAgainDelay = 2 * time.Second
+
+// stopAgain repeats a stop that systemd has not taken.
+func (s *Supervisor) stopAgain(p *program) {
+	if p.state.Phase == policy.Stopping && p.wish == noWish && !p.calling {
+		s.want(p, wishStop)
 	}
 }

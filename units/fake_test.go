@@ -31,6 +31,8 @@ type fakeSystemd struct {
 	version int
 	maxJobs int
 	wrong   []string // rules of the protocol that were broken
+	stopErr error    // what Stop answers, if not nil
+	pinned  bool     // a unit that ended well stays loaded: something refers to it
 }
 
 type outcome struct {
@@ -153,7 +155,7 @@ func (f *fakeSystemd) end(name string, u *fakeUnit, code, status int32, result s
 	}
 	f.changed(u)
 	f.changed(u)
-	if result == "success" {
+	if result == "success" && !f.pinned {
 		delete(f.units, name)
 		f.emit(units.UnitRemoved{Unit: name})
 	}
@@ -173,6 +175,9 @@ func (f *fakeSystemd) Stop(_ context.Context, name string) error {
 	defer f.mu.Unlock()
 	if f.cut {
 		return units.ErrDisconnected
+	}
+	if f.stopErr != nil {
+		return f.stopErr
 	}
 	f.stopped = append(f.stopped, name)
 	u := f.units[name]
@@ -255,6 +260,13 @@ func (f *fakeSystemd) List(_ context.Context, patterns ...string) ([]units.Facts
 		}
 	}
 	return out, nil
+}
+
+// set changes the fake under its lock.
+func (f *fakeSystemd) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
 }
 
 // disconnect loses the connection; reconnect brings it back.

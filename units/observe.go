@@ -195,6 +195,9 @@ func (s *Supervisor) onRead(r result) {
 		s.onMissing(p)
 	case p.state.Phase == policy.Stopping:
 		s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"})
+	case p.startJob == stillLoaded:
+		s.end(p, policy.Exit{Cause: policy.CauseStart, Reason: "systemd keeps the unit of its last run loaded: another unit refers to it " +
+			"(After=, Requires= …), which msup cannot work with"})
 	case p.startJob != "": // else the job's end is still to come
 		s.end(p, policy.Exit{Cause: policy.CauseStart, Reason: fmt.Sprintf("its start job ended with %q", p.startJob)})
 	}

@@ -24,7 +24,7 @@ func Foreign(f Facts, project string) string {
 		case f.Slice == SliceName(DefaultProject):
 			return fmt.Sprintf("%s belongs to the default project of msup", f.Unit)
 		case strings.HasPrefix(f.Slice, "msup-"):
-			return fmt.Sprintf("%s belongs to the msup project %q", f.Unit, strings.ReplaceAll(other, `\x2d`, "-"))
+			return fmt.Sprintf("%s belongs to the msup project %q", f.Unit, other)
 		}
 		return fmt.Sprintf("%s exists and is not msup's: a transient unit in %s", f.Unit, f.Slice)
 	}
@@ -62,6 +62,16 @@ func cleanUp(ctx context.Context, bus Bus, project string) error {
 	children, err := bus.List(ctx, "msup-*.slice")
 	if err != nil {
 		return err
+	}
+	// Another project that is just coming up has its supervisor, if nothing else yet.
+	supervisors, err := bus.List(ctx, SupervisorUnit(DefaultProject), SupervisorUnit("*"))
+	if err != nil {
+		return err
+	}
+	for _, f := range supervisors {
+		if f.Unit != SupervisorUnit(project) && f.ActiveState != "inactive" && f.ActiveState != "failed" {
+			others = true
+		}
 	}
 	for _, f := range children {
 		if f.Unit != slice && f.ActiveState == "active" {

@@ -207,7 +207,8 @@ func SupervisorProperties(c SupervisorCommand, version int) []Property {
 		// journald's limit counts lines per sending unit: here, of all programs together.
 		{"LogRateLimitIntervalUSec", uint64(0)},
 		{"SyslogIdentifier", "msup"},
-		{"WorkingDirectory", c.Project.Dir},
+		// Not the project's folder: that may be renamed, and every path is absolute.
+		{"WorkingDirectory", "/"},
 		execStart(Program{Path: c.Path, Argv: append([]string{"msup"}, c.Args...)}, version),
 	}
 	if !c.User {

@@ -59,6 +59,11 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 	p.failed = loaded && f.ActiveState == "failed"
 	fresh := loaded && f.InvocationID != "" && f.InvocationID != p.ended
 	running := fresh && f.ActiveState != "inactive" && f.ActiveState != "failed"
+	if running && p.invocation != "" && p.invocation != f.InvocationID && p.state.Phase.Up() {
+		// The supervisor before this one has seen the run we know end and has started this
+		// one, and was gone before it could write that down.
+		p.ended, p.invocation = p.invocation, ""
+	}
 	switch p.state.Phase {
 	case policy.Starting:
 		switch {
@@ -131,7 +136,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 			st.PID = old.PID
 		}
 		if !same || !old.State.Phase.Up() {
-			st.State = policy.State{Phase: policy.Running, Since: f.ActiveEnter, Reason: "runs without a supervisor"}
+			st.State = policy.State{Phase: policy.Running, Since: f.ActiveEnter, Reason: "runs"}
 		}
 	case loaded && f.ActiveState == "failed" && f.InvocationID != old.Ended:
 		e := exitOf(f, true, Memory{Limit: def.Limits.MemoryMax})

@@ -17,6 +17,9 @@ type Config struct {
 	Bus     Bus
 	// Output says where a program's standard streams go: FIFOs, "" = the journal.
 	Output func(program string) (stdout, stderr string)
+	// Prepare is called before each start of the program, not by the loop: it may wait. Its
+	// error is a failed start.
+	Prepare func(program string) error
 	// Forker starts the processes of scopes.
 	Forker Forker
 	// Watch tells that a program is up with this main process, so that Peak can answer
@@ -126,6 +129,7 @@ func New(cfg Config) *Supervisor {
 		p := &program{def: def, state: policy.State{Phase: policy.Stopped, Reason: "not started yet"}}
 		if cfg.Saved != nil {
 			if old, ok := cfg.Saved.Programs[def.Name]; ok {
+				old.State.Deadline = sane(old.State, def.Rules, time.Now())
 				p.state, p.invocation, p.ended, p.result, p.pid = old.State, old.Invocation, old.Ended, old.Result, old.PID
 			}
 		}
@@ -134,6 +138,18 @@ func New(cfg Config) *Supervisor {
 		s.byUnit[def.Unit] = p
 	}
 	return s
+}
+
+// sane is the deadline of a saved state, which the clock may have been set back behind.
+func sane(s policy.State, r policy.Rules, now time.Time) time.Time {
+	latest := now.Add(r.RestartDelay)
+	if s.Phase == policy.Running {
+		latest = now.Add(r.RestartReset)
+	}
+	if s.Deadline.After(latest) {
+		return latest
+	}
+	return s.Deadline
 }
 
 // Run is the loop. It returns [ErrDown] after a [Down] command has been carried out, or

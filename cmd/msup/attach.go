@@ -26,15 +26,22 @@ func (a *app) attach(ctx context.Context, t *target, v *view, from *logview.Posi
 	} else {
 		follow.note("Ctrl-C ends this view; the programs run on")
 	}
-	interrupts, down := 0, false
+	// A supervisor that hangs must not make Ctrl-C dead.
+	answers := make(chan error, 2)
+	ask := func(verb units.Verb, by string) {
+		go func() {
+			_, err := t.client.Do(ctx, units.Command{Verb: verb, By: by})
+			answers <- err
+		}()
+	}
+	asked, interrupts, down := 0, 0, false
 	var ended error // the verdict, before going down makes all programs STOPPED
 	for {
-		if owner && !down && v.finished() {
+		if owner && !down && v.finished(t.autostarts()) {
 			follow.note("every program has ended")
 			down, ended = true, v.gaveUpError()
-			if _, err := t.client.Do(ctx, units.Command{Verb: units.Down, By: "project going down"}); err != nil {
-				return err
-			}
+			asked++
+			ask(units.Down, "project going down")
 		}
 		select {
 		case r, ok := <-v.records:
@@ -62,16 +69,23 @@ func (a *app) attach(ctx context.Context, t *target, v *view, from *logview.Posi
 				follow.note("the programs run on; msup down stops them")
 				return nil
 			}
+			if asked > 0 {
+				return &exitError{code: exitFailed, msg: "the supervisor does not answer; the programs run on", hint: "msup down stops them"}
+			}
 			interrupts++
-			cmd := units.Command{Verb: units.Down, By: "stopped by Ctrl-C"}
+			verb := units.Down
 			if interrupts == 1 {
 				follow.note("stopping all programs; Ctrl-C again kills them")
 			} else {
-				cmd.Verb = units.Kill
+				verb = units.Kill
 				follow.note("killing all programs")
 			}
 			down = true
-			if _, err := t.client.Do(ctx, cmd); err != nil && !errors.Is(err, control.ErrNoSupervisor) {
+			asked++
+			ask(verb, "stopped by Ctrl-C")
+		case err := <-answers:
+			asked--
+			if err != nil && !errors.Is(err, control.ErrNoSupervisor) {
 				return err
 			}
 		}

@@ -21,6 +21,9 @@ print what would run. Nothing is started.
 		Example: "  msup check\n  msup check -c /etc/shop/msup.conf",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if a.projectName != "" {
+				return usageError("msup check reads a configuration: name it with -c, not with -p")
+			}
 			cfg, err := a.loadConfig()
 			if err != nil {
 				return err

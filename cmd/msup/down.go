@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -99,15 +98,27 @@ func (a *app) downWithoutSupervisor(ctx context.Context, t *target) error {
 		return err
 	}
 	defer bus.Close()
+	// One that has just died comes back in a moment, and would start everything again.
+	supervisor := units.SupervisorUnit(t.project.Name)
+	f, err := bus.Read(ctx, supervisor)
+	if err != nil {
+		return err
+	}
+	if f.LoadState != "not-found" && f.Transient {
+		if err := bus.Stop(ctx, supervisor); err != nil && !errors.Is(err, units.ErrNoSuchUnit) {
+			return err
+		}
+		if err := a.awaitGone(ctx, t); err != nil {
+			return err
+		}
+		_ = bus.Reset(ctx, supervisor) // there is nothing to reset if it ended well
+	}
 	n, err := units.StopLeftovers(ctx, bus, t.project)
 	if err != nil {
 		return err
 	}
 	if t.running {
 		removeRuntimeDir(t.dir)
-		if err := os.RemoveAll(t.dir); err != nil {
-			return fmt.Errorf("cannot remove the runtime directory: %w", err)
-		}
 	}
 	if n == 0 {
 		fmt.Fprintf(a.stdout, "project %s is not running\n", t.project.Name)

@@ -100,6 +100,7 @@ func (k *kept) update(all func() ([]*os.File, error)) error {
 	for _, old := range k.stored {
 		_ = notifyFD("FDSTOREREMOVE=1\nFDNAME="+old, nil)
 	}
+	k.stored, k.stale = []string{name}, false
 	return nil
 }
 

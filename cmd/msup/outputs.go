@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,10 +20,15 @@ import (
 // each stream's FIFO is kept in systemd's file descriptor store (kept.go), so that neither
 // programs nor bytes notice when the supervisor goes and another comes.
 type outputs struct {
-	mover   *capture.Mover
-	events  chan capture.Event
+	mover  *capture.Mover
+	events chan capture.Event
+	paths  map[string][2]string // of the FIFOs of standard output and error, by program; "" = the journal
+
+	mu      sync.Mutex // of what follows
 	streams map[string]programStreams
-	once    sync.Once // of close or remove
+	kept    *kept
+
+	once sync.Once // of close or remove
 }
 
 // programStreams are the streams of one program; both are the same one where both go to
@@ -42,7 +48,10 @@ func (p programStreams) each(f func(*capture.Stream)) {
 // earlier supervisor are used again.
 func openOutputs(project units.Project, dir string, user bool) (*outputs, error) {
 	kept := openKept(activation.Files(true))
-	o := &outputs{events: make(chan capture.Event, 1024), streams: map[string]programStreams{}}
+	o := &outputs{
+		events: make(chan capture.Event, 1024), kept: kept,
+		paths: map[string][2]string{}, streams: map[string]programStreams{},
+	}
 	var err error
 	if o.mover, err = capture.New(capture.Options{Notify: o.notify}); err != nil {
 		return nil, err
@@ -71,6 +80,7 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 			ps.stderr = open(p, "stderr", p.Stderr, capture.PriorityStderr)
 		}
 		o.streams[p.Name] = ps
+		o.paths[p.Name] = [2]string{fifoOf(ps.stdout), fifoOf(ps.stderr)}
 	}
 	if err == nil {
 		err = kept.update(o.descriptors)
@@ -80,6 +90,50 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 		return nil, err
 	}
 	return o, nil
+}
+
+func fifoOf(s *capture.Stream) string {
+	if s == nil {
+		return ""
+	}
+	return s.Config().FIFO
+}
+
+// prepare sees to it, before a start of the program, that its FIFOs are where they should
+// be: systemd would make plain files in their place.
+func (o *outputs) prepare(program string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ps, mended := o.streams[program], false
+	mend := func(s *capture.Stream) (*capture.Stream, error) {
+		if s == nil || s.Check() == nil {
+			return s, nil
+		}
+		mended = true
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		_ = s.Close(ctx) // what it cannot write stays in a pipe that nobody knows any more
+		cfg := s.Config()
+		// Nobody but us may write in the folder, and the FIFO is not there.
+		if err := os.Remove(cfg.FIFO); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("cannot make the FIFO of its output again: %w", err)
+		}
+		return o.mover.Open(cfg, nil)
+	}
+	one := ps.stdout == ps.stderr
+	var err, err2 error
+	ps.stdout, err = mend(ps.stdout)
+	if one {
+		ps.stderr = ps.stdout
+	} else {
+		ps.stderr, err2 = mend(ps.stderr)
+	}
+	o.streams[program] = ps
+	if err = errors.Join(err, err2); err != nil || !mended {
+		return err
+	}
+	o.kept.stale = true
+	return o.kept.update(o.descriptors)
 }
 
 // descriptors opens the FIFOs of all streams once more, under the names to keep them by.
@@ -158,14 +212,7 @@ func eventText(e capture.Event) string {
 
 // fifos says where a program's standard streams go, "" = to the journal.
 func (o *outputs) fifos(program string) (stdout, stderr string) {
-	ps := o.streams[program]
-	if ps.stdout != nil {
-		stdout = ps.stdout.Config().FIFO
-	}
-	if ps.stderr != nil {
-		stderr = ps.stderr.Config().FIFO
-	}
-	return stdout, stderr
+	return o.paths[program][0], o.paths[program][1]
 }
 
 // drainTime is how long the last words of a program may take to reach its file.
@@ -173,19 +220,28 @@ const drainTime = 2 * time.Second
 
 // ended brings the last words of a program to its file and the journal.
 func (o *outputs) ended(program string) {
-	o.streams[program].each(func(s *capture.Stream) {
-		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), drainTime)
-			defer cancel()
+	if o.paths[program] == [2]string{} {
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		o.of(program).each(func(s *capture.Stream) {
 			_ = s.Drain(ctx) // what fails is in Stats and told by an event
-		}()
-	})
+		})
+	}()
+}
+
+func (o *outputs) of(program string) programStreams {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.streams[program]
 }
 
 // warnings tells what is wrong with a program's output now.
 func (o *outputs) warnings(program string) []string {
 	var out []string
-	o.streams[program].each(func(s *capture.Stream) {
+	o.of(program).each(func(s *capture.Stream) {
 		st := s.Stats()
 		if st.Err != nil {
 			out = append(out, fmt.Sprintf("%v, since %s; its output waits in the pipe", st.Err, st.ErrSince.Format(time.TimeOnly)))
@@ -213,6 +269,8 @@ func (o *outputs) finish(end func(*capture.Stream, context.Context) error) {
 func (o *outputs) finishOnce(end func(*capture.Stream, context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	var wg sync.WaitGroup
 	for _, ps := range o.streams {
 		ps.each(func(s *capture.Stream) {

@@ -74,6 +74,13 @@ func (p *peaks) watch(unit string, pid uint32) {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) {
+		// The kernel does not end the watch of a control group that is removed.
+		for w, of := range p.watches {
+			if of == unit {
+				_, _ = unix.InotifyRmWatch(int(fd), uint32(w))
+				delete(p.watches, w)
+			}
+		}
 		if w, err := unix.InotifyAddWatch(int(fd), filepath.Join(dir, "memory.events"), unix.IN_MODIFY); err == nil {
 			p.watches[int32(w)] = unit
 		}

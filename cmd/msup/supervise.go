@@ -29,7 +29,8 @@ func superviseCommand(a *app) *cobra.Command {
 		Short: "Run the supervisor in the foreground",
 		Long: `Run the supervisor of a project in the foreground: start its programs, restart them
 by their policy, capture their output. "msup up" runs this as a systemd service of its
-own; run it yourself in a permanent unit (Type=notify), a container or a debugger.
+own; run it yourself in a permanent unit (Type=notify, named msup.service, or
+msup@PROJECT.service for a project with a name), a container or a debugger.
 
 In the foreground Ctrl-C (SIGINT) and SIGTERM stop all programs in order. As a service
 SIGTERM means that only when systemd is stopping the unit; when it is restarting it, the
@@ -107,7 +108,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	defer peaks.close()
 	sup := units.New(units.Config{
 		Project: project, Bus: bus, Saved: saved,
-		Output: outputs.fifos,
+		Output: outputs.fifos, Prepare: outputs.prepare,
 		Forker: units.StubForker{},
 		Watch:  peaks.watch,
 		Peak:   peaks.peak,
@@ -268,10 +269,7 @@ func (a *app) stopOwnUnit(bus bus, project units.Project) {
 }
 
 func removeRuntimeDir(dir string) {
-	for _, name := range []string{"state.json", projectFile, control.SocketName, "lock"} {
-		_ = os.Remove(filepath.Join(dir, name))
-	}
-	_ = os.Remove(dir)
+	_ = os.RemoveAll(dir)            // it is ours alone
 	_ = os.Remove(filepath.Dir(dir)) // the folder of all projects, when this was the last
 }
 

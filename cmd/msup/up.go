@@ -44,6 +44,9 @@ msup@PROJECT.service for a project with a name.
   msup up -c /etc/shop/msup.conf -d --timeout 30s`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.projectName != "" {
+				return usageError("msup up takes the project's name from its configuration: leave out -p")
+			}
 			if timeout != "" {
 				if !o.detach {
 					return usageError("--timeout goes with -d")
@@ -108,6 +111,9 @@ func (a *app) up(ctx context.Context, o upOptions) error {
 		return err
 	}
 	v := newView(snap, records)
+	if v.down {
+		return &exitError{code: exitFailed, msg: fmt.Sprintf("project %s is going down", t.project.Name), hint: "try again when msup down is done"}
+	}
 	if !started {
 		if err := startMissing(ctx, t, v); err != nil {
 			return err
@@ -137,6 +143,17 @@ func startMissing(ctx context.Context, t *target, v *view) error {
 	return err
 }
 
+// autostarts are the programs that start by themselves.
+func (t *target) autostarts() []string {
+	var names []string
+	for _, p := range t.project.Programs {
+		if p.Autostart {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
 // settle waits until every program that starts by itself is up or has given up.
 func (a *app) settle(ctx context.Context, t *target, v *view, timeout time.Duration) error {
 	if timeout > 0 {
@@ -144,12 +161,7 @@ func (a *app) settle(ctx context.Context, t *target, v *view, timeout time.Durat
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	var names []string
-	for _, p := range t.project.Programs {
-		if p.Autostart {
-			names = append(names, p.Name)
-		}
-	}
+	names := t.autostarts()
 	if err := a.await(ctx, v, "up", names, v.isUp); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("not everything was up after %s: %s", timeout, v.describe(names, v.isUp))
@@ -161,7 +173,7 @@ func (a *app) settle(ctx context.Context, t *target, v *view, timeout time.Durat
 
 // verdict sums up what became of the programs; those that gave up make exit status 3.
 func (a *app) verdict(v *view, names []string) error {
-	var running, ended, gaveUp int
+	var running, ended, gaveUp, stopped int
 	for _, name := range names {
 		switch phase := v.programs[name]; {
 		case phase.GaveUp():
@@ -171,16 +183,27 @@ func (a *app) verdict(v *view, names []string) error {
 			ended++
 		case phase == policy.Running:
 			running++
+		case phase == policy.Stopped:
+			stopped++
+			fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
 		}
 	}
 	fmt.Fprintf(a.stdout, "%s: %d running", plural(len(names), "program", "programs"), running)
 	if ended > 0 {
 		fmt.Fprintf(a.stdout, ", %d ended well", ended)
 	}
+	if stopped > 0 {
+		fmt.Fprintf(a.stdout, ", %d stopped meanwhile", stopped)
+	}
 	if gaveUp > 0 {
-		fmt.Fprintf(a.stdout, ", %d gave up\n", gaveUp)
-		return &exitError{code: exitGaveUp}
+		fmt.Fprintf(a.stdout, ", %d gave up", gaveUp)
 	}
 	fmt.Fprintln(a.stdout)
+	switch {
+	case gaveUp > 0:
+		return &exitError{code: exitGaveUp}
+	case stopped > 0:
+		return &exitError{code: exitFailed}
+	}
 	return nil
 }

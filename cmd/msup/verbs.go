@@ -7,6 +7,7 @@ import (
 
 	"msup/config"
 	"msup/control"
+	"msup/policy"
 	"msup/units"
 
 	"github.com/spf13/cobra"
@@ -69,7 +70,7 @@ func (a *app) verb(ctx context.Context, verb units.Verb, patterns []string, done
 	for _, name := range names {
 		phase := v.programs[name]
 		fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
-		failed = failed || (verb != units.Stop && phase.GaveUp())
+		failed = failed || (verb != units.Stop && (phase.GaveUp() || phase == policy.Stopped))
 	}
 	if failed {
 		return &exitError{code: exitFailed}

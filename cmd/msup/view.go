@@ -20,6 +20,7 @@ type view struct {
 	restarts map[string]int       // seen by this view, or told by the snapshot
 	since    map[string]time.Time // when a program came into its phase
 	seq      uint64               // of the last record that is taken into account
+	down     bool                 // the project is going down
 	ready    bool                 // the supervisor has started what starts by itself
 }
 
@@ -39,7 +40,7 @@ func (v *view) reset(snap units.Snapshot) {
 		v.programs[p.Name], v.reasons[p.Name] = p.State.Phase, p.State.Reason
 		v.restarts[p.Name], v.since[p.Name] = p.State.Restarts, p.State.Since
 	}
-	v.seq, v.ready = snap.Seq, snap.Ready
+	v.seq, v.ready, v.down = snap.Seq, snap.Ready, snap.Down
 }
 
 // apply takes a record; one that the snapshot knew already changes nothing.
@@ -90,14 +91,14 @@ func (v *view) isDown(name string) bool {
 	return phase.Settled() && phase != policy.Running
 }
 
-// finished reports whether no program runs or will run by itself.
-func (v *view) finished() bool {
-	for _, name := range v.order {
-		if !v.isDown(name) {
+// finished reports whether all of these programs have ended by themselves, for good.
+func (v *view) finished(names []string) bool {
+	for _, name := range names {
+		if !v.isDown(name) || v.programs[name] == policy.Stopped {
 			return false
 		}
 	}
-	return v.ready
+	return v.ready && len(names) > 0
 }
 
 func (v *view) gaveUpError() error {
