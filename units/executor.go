@@ -25,6 +25,7 @@ const (
 	resultClean
 	resultExec      // a scope's process has executed its command, or could not
 	resultChild     // a scope's process has ended
+	resultAdopted   // the process of a scope was looked for
 	resultStopAgain // it is time to repeat a stop
 	resultLeftovers // a scope whose process has ended was asked to stop
 )
@@ -166,10 +167,10 @@ func (s *Supervisor) release(p *program) {
 }
 
 func (s *Supervisor) kill(p *program, who string, signal int32) {
-	bus, unit, forker, pid := s.cfg.Bus, p.def.Unit, s.cfg.Forker, p.pid
+	bus, unit, child := s.cfg.Bus, p.def.Unit, p.scope.child
 	s.do(result{kind: resultKill, p: p}, func(ctx context.Context, r *result) {
-		if p.def.Type == Scope && who == "main" && pid != 0 {
-			r.err = forker.Signal(pid, signal) // a scope has no main process for systemd
+		if child != nil && who == "main" {
+			r.err = child.Signal(signal) // a scope has no main process for systemd
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, killTimeout)
@@ -221,6 +222,8 @@ func (s *Supervisor) onResult(r result) {
 		s.stopAgain(r.p)
 	case resultExec:
 		s.onExec(r)
+	case resultAdopted:
+		s.onAdopted(r)
 	case resultChild:
 		s.onChild(r)
 	case resultLeftovers:

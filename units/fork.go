@@ -85,11 +85,6 @@ func (StubForker) Fork(p Program, stdout, stderr string) (Child, error) {
 	return &stub{cmd: cmd, spec: spec, specW: specW, statusR: statusR}, nil
 }
 
-// Signal implements [Forker].
-func (StubForker) Signal(pid uint32, signal int32) error {
-	return os.NewSyscallError("kill", syscall.Kill(int(pid), syscall.Signal(signal)))
-}
-
 type stub struct {
 	cmd     *exec.Cmd
 	spec    stubSpec
@@ -117,6 +112,9 @@ func (c *stub) Release() error {
 }
 
 func (c *stub) Abort() { c.specW.Close() }
+
+// Signal uses the process's pidfd (os.Process does, Go 1.23).
+func (c *stub) Signal(signal int32) error { return c.cmd.Process.Signal(syscall.Signal(signal)) }
 
 func (c *stub) Wait() ChildStatus {
 	err := c.cmd.Wait()

@@ -77,10 +77,10 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		case !loaded || (f.ActiveState == "inactive" && f.JobID == 0):
 			s.onMissing(p)
 		case fresh:
-			if p.def.Type == Scope && p.pid != 0 && s.cfg.Watch != nil {
-				s.cfg.Watch(p.def.Unit, p.pid) // a service's is new to us in observe
-			}
 			s.observe(p, f)
+			if p.def.Type == Scope && running {
+				s.adopt(p)
+			}
 			if p.state.Phase == policy.Stopping && running && f.JobID == 0 && p.wish == noWish && !p.calling {
 				s.want(p, wishStop)
 			}

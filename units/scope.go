@@ -2,6 +2,8 @@ package units
 
 import (
 	"context"
+	"errors"
+	"os"
 	"syscall"
 
 	"msup/policy"
@@ -15,8 +17,10 @@ import (
 type Forker interface {
 	// Fork starts a process that waits to be released before it becomes the program.
 	Fork(p Program, stdout, stderr string) (Child, error)
-	// Signal sends a signal to the process of a scope.
-	Signal(pid uint32, signal int32) error
+	// Adopt finds the process that an earlier supervisor has forked for the unit. It fails if
+	// that is gone, whoever may have its number now. Wait of the child cannot tell how it
+	// ended: its Err is [ErrUnknowable].
+	Adopt(pid int, unit string) (Child, error)
 }
 
 // Child is the process of a scope, at first held back.
@@ -29,6 +33,8 @@ type Child interface {
 	Abort()
 	// Wait returns when the process has ended.
 	Wait() ChildStatus
+	// Signal sends a signal to the process, and to no other that has its number later.
+	Signal(signal int32) error
 }
 
 // ChildStatus is how a scope's process ended.
@@ -36,6 +42,10 @@ type ChildStatus struct {
 	Wait syscall.WaitStatus
 	Err  error // it could not be waited for
 }
+
+// ErrUnknowable says that nobody can know how a scope's process ended: systemd never does,
+// and the supervisor that was its parent is gone.
+var ErrUnknowable = errors.New("its exit status is unknowable: the supervisor that started it was gone")
 
 // scopeRun is the part of a run that only scopes have.
 type scopeRun struct {
@@ -53,23 +63,67 @@ func (r scopeRun) active() bool { return r.child != nil }
 
 // scopeQueued takes a scope whose start job is queued.
 func (s *Supervisor) scopeQueued(p *program, r result) {
-	p.scope.child = r.child
 	p.pid = uint32(r.child.PID())
-	child := r.child
-	go func() {
-		// Not bounded by a timeout: it lasts as long as the program.
-		out := result{kind: resultChild, p: p, attempt: r.attempt, status: child.Wait()}
-		select {
-		case s.results <- out:
-		case <-s.ctx.Done():
-		}
-	}()
+	s.parent(p, r.child)
 	if p.state.Phase != policy.Starting {
 		s.abortScope(p) // the stop came first
 		return
 	}
 	s.releaseScope(p)
 }
+
+// parent waits for the end of a scope's process.
+func (s *Supervisor) parent(p *program, child Child) {
+	p.scope.child = child
+	attempt := p.attempt
+	go func() {
+		// Not bounded by a timeout: it lasts as long as the program.
+		out := result{kind: resultChild, p: p, attempt: attempt, status: child.Wait()}
+		select {
+		case s.results <- out:
+		case <-s.ctx.Done():
+		}
+	}()
+}
+
+// adopt looks for the process of a scope that runs since before this supervisor.
+func (s *Supervisor) adopt(p *program) {
+	if p.pid == 0 || p.scope.child != nil || s.cfg.Forker == nil {
+		return
+	}
+	forker, pid, unit := s.cfg.Forker, int(p.pid), p.def.Unit
+	s.do(result{kind: resultAdopted, p: p, attempt: p.attempt}, func(_ context.Context, r *result) {
+		r.child, r.err = forker.Adopt(pid, unit)
+	})
+}
+
+func (s *Supervisor) onAdopted(r result) {
+	p := r.p
+	switch {
+	case r.attempt != p.attempt || p.scope.child != nil || !p.state.Phase.Up():
+		if r.child != nil {
+			go r.child.Wait() // lets go of it when it ends
+		}
+	case r.err == nil:
+		p.scope.up, p.scope.released = true, true
+		s.parent(p, r.child)
+		s.watch(p)
+	default:
+		// The program has ended, and what it has left behind keeps its scope active.
+		p.scope.up, p.scope.released = true, true
+		p.scope.child = goneChild{}
+		s.onChild(result{p: p, attempt: p.attempt, status: ChildStatus{Err: ErrUnknowable}})
+	}
+}
+
+// goneChild stands for a process that had ended before anybody looked.
+type goneChild struct{}
+
+func (goneChild) PID() int           { return 0 }
+func (goneChild) Release() error     { return nil }
+func (goneChild) Abort()             {}
+func (goneChild) Wait() ChildStatus  { return ChildStatus{Err: ErrUnknowable} }
+func (goneChild) Signal(int32) error { return os.ErrProcessDone }
 
 // discard ends a process that no run is waiting for.
 func discard(c Child) {
@@ -146,7 +200,7 @@ func (s *Supervisor) scopeGone(p *program, result string) {
 	case p.scope.child == nil:
 		e := exitOf(Facts{Unit: p.def.Unit, Result: result}, true, s.memory(p, result))
 		if e.Cause == policy.CauseUnknown {
-			e.Reason = "ended, and its exit status is unknowable: the supervisor that started it was gone"
+			e.Reason = "ended, and " + ErrUnknowable.Error()
 		}
 		s.end(p, e)
 	case p.scope.exited:
@@ -161,7 +215,11 @@ func (s *Supervisor) scopeOver(p *program) {
 	case r.execErr != nil:
 		s.end(p, policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: r.execErr.Error()})
 	case r.status.Err != nil:
-		s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "cannot wait for it: " + r.status.Err.Error()})
+		e := exitOf(Facts{Unit: p.def.Unit, Result: r.result}, true, s.memory(p, r.result))
+		if e.Cause == policy.CauseUnknown {
+			e.Reason = "ended, and " + r.status.Err.Error()
+		}
+		s.end(p, e)
 	default:
 		s.end(p, waitExit(r.status.Wait, r.result, s.memory(p, r.result)))
 	}

@@ -2,6 +2,8 @@ package units_test
 
 import (
 	"errors"
+	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -17,6 +19,7 @@ type fakeForker struct {
 	mu       sync.Mutex
 	children []*fakeChild
 	execErr  error
+	lost     bool // processes of before are gone
 }
 
 type fakeChild struct {
@@ -28,7 +31,16 @@ type fakeChild struct {
 	once     sync.Once
 }
 
-func (f *fakeForker) Signal(uint32, int32) error { return nil }
+func (f *fakeForker) Adopt(pid int, _ string) (units.Child, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lost {
+		return nil, os.ErrProcessDone
+	}
+	c := &fakeChild{pid: pid, end: make(chan units.ChildStatus, 1)}
+	f.children = append(f.children, c)
+	return c, nil
+}
 
 func (f *fakeForker) Fork(units.Program, string, string) (units.Child, error) {
 	f.mu.Lock()
@@ -38,7 +50,8 @@ func (f *fakeForker) Fork(units.Program, string, string) (units.Child, error) {
 	return c, nil
 }
 
-func (c *fakeChild) PID() int { return c.pid }
+func (c *fakeChild) PID() int           { return c.pid }
+func (c *fakeChild) Signal(int32) error { return nil }
 
 func (c *fakeChild) Release() error {
 	c.released = true
@@ -157,4 +170,32 @@ func TestScopeStoppedBeforeItsProcessIsReleased(t *testing.T) {
 		}
 		r.stop()
 	})
+}
+
+// The supervisor that takes over hears of the end of a scope's process although it is not
+// its parent, also when the process was gone before, and its children keep the scope.
+func TestScopeOfAnEarlierSupervisor(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			fake, forker := newFake(), &fakeForker{}
+			r := startWith(t, fake, nil, forker, scopeProgram())
+			r.after(time.Second)
+			r.stop()
+			forker.children[0].exit(0) // ends the waiting of the first supervisor
+			forker.lost = lost
+			r2 := startWith(t, fake, r.saved, forker, scopeProgram())
+			r2.after(time.Second)
+			if !lost {
+				if got := r2.phases(); got != "job RUNNING" || len(forker.children) != 2 {
+					t.Fatalf("got %s", got)
+				}
+				forker.children[1].end <- units.ChildStatus{Err: units.ErrUnknowable}
+				r2.after(time.Second)
+			}
+			if got := r2.phases(); got != "job FAILED" || !strings.Contains(r2.log(), "unknowable") || len(fake.units) > 0 {
+				t.Errorf("lost %v: got %s, left %v\n%s", lost, got, fake.units, r2.log())
+			}
+			r2.stop()
+		})
+	}
 }
