@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"msup/policy"
@@ -19,6 +20,7 @@ const (
 	resultStop
 	resultReset
 	resultKill
+	resultSignal
 	resultRead
 	resultList
 	resultSaved
@@ -40,6 +42,7 @@ type result struct {
 	child   Child
 	status  ChildStatus
 	took    time.Duration
+	reply   chan commandReply // who waits for it
 }
 
 // callTimeout bounds one call to systemd. It is long because a manager that starts
@@ -166,16 +169,13 @@ func (s *Supervisor) release(p *program) {
 	}
 }
 
-func (s *Supervisor) kill(p *program, who string, signal int32) {
-	bus, unit, child := s.cfg.Bus, p.def.Unit, p.scope.child
+// kill sends SIGKILL to every process of p's unit.
+func (s *Supervisor) kill(p *program) {
+	bus, unit := s.cfg.Bus, p.def.Unit
 	s.do(result{kind: resultKill, p: p}, func(ctx context.Context, r *result) {
-		if child != nil && who == "main" {
-			r.err = child.Signal(signal) // a scope has no main process for systemd
-			return
-		}
 		ctx, cancel := context.WithTimeout(ctx, killTimeout)
 		defer cancel()
-		r.err = bus.Kill(ctx, unit, who, signal)
+		r.err = bus.Kill(ctx, unit, "all", int32(syscall.SIGKILL))
 	})
 }
 
@@ -202,8 +202,10 @@ func (s *Supervisor) onResult(r result) {
 		}
 	case resultKill:
 		if r.err != nil && !errors.Is(r.err, ErrNoSuchUnit) {
-			s.note(r.p, "cannot send a signal: %v", r.err)
+			s.note(r.p, "cannot kill it: %v", r.err)
 		}
+	case resultSignal:
+		r.reply <- commandReply{s.snapshot(), r.err}
 	case resultRead:
 		s.onRead(r)
 	case resultList:

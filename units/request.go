@@ -2,6 +2,7 @@ package units
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,7 +22,7 @@ const (
 )
 
 // Command asks a supervisor to do something. It is answered when the policy has decided,
-// not when systemd is done: watch the records that follow.
+// not when systemd is done: watch the records that follow. A signal has been sent.
 type Command struct {
 	Verb     Verb     `json:"verb"`
 	Programs []string `json:"programs,omitempty"` // names as configured; empty = all
@@ -76,8 +77,14 @@ func (s *Supervisor) Do(ctx context.Context, cmd Command) (Snapshot, error) {
 	if err := s.send(ctx, r); err != nil {
 		return Snapshot{}, err
 	}
-	reply := <-r.reply
-	return reply.snap, reply.err
+	select {
+	case reply := <-r.reply:
+		return reply.snap, reply.err
+	case <-s.done:
+		return Snapshot{}, ErrDown
+	case <-ctx.Done():
+		return Snapshot{}, ctx.Err()
+	}
 }
 
 // Snapshot returns the programs as they are.
@@ -123,8 +130,29 @@ func (r unwatchRequest) serve(s *Supervisor) {
 func (r noteRequest) serve(s *Supervisor) { s.note(s.byName[r.program], "%s", r.text) }
 
 func (r commandRequest) serve(s *Supervisor) {
-	err := s.command(r.cmd)
+	programs, err := s.chosen(r.cmd.Programs)
+	if err == nil && r.cmd.Verb == Signal {
+		if err = s.signal(programs, r); err == nil {
+			return // it is answered when the signals are sent
+		}
+	} else if err == nil {
+		err = s.command(r.cmd, programs)
+	}
 	r.reply <- commandReply{s.snapshot(), err}
+}
+
+// chosen finds programs by name; no names mean all.
+func (s *Supervisor) chosen(names []string) ([]*program, error) {
+	if len(names) == 0 {
+		return s.programs, nil
+	}
+	programs := make([]*program, len(names))
+	for i, name := range names {
+		if programs[i] = s.byName[name]; programs[i] == nil {
+			return nil, UnknownProgramError{name}
+		}
+	}
+	return programs, nil
 }
 
 func (s *Supervisor) snapshot() Snapshot {
@@ -138,18 +166,7 @@ func (s *Supervisor) snapshot() Snapshot {
 	return snap
 }
 
-func (s *Supervisor) command(c Command) error {
-	programs := s.programs
-	if len(c.Programs) > 0 {
-		programs = nil
-		for _, name := range c.Programs {
-			p := s.byName[name]
-			if p == nil {
-				return UnknownProgramError{name}
-			}
-			programs = append(programs, p)
-		}
-	}
+func (s *Supervisor) command(c Command, programs []*program) error {
 	if s.down && (c.Verb == Start || c.Verb == Restart) {
 		return fmt.Errorf("cannot %s: the project is going down", c.Verb)
 	}
@@ -163,12 +180,10 @@ func (s *Supervisor) command(c Command) error {
 	case Down:
 		s.down = true
 		s.stopAll(by(c, "project going down"))
-	case Signal:
-		return s.signalAll(programs, "main", c.Signal)
 	case Kill:
 		for _, p := range programs {
 			if p.state.Phase == policy.Stopping {
-				s.kill(p, "all", sigkill)
+				s.kill(p)
 			}
 		}
 	default:
@@ -190,19 +205,36 @@ func (s *Supervisor) each(programs []*program, ev policy.Event) {
 	}
 }
 
-func (s *Supervisor) signalAll(programs []*program, who string, signal int32) error {
-	for _, p := range programs {
+// signal sends a signal to the main process of programs that run.
+func (s *Supervisor) signal(programs []*program, r commandRequest) error {
+	sends := make([]func(context.Context) error, len(programs))
+	for i, p := range programs {
 		if p.state.Phase != policy.Running {
 			return fmt.Errorf("cannot send a signal to %s: it is %s", p.def.Name, p.state.Phase)
 		}
+		name, unit, child, bus := p.def.Name, p.def.Unit, p.scope.child, s.cfg.Bus
+		sends[i] = func(ctx context.Context) error {
+			var err error
+			if child != nil {
+				err = child.Signal(r.cmd.Signal) // systemd knows no main process of a scope
+			} else {
+				err = bus.Kill(ctx, unit, "main", r.cmd.Signal)
+			}
+			if err != nil {
+				return fmt.Errorf("cannot send a signal to %s: %w", name, err)
+			}
+			return nil
+		}
 	}
-	for _, p := range programs {
-		s.kill(p, who, signal)
-	}
+	s.do(result{kind: resultSignal, reply: r.reply}, func(ctx context.Context, out *result) {
+		ctx, cancel := context.WithTimeout(ctx, killTimeout)
+		defer cancel()
+		for _, send := range sends {
+			out.err = errors.Join(out.err, send(ctx))
+		}
+	})
 	return nil
 }
-
-const sigkill = 9
 
 // killTimeout bounds calls that answer at once.
 const killTimeout = 10 * time.Second
