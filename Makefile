@@ -29,11 +29,11 @@ run: build
 
 # All four rings: pure, the loop with a scripted systemd, the wire with a fake one, and a
 # real systemd in namespaces and under User-mode Linux. MSUP_REQUIRE makes a missing
-# sandbox a failure instead of a skip.
+# sandbox a failure instead of a skip; -p 1, because two sandboxes at once make each other late.
 test:
 	integration/install-deps.sh --tests
 	$(GO) vet ./...
-	CGO_ENABLED=1 MSUP_REQUIRE=1 $(GO) test -race -timeout 14m ./...
+	CGO_ENABLED=1 MSUP_REQUIRE=1 $(GO) test -race -p 1 -timeout 14m ./...
 
 # Figures, not tests: bring-up, restart latency, memory, status; beside what systemd does.
 bench: build
