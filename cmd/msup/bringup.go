@@ -130,6 +130,10 @@ func journalScope(user bool) string {
 // takenSupervisor explains a supervisor's unit that is loaded but does not answer.
 func (a *app) takenSupervisor(ctx context.Context, bus bus, unit string, err error) error {
 	f, readErr := bus.Read(ctx, unit)
+	if readErr == nil && f.LoadState == "not-found" {
+		// Not loaded, and yet its name is taken.
+		return &exitError{code: exitFailed, msg: fmt.Sprintf("a unit file has the name of the supervisor, %s", unit), hint: "systemctl start " + unit + " starts it"}
+	}
 	if readErr == nil && !f.Transient && f.FragmentPath != "" {
 		return &exitError{code: exitFailed, msg: fmt.Sprintf("%s exists and is not msup's: %s", unit, f.FragmentPath), hint: "start it with systemctl start " + unit + ", or remove it"}
 	}
