@@ -138,7 +138,11 @@ const busConfig = `<busconfig>
 func NewBus(t testing.TB) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		t.Skip("dbus-daemon is not installed (package dbus)")
+		const text = "dbus-daemon is not installed (package dbus)"
+		if os.Getenv("MSUP_REQUIRE") != "" {
+			t.Fatal(text)
+		}
+		t.Skip(text)
 	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "bus.conf")
