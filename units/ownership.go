@@ -35,16 +35,13 @@ func Foreign(f Facts, project string) string {
 // of programs the configuration no longer has, and the slice. A slice stays while anything
 // of another project lives below it.
 func cleanUp(ctx context.Context, bus Bus, project string) error {
-	slice := SliceName(project)
 	list, err := bus.List(ctx, "msup-*.service", "msup-*.scope")
 	if err != nil {
 		return err
 	}
-	others := false
 	for _, f := range list {
 		switch {
 		case Foreign(f, project) != "":
-			others = others || f.Slice == SliceName(DefaultProject)
 		case f.ActiveState == "failed":
 			err = bus.Reset(ctx, f.Unit)
 		default:
@@ -54,34 +51,27 @@ func cleanUp(ctx context.Context, bus Bus, project string) error {
 			return err
 		}
 	}
-	if project != DefaultProject {
-		if err := stopSlice(ctx, bus, slice); err != nil {
-			return err
-		}
+	if project == DefaultProject {
+		return nil // its slice is the parent of all others: see StopCommonSlice
 	}
-	children, err := bus.List(ctx, "msup-*.slice")
+	return stopSlice(ctx, bus, SliceName(project))
+}
+
+// StopCommonSlice stops msup.slice, unless something lives in it or below. The caller sees
+// to it that no project is coming up meanwhile.
+func StopCommonSlice(ctx context.Context, bus Bus) error {
+	common := SliceName(DefaultProject)
+	list, err := bus.List(ctx, "msup-*.service", "msup-*.scope", "msup-*.slice")
 	if err != nil {
 		return err
 	}
-	// Another project that is just coming up has its supervisor, if nothing else yet.
-	supervisors, err := bus.List(ctx, SupervisorUnit(DefaultProject), SupervisorUnit("*"))
-	if err != nil {
-		return err
-	}
-	for _, f := range supervisors {
-		if f.Unit != SupervisorUnit(project) && f.ActiveState != "inactive" && f.ActiveState != "failed" {
-			others = true
+	for _, f := range list {
+		slice := strings.HasSuffix(f.Unit, ".slice")
+		if (slice || f.Slice == common) && f.ActiveState != "inactive" && f.ActiveState != "failed" {
+			return nil
 		}
 	}
-	for _, f := range children {
-		if f.Unit != slice && f.ActiveState == "active" {
-			others = true
-		}
-	}
-	if others {
-		return nil
-	}
-	return stopSlice(ctx, bus, SliceName(DefaultProject))
+	return stopSlice(ctx, bus, common)
 }
 
 // stopSlice stops a slice and waits until that is done: the start of a unit in it fails as

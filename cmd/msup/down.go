@@ -117,8 +117,10 @@ func (a *app) downWithoutSupervisor(ctx context.Context, t *target) error {
 	if err != nil {
 		return err
 	}
-	if t.running {
-		removeRuntimeDir(t.dir)
+	if t.running || n > 0 {
+		if err := leave(bus, t.dir); err != nil {
+			return err
+		}
 	}
 	if n == 0 {
 		fmt.Fprintf(a.stdout, "project %s is not running\n", t.project.Name)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -19,7 +18,6 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 )
 
 func superviseCommand(a *app) *cobra.Command {
@@ -148,7 +146,9 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	<-served
 	if errors.Is(err, units.ErrDown) {
 		outputs.remove()
-		removeRuntimeDir(dir)
+		if err := leave(bus, dir); err != nil {
+			log.append(units.Record{Time: time.Now(), Reason: err.Error()})
+		}
 		if !stopping.Load() {
 			a.stopOwnUnit(bus, project)
 		}
@@ -176,26 +176,6 @@ func (a *app) superviseWhat(run string) (project units.Project, strict bool, err
 		return project, false, err
 	}
 	return cfg.Project, cfg.StrictLimits, nil
-}
-
-// claim makes the runtime directory and takes its lock, so that a project has one
-// supervisor. The kernel gives the lock back however the supervisor ends.
-func claim(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make the runtime directory: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("cannot lock the project: %w", err)
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, &exitError{code: exitFailed, msg: "another supervisor runs this project", hint: "msup status shows it; msup down stops it"}
-		}
-		return nil, fmt.Errorf("cannot lock the project: %w", err)
-	}
-	return func() { f.Close() }, nil
 }
 
 // alive returns what the loop calls while it turns: a ping for systemd's watchdog.
@@ -266,11 +246,6 @@ func (a *app) stopOwnUnit(bus bus, project units.Project) {
 	case <-stop:
 	case <-ctx.Done():
 	}
-}
-
-func removeRuntimeDir(dir string) {
-	_ = os.RemoveAll(dir)            // it is ours alone
-	_ = os.Remove(filepath.Dir(dir)) // the folder of all projects, when this was the last
 }
 
 // relaxMemory gives memory back to the kernel once a burst is over.
