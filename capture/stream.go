@@ -17,7 +17,44 @@ type Config struct {
 	File string // absolute path of the file; several streams may name the same one
 	// Journal says as what the lines go to the journal; nil = they do not.
 	Journal *JournalTarget
+
+	// Mode of a file that is made; 0 = 0644.
+	Mode os.FileMode
+	// Owner of a file that is made; nil = ours.
+	Owner *Owner
+	// Writer is who the program runs as: the FIFO becomes its own, so that it can open
+	// /dev/stdout and /dev/stderr again. nil = ours.
+	Writer *Owner
+
+	// Rotation of the file. Streams that name one file must agree on it.
+	Rotation Rotation
+
+	// Timestamps and Prefix stand before each line in the file.
+	Timestamps Timestamps
+	Prefix     string
 }
+
+// Owner is a user and a group by number.
+type Owner struct{ UID, GID int }
+
+// Rotation says when a file becomes FILE.1, FILE.1 becomes FILE.2 and so on, and what is
+// kept. The zero value does nothing by itself; [Stream.Rotate] works all the same.
+type Rotation struct {
+	MaxSize  int64         // bytes; 0 = no rotation for size
+	Backups  int           // how many rotated files are kept
+	MaxAge   time.Duration // rotated files older than this are removed; 0 = never
+	Compress bool          // gzip in the background: FILE.2.gz; FILE.1 stays plain
+	TotalMax int64         // bytes of the file and its rotated ones together; 0 = no limit
+	MinFree  int64         // bytes that stay free on the file system; 0 = none
+}
+
+// Timestamps is the format of the time before each line; "" = none.
+type Timestamps string
+
+const (
+	RFC3339 Timestamps = "rfc3339" // local time to the millisecond: 2006-01-02T15:04:05.000+01:00
+	Unix    Timestamps = "unix"    // seconds since 1970, to the millisecond: 1136214245.000
+)
 
 // Stats is what happened to a stream since it was opened.
 type Stats struct {

@@ -51,7 +51,37 @@ type Program struct {
 	// the journal; both may name the same file. "" = journal only.
 	Stdout string `json:"stdout,omitempty"`
 	Stderr string `json:"stderr,omitempty"`
+
+	Log Log `json:"log"`
 }
+
+// Log says how output is kept: all of it for files, the journal's part for the journal too.
+type Log struct {
+	MaxSize  uint64        `json:"max_size"`            // bytes after which the file is rotated; 0 = never
+	Backups  int           `json:"backups"`             // rotated files that are kept
+	MaxAge   time.Duration `json:"max_age,omitempty"`   // rotated files older than this are removed; 0 = never
+	Compress bool          `json:"compress,omitempty"`  // gzip rotated files, all but the newest
+	TotalMax uint64        `json:"total_max,omitempty"` // bytes of the file and its rotated ones together; 0 = no limit
+	MinFree  uint64        `json:"min_free,omitempty"`  // bytes the file leaves free on its file system; 0 = none
+
+	Timestamps Timestamps `json:"timestamps,omitempty"` // before each line; "" = none
+	Prefix     string     `json:"prefix,omitempty"`     // before each line, behind the time
+	Markers    bool       `json:"markers,omitempty"`    // a line in the file for each start and end
+
+	Mode  *uint32 `json:"mode,omitempty"`  // permissions of new files; nil = 0644
+	Owner string  `json:"owner,omitempty"` // USER or USER:GROUP of new files; "" = the program's user
+
+	NoJournal   bool `json:"no_journal,omitempty"` // files only
+	JournalRate int  `json:"journal_rate"`         // lines a second, 0 = no limit
+}
+
+// Timestamps is the format of the time before each line of a file.
+type Timestamps string
+
+const (
+	RFC3339 Timestamps = "rfc3339" // local time to the millisecond: 2006-01-02T15:04:05.000+01:00
+	Unix    Timestamps = "unix"    // seconds since 1970, to the millisecond: 1136214245.000
+)
 
 // EnvFile is a file of environment variables (systemd.exec(5), EnvironmentFile=). It is
 // read at each start.
