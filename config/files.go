@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,6 +40,16 @@ func (l *loader) checkUsers(d *draft) {
 			l.report(s.src, s.diagnostic(fmt.Sprintf("there is no %s %s on this machine", u.key, u.name), ""))
 		}
 	}
+	name, group, _ := strings.Cut(d.Log.Owner, ":")
+	switch s := d.at("log_owner"); {
+	case name == "":
+	case l.host.euid != 0:
+		l.report(s.src, s.diagnostic("only root can give a file to another user", "remove the key, or run msup as root"))
+	case !l.host.knownUser(name):
+		l.report(s.src, s.diagnostic(fmt.Sprintf("there is no user %s on this machine", name), ""))
+	case group != "" && !l.host.knownGroup(group):
+		l.report(s.src, s.diagnostic(fmt.Sprintf("there is no group %s on this machine", group), ""))
+	}
 }
 
 func (l *loader) checkEnvFiles(d *draft) {
@@ -68,12 +79,8 @@ func (l *loader) checkOutput(d *draft, key, path string) {
 	if path == "" || path == devNull {
 		return
 	}
-	s := d.at(key)
 	if msg, hint := l.cannotWrite(path); msg != "" {
-		if s.section == defaultsSection {
-			msg = "program " + d.Name + ": " + msg
-		}
-		l.report(s.src, s.diagnostic(msg, hint))
+		l.reportFor(d, d.at(key), msg, hint)
 	}
 }
 
@@ -103,7 +110,7 @@ func (l *loader) cannotWrite(path string) (message, hint string) {
 	case err == nil && info.IsDir():
 		return l.show(path) + " is a folder", "add the name of a file"
 	case err == nil && !info.Mode().IsRegular():
-		return l.show(path) + " is not a regular file", "leave the key out: the journal gets the output in any case"
+		return l.show(path) + " is not a regular file", "write journal, or the name of a file"
 	case err == nil:
 		if err := l.host.mayAccess(path, unix.W_OK); err != nil {
 			return fmt.Sprintf("cannot write %s: %v", l.show(path), err), ""

@@ -39,12 +39,16 @@ func Keys() []Key { return slices.Clone(keys) }
 const (
 	boolWords     = "true or false"
 	sizeWords     = "a number of bytes, a number with K, M or G (1024-based), a percentage of the physical memory, or infinity"
+	logSizeWords  = "a number of bytes or a number with K, M or G (1024-based)"
 	durationWords = "seconds or a number with ms, s, m, h or d"
 	weightWords   = "a whole number from 1 to 10000"
 )
 
 // keys is the one place that knows the keys.
-var keys = []Key{
+var keys = slices.Concat(programKeys, outputKeys, projectKeys)
+
+// programKeys say what a program is and how it is kept running.
+var programKeys = []Key{
 	{
 		Section: programSection, Name: "command", Kind: Words, Unset: "required", Allowed: "a program and its arguments", Example: "/usr/bin/python3 -m http.server 8080",
 		Doc:   "What to run: split as a shell splits words, but no shell runs it and nothing is expanded.",
@@ -101,16 +105,6 @@ var keys = []Key{
 		Section: programSection, Name: "stop_timeout", Kind: Scalar, Default: "10s", Allowed: durationWords, Example: "30s",
 		Doc:   "Time to end after the stop signal; then SIGKILL.",
 		Other: []string{"stopwaitsecs", "TimeoutStopSec", "kill_timeout"}, set: duration(func(p *units.Program) *time.Duration { return &p.StopTimeout }),
-	},
-	{
-		Section: programSection, Name: "stdout", Kind: Path, Unset: "journal only", Allowed: "a path", Example: "logs/web.log",
-		Doc:   "File its standard output is appended to, beside the journal. The folder is created.",
-		Other: []string{"stdout_logfile", "StandardOutput", "out_file", "log_location"}, set: setOutput(func(p *units.Program) *string { return &p.Stdout }),
-	},
-	{
-		Section: programSection, Name: "stderr", Kind: Path, Unset: "journal only", Allowed: "a path", Example: "logs/web.log",
-		Doc:   "The same for its standard error; may name the same file.",
-		Other: []string{"stderr_logfile", "StandardError", "error_file"}, set: setOutput(func(p *units.Program) *string { return &p.Stderr }),
 	},
 	{
 		Section: programSection, Name: "directory", Kind: Path, Unset: "the folder of the configuration file", Allowed: "a folder", Example: "/srv/web",
@@ -219,7 +213,10 @@ var keys = []Key{
 			return nil
 		},
 	},
+}
 
+// projectKeys are those of [msup] and [include].
+var projectKeys = []Key{
 	{
 		Section: projectSection, Name: "project", Kind: Scalar, Default: units.DefaultProject, Allowed: "letters, digits and _", Example: "shop",
 		Doc: "Name of the project; it is part of the names of its units, and several projects can run beside each other.", set: setProject,
@@ -250,7 +247,8 @@ var otherModes = map[string]string{
 
 // notKeys are keys of other supervisors that are not one key here, and what to do instead.
 var notKeys = map[string]string{
-	"redirect_stderr": "name the same file in stdout and stderr",
+	"redirect_stderr": "write stderr = stdout",
+	"merge_logs":      "write stderr = stdout",
 	"startsecs":       "a program runs as soon as systemd has started it; see restart_reset for when its restarts are forgotten",
 	"killasgroup":     "systemd always ends every process of a program",
 	"stopasgroup":     "systemd always ends every process of a program",

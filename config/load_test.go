@@ -78,11 +78,12 @@ func TestEncodings(t *testing.T) {
 
 // TestNotRoot: a user manager cannot change user.
 func TestNotRoot(t *testing.T) {
-	h := fakeHost(map[string]string{"x.conf": "[program a]\ncommand = sleep\nuser = root\ngroup = root\n"})
+	h := fakeHost(map[string]string{"x.conf": "[program a]\ncommand = sleep\nuser = root\ngroup = root\nlog_owner = root\n"})
 	h.euid = 1000
 	_, err := load("x.conf", h, true)
 	const want = "x.conf:3: [program a] user: only root can run a program as another user; remove the key, or run msup as root\n" +
-		"x.conf:4: [program a] group: only root can run a program as another group; remove the key, or run msup as root"
+		"x.conf:4: [program a] group: only root can run a program as another group; remove the key, or run msup as root\n" +
+		"x.conf:5: [program a] log_owner: only root can give a file to another user; remove the key, or run msup as root"
 	if err == nil || err.Error() != want {
 		t.Errorf("error is\n%v\nwant\n%s", err, want)
 	}
@@ -128,14 +129,15 @@ func TestShownPaths(t *testing.T) {
 	}
 }
 
-// TestOneWriter: a file belongs to one program, who may use it for both streams.
-func TestOneWriter(t *testing.T) {
+// TestOneFile: what several programs write to one file must fit together.
+func TestOneFile(t *testing.T) {
 	for text, want := range map[string]string{
 		"[program a]\ncommand=sleep\nstdout=x\nstderr=./x\n":                                           "",
 		"[program a]\ncommand=sleep\nstdout=/dev/null\n[program b]\ncommand=sleep\nstderr=/dev/null\n": "",
-		"[program a]\ncommand=sleep\nstdout=x\n[program b]\ncommand=sleep\nstderr=y/../x\n":            "x.conf:6: [program b] stderr: program a writes to x already, see x.conf:3; give each program a file of its own",
+		"[program a]\ncommand=sleep\nstdout=x\n[program b]\ncommand=sleep\nstderr=y/../x\n":            "",
 		"[program a]\ncommand=sleep\nstdout=supervisor.log\n":                                          "x.conf:3: [program a] stdout: msup itself writes to supervisor.log; use another file, or set logfile in [msup]",
 		"[msup]\nlogfile=none\n[program a]\ncommand=sleep\nstdout=supervisor.log\n":                    "",
+		"[msup]\nlogfile=x.2\n[program a]\ncommand=sleep\nstdout=x\n":                                  "x.conf:5: [program a] stdout: msup itself writes to x.2, a name for a rotated x; use another file, or set logfile in [msup]",
 		"[program a]\ncommand=sleep\nstdout=/dev/null/x\n":                                             "x.conf:3: [program a] stdout: cannot create /dev/null/x: /dev/null is not a folder",
 	} {
 		_, err := loadText(text)
@@ -184,6 +186,8 @@ func TestKeys(t *testing.T) {
 			text := "[" + strings.Replace(k.Section, "program", "program x", 1) + "]\n" + k.Name + " = " + value + "\n"
 			switch {
 			case k.Name == "command":
+			case k.Name == "journal":
+				text += "command = sleep\nstdout = null\nstderr = null\n"
 			case k.Section == programSection:
 				text += "command = sleep\n"
 			default:

@@ -59,17 +59,43 @@ func parseSize(s string, total func() (uint64, error)) (uint64, error) {
 		percent.Mul(percent, new(big.Rat).SetFrac(new(big.Int).SetUint64(all), big.NewInt(100)))
 		return floor(percent), nil
 	}
+	size, ok := bytesOf(s)
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("%s is not a size", quote(s))
+	case size > maxSize:
+		return 0, hinted("write infinity for no limit", "%s is larger than any memory", quote(s))
+	}
+	return size, nil
+}
+
+// parseLogSize reads the size of a file in bytes.
+func parseLogSize(s string) (uint64, error) {
+	size, ok := bytesOf(s)
+	switch {
+	case isInfinity(s):
+		return 0, hinted("write 0 for no limit", "%s is not the size of a file", quote(s))
+	case !ok:
+		return 0, fmt.Errorf("%s is not the size of a file", quote(s))
+	case size > maxSize:
+		return 0, hinted("write 0 for no limit", "%s is larger than any disk", quote(s))
+	}
+	return size, nil
+}
+
+// bytesOf reads a number with a unit; what is larger than maxSize is cut to one more.
+func bytesOf(s string) (size uint64, ok bool) {
 	end := strings.LastIndexAny(s, "0123456789.") + 1
 	factor, known := sizeUnits[strings.ToLower(strings.Trim(s[end:], blank))]
 	number, ok := rational(s[:end])
 	if !known || !ok {
-		return 0, fmt.Errorf("%s is not a size", quote(s))
+		return 0, false
 	}
 	number.Mul(number, new(big.Rat).SetInt64(factor))
 	if number.Cmp(new(big.Rat).SetInt64(maxSize)) > 0 {
-		return 0, hinted("write infinity for no limit", "%s is larger than any memory", quote(s))
+		return maxSize + 1, true
 	}
-	return floor(number), nil
+	return floor(number), true
 }
 
 func floor(r *big.Rat) uint64 { return new(big.Int).Quo(r.Num(), r.Denom()).Uint64() }
@@ -102,7 +128,7 @@ func parseCPU(s string) (percent uint64, rounded bool, err error) {
 	return floor(value.Add(value, big.NewRat(1, 2))), rounded, nil
 }
 
-// maxDuration bounds every duration: a delay of more than a year is a mistake.
+// maxDuration bounds durations: a delay of more than a year is a mistake.
 const maxDuration = 365 * 24 * time.Hour
 
 var durationUnits = map[string]time.Duration{
@@ -115,7 +141,10 @@ var durationUnits = map[string]time.Duration{
 var durationPart = regexp.MustCompile(`^([0-9.]+)[ \t]*([a-z]+)[ \t]*`)
 
 // ParseDuration reads seconds ("1.5") or parts with units ("1h30m").
-func ParseDuration(s string) (time.Duration, error) {
+func ParseDuration(s string) (time.Duration, error) { return parseDuration(s, maxDuration, "a year") }
+
+// parseDuration is [ParseDuration] with another bound, which words names.
+func parseDuration(s string, most time.Duration, words string) (time.Duration, error) {
 	bad := fmt.Errorf("%s is not a duration", quote(s))
 	sum := new(big.Rat)
 	if seconds, ok := rational(s); ok {
@@ -138,8 +167,8 @@ func ParseDuration(s string) (time.Duration, error) {
 			sum.Add(sum, number.Mul(number, big.NewRat(int64(unit), 1)))
 		}
 	}
-	if sum.Cmp(big.NewRat(int64(maxDuration), 1)) > 0 {
-		return 0, fmt.Errorf("%s is more than a year", quote(s))
+	if sum.Cmp(big.NewRat(int64(most), 1)) > 0 {
+		return 0, fmt.Errorf("%s is more than %s", quote(s), words)
 	}
 	return time.Duration(floor(sum)), nil
 }

@@ -50,23 +50,6 @@ func setEnvFile(t *target, s setting) error {
 	return nil
 }
 
-// devNull takes output without being a file, so any number of programs may name it.
-const devNull = "/dev/null"
-
-func setOutput(field func(*units.Program) *string) func(*target, setting) error {
-	return func(t *target, s setting) error {
-		path, err := absPath(t, s, s.value)
-		if err != nil {
-			return err
-		}
-		if strings.HasSuffix(s.value, "/") {
-			return hinted("add the name of a file", "%s is a folder", quote(s.value))
-		}
-		*field(&t.prog.Program) = path
-		return nil
-	}
-}
-
 func setLogfile(t *target, s setting) error {
 	if s.value == "none" {
 		t.cfg.Logfile = ""

@@ -114,6 +114,7 @@ func (l *loader) fill(d *draft) {
 	if lim := d.Limits; lim.MemoryMax != nil && lim.MemoryHigh != nil && *lim.MemoryHigh > *lim.MemoryMax {
 		t.warn(d.at("memory_high"), "memory_high is above memory_limit and has no effect", "")
 	}
+	l.fillOutput(d)
 	l.resolve(t)
 	if l.check {
 		l.checkDirectory(d)
@@ -122,35 +123,6 @@ func (l *loader) fill(d *draft) {
 		l.checkOutput(d, "stdout", d.Stdout)
 		if d.Stderr != d.Stdout {
 			l.checkOutput(d, "stderr", d.Stderr)
-		}
-	}
-}
-
-// crossCheck looks for two programs that write to one file: each file has one writer,
-// who knows where its end is.
-func (l *loader) crossCheck() {
-	type writer struct {
-		program string
-		at      setting
-	}
-	writers := map[string]writer{}
-	for _, d := range l.programs {
-		for _, out := range []struct{ key, path string }{{"stdout", d.Stdout}, {"stderr", d.Stderr}} {
-			if out.path == "" || out.path == devNull || !d.good {
-				continue
-			}
-			s := d.at(out.key)
-			w, taken := writers[out.path]
-			switch {
-			case out.path == l.cfg.Logfile:
-				l.report(s.src, s.diagnostic("msup itself writes to "+l.show(out.path), "use another file, or set logfile in [msup]"))
-			case !taken:
-				writers[out.path] = writer{d.Name, s}
-			case w.program != d.Name && s.section == defaultsSection:
-				l.report(s.src, s.diagnostic("several programs would write to this one file", "give each program a file of its own"))
-			case w.program != d.Name:
-				l.report(s.src, s.diagnostic(fmt.Sprintf("program %s writes to %s already, see %s", w.program, l.show(out.path), w.at.place()), "give each program a file of its own"))
-			}
 		}
 	}
 }
