@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
-	"os/user"
 	"runtime"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"msup/units"
 )
 
 // host is the machine as this package sees it; tests make one up.
@@ -44,26 +44,24 @@ func newHost() *host {
 		cpus:       runtime.NumCPU(),
 		path:       os.Getenv("PATH"),
 		memTotal:   memTotal,
-		knownUser:  known("passwd", func(name string) error { _, err := user.Lookup(name); return err }),
-		knownGroup: known("group", func(name string) error { _, err := user.LookupGroup(name); return err }),
+		knownUser:  known(func(name string) error { _, err := units.LookupUser(name); return err }),
+		knownGroup: known(func(name string) error { _, err := units.LookupGroup(name); return err }),
 		mayAccess: func(path string, mode uint32) error {
 			return unix.Faccessat(unix.AT_FDCWD, path, mode, unix.AT_EACCESS)
 		},
 	}
 }
 
-// known returns a function that reports whether a user or group exists. A number always
-// does. The Go library of a static binary reads only /etc/passwd and /etc/group, so
-// getent(1) is asked about names from elsewhere (LDAP, systemd-homed), which systemd
-// would find; once for each name.
-func known(database string, lookup func(string) error) func(name string) bool {
+// known returns a function that reports whether a user or group exists, looked for once
+// for each name. A number always does.
+func known(lookup func(string) error) func(name string) bool {
 	var answers map[string]bool
 	return func(name string) bool {
 		if _, err := strconv.ParseUint(name, 10, 32); err == nil {
 			return true
 		}
 		return remember(&answers, name, func() bool {
-			return lookup(name) == nil || exec.Command("getent", "--", database, name).Run() == nil
+			return lookup(name) == nil
 		})
 	}
 }

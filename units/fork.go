@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,7 +139,7 @@ func specOf(p Program) (stubSpec, error) {
 		spec.OOMScoreAdjust = new(0) // as services have it, not the supervisor's own
 	}
 	if p.User != "" {
-		who, err := lookupUser(p.User)
+		who, err := LookupUser(p.User)
 		if err != nil {
 			return spec, err
 		}
@@ -160,7 +159,7 @@ func specOf(p Program) (stubSpec, error) {
 		}
 	}
 	if p.Group != "" {
-		gid, err := lookupGroup(p.Group)
+		gid, err := LookupGroup(p.Group)
 		if err != nil {
 			return spec, err
 		}
@@ -179,28 +178,6 @@ func specOf(p Program) (stubSpec, error) {
 	}
 	spec.Env = lastWins(env)
 	return spec, nil
-}
-
-func lookupUser(name string) (*user.User, error) {
-	who, err := user.Lookup(name)
-	if err != nil {
-		if who, err2 := user.LookupId(name); err2 == nil {
-			return who, nil
-		}
-		return nil, fmt.Errorf("cannot find user %s: %w", name, err)
-	}
-	return who, nil
-}
-
-func lookupGroup(name string) (int, error) {
-	g, err := user.LookupGroup(name)
-	if err != nil {
-		if n, err2 := strconv.Atoi(name); err2 == nil {
-			return n, nil
-		}
-		return 0, fmt.Errorf("cannot find group %s: %w", name, err)
-	}
-	return strconv.Atoi(g.Gid)
 }
 
 func readEnvFile(f EnvFile) ([]string, error) {

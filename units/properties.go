@@ -66,6 +66,9 @@ func serviceProperties(p Program, rt Runtime) []Property {
 	}
 	props = append(props, output("StandardOutput", rt.Stdout, p.Stdout)...)
 	props = append(props, output("StandardError", rt.Stderr, p.Stderr)...)
+	if p.Stdout == "" || p.Stderr == "" {
+		props = append(props, journalRate(p.Log.JournalRate)...)
+	}
 	if p.User != "" {
 		props = append(props, Property{"User", p.User})
 	}
@@ -127,6 +130,22 @@ func output(name, fifo, file string) []Property {
 	}
 	// systemd opens the path anew at each start: a FIFO that a supervisor holds open.
 	return []Property{{name + "File", fifo}}
+}
+
+// JournalBurst is how many seconds' worth of lines the journal takes at once.
+const JournalBurst = 10
+
+// journalRate is the budget of lines that reach the journal without us, where journald
+// counts per unit (LogRateLimitIntervalSec=, systemd.exec(5)); it stretches the burst where
+// the disk is large, and knows of no limits of units of a user manager.
+func journalRate(rate int) []Property {
+	if rate == 0 {
+		return []Property{{"LogRateLimitIntervalUSec", uint64(0)}}
+	}
+	return []Property{
+		{"LogRateLimitIntervalUSec", usec(JournalBurst * time.Second)},
+		{"LogRateLimitBurst", uint32(rate * JournalBurst)},
+	}
 }
 
 // successExitStatus tells systemd which statuses are no failure, so that systemctl does

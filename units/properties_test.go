@@ -54,6 +54,7 @@ func TestProperties(t *testing.T) {
 		}(),
 		"null": func() []units.Property {
 			p := full()
+			p.Log.JournalRate = 100
 			p.Stdout, p.Stderr, p.Limits = os.DevNull, "", units.Limits{MemoryMax: new(units.Infinity), CPUPercent: new(units.Infinity)}
 			return units.Properties(p, units.Runtime{Project: units.DefaultProject, Version: 252})
 		}(),
