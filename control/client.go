@@ -54,6 +54,17 @@ func (c *Client) Do(ctx context.Context, cmd units.Command) (units.Snapshot, err
 	return s, err
 }
 
+// Rotate rotates the files of programs, all without names, and returns what became of each.
+func (c *Client) Rotate(ctx context.Context, programs []string) ([]Rotated, error) {
+	body, err := json.Marshal(RotateRequest{programs})
+	if err != nil {
+		return nil, err
+	}
+	var files []Rotated
+	err = c.do(ctx, "POST", "/v1/rotate", body, &files)
+	return files, err
+}
+
 // Watch returns the programs as they are and every record from then on. The channel is
 // closed when ctx or the supervisor ends, or when the reader does not keep up.
 func (c *Client) Watch(ctx context.Context) (units.Snapshot, <-chan units.Record, error) {

@@ -156,6 +156,7 @@ func TestReportShape(t *testing.T) {
    "tasks": null,
    "stdout": null,
    "stderr": null,
+   "output": [],
    "warnings": []
   }
  ]

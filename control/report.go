@@ -49,9 +49,26 @@ type ProgramReport struct {
 	Tasks       *uint64      `json:"tasks"`
 	Stdout      *string      `json:"stdout"` // file; null = the journal only
 	Stderr      *string      `json:"stderr"`
+	// Output is what became of the output that goes to files, as far as a supervisor knows.
+	Output []OutputReport `json:"output"`
 	// Warnings are what is not as configured: a limit that does not hold, a log file that
 	// cannot be written.
 	Warnings []string `json:"warnings"`
+}
+
+// OutputReport is what became of one stream of output since the supervisor started.
+type OutputReport struct {
+	Streams []string `json:"streams"` // "stdout", "stderr"; both where they go to one file
+	File    string   `json:"file"`
+	Bytes   uint64   `json:"bytes"` // written to the file
+	Lost    uint64   `json:"lost"`  // bytes that could not be written
+	// Error says why the file cannot be written now, since ErrorSince.
+	Error      *string    `json:"error"`
+	ErrorSince *time.Time `json:"error_since"`
+
+	JournalLines   uint64 `json:"journal_lines"`   // sent to the journal
+	JournalDropped uint64 `json:"journal_dropped"` // lines counted that were not
+	JournalSkipped uint64 `json:"journal_skipped"` // bytes of more lines that were not
 }
 
 // MemoryReport is a unit's memory, in bytes.
@@ -74,7 +91,7 @@ type CPUReport struct {
 func Describe(def units.Program, st units.Status) ProgramReport {
 	r := ProgramReport{
 		Name: def.Name, Unit: def.Unit, State: st.State.Phase, Reason: st.State.Reason,
-		Restarts: st.State.Restarts, MaxRestarts: def.Rules.MaxRestarts, Warnings: []string{},
+		Restarts: st.State.Restarts, MaxRestarts: def.Rules.MaxRestarts, Warnings: []string{}, Output: []OutputReport{},
 	}
 	if st.PID != 0 {
 		r.PID = new(int(st.PID))

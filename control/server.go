@@ -25,12 +25,17 @@ const SocketName = "control.sock"
 //	GET  /v1/status   Report
 //	GET  /v1/watch    a stream of JSON lines: one Snapshot, then Records
 //	POST /v1/command  units.Command -> units.Snapshot
+//	POST /v1/rotate   RotateRequest -> []Rotated
 type Server struct {
 	Supervisor *units.Supervisor
 	Project    units.Project
 	// Warnings tells what is not as configured about a program. It may be nil.
 	Warnings func(program string) []string
-	Sampler  *Sampler
+	// Output reports the files a program's output goes to. It may be nil.
+	Output func(program string) []OutputReport
+	// Rotate rotates the files of programs, in their order.
+	Rotate  func(ctx context.Context, programs []string) []Rotated
+	Sampler *Sampler
 
 	mu     sync.Mutex
 	groups map[string]string // control groups by unit; they stay the same while the supervisor lives
@@ -59,6 +64,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("GET /v1/status", s.status)
 	mux.HandleFunc("GET /v1/watch", s.watch)
 	mux.HandleFunc("POST /v1/command", s.command)
+	mux.HandleFunc("POST /v1/rotate", s.rotate)
 	srv := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -130,6 +136,9 @@ func (s *Server) programReport(def units.Program, st units.Status, now time.Time
 	if s.Warnings != nil {
 		p.Warnings = append(p.Warnings, s.Warnings(st.Name)...)
 	}
+	if s.Output != nil {
+		p.Output = append(p.Output, s.Output(st.Name)...)
+	}
 	return p
 }
 
@@ -194,6 +203,42 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, snap)
+}
+
+// RotateRequest names the programs whose files shall be rotated; none = all.
+type RotateRequest struct {
+	Programs []string `json:"programs"`
+}
+
+// Rotated is a file that was to be rotated.
+type Rotated struct {
+	File  string `json:"file"`
+	Error string `json:"error,omitempty"` // why it could not be; the file is named in it
+}
+
+// rotateTime bounds a rotation: a disk may not answer.
+const rotateTime = 30 * time.Second
+
+func (s *Server) rotate(w http.ResponseWriter, r *http.Request) {
+	var req RotateRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&req); err != nil {
+		http.Error(w, "cannot read the command: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	if len(req.Programs) == 0 {
+		for _, p := range s.Project.Programs {
+			req.Programs = append(req.Programs, p.Name)
+		}
+	}
+	for _, name := range req.Programs {
+		if s.Project.Program(name) == nil {
+			fail(w, units.UnknownProgramError{Name: name})
+			return
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), rotateTime)
+	defer cancel()
+	answer(w, s.Rotate(ctx, req.Programs))
 }
 
 func answer(w http.ResponseWriter, v any) {

@@ -56,28 +56,26 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 	if o.mover, err = capture.New(capture.Options{Notify: o.notify}); err != nil {
 		return nil, err
 	}
-	open := func(p units.Program, name, file string, priority int) *capture.Stream {
+	owners := owners{}
+	open := func(p units.Program, name, file string) *capture.Stream {
 		if file == "" || file == os.DevNull || err != nil {
 			return nil
 		}
 		var s *capture.Stream
 		fifo := p.Name + "." + name
-		s, err = o.mover.Open(capture.Config{
-			FIFO: filepath.Join(dir, fifo),
-			File: file,
-			Journal: &capture.JournalTarget{
-				Unit: p.Unit, UserManager: user, Identifier: p.Name, Priority: priority, Program: p.Name, Name: name,
-			},
-		}, kept.take(fifo))
+		cfg := streamConfig(p, name, file, user)
+		cfg.FIFO = filepath.Join(dir, fifo)
+		cfg.Writer, cfg.Owner = owners.of(p)
+		s, err = o.mover.Open(cfg, kept.take(fifo))
 		return s
 	}
 	for _, p := range project.Programs {
 		var ps programStreams
-		ps.stdout = open(p, "stdout", p.Stdout, capture.PriorityStdout)
+		ps.stdout = open(p, stdoutStream, p.Stdout)
 		if p.Stderr != "" && p.Stderr == p.Stdout {
 			ps.stderr = ps.stdout
 		} else {
-			ps.stderr = open(p, "stderr", p.Stderr, capture.PriorityStderr)
+			ps.stderr = open(p, stderrStream, p.Stderr)
 		}
 		o.streams[p.Name] = ps
 		o.paths[p.Name] = [2]string{fifoOf(ps.stdout), fifoOf(ps.stderr)}
@@ -175,41 +173,6 @@ func notifyFD(state string, f *os.File) error {
 	return withFD(f, func(fd int) error { return send(unix.UnixRights(fd)) })
 }
 
-// notify hands an event on without waiting; forward takes it.
-func (o *outputs) notify(e capture.Event) {
-	select {
-	case o.events <- e:
-	default: // a thousand of them wait already, and Stats has the facts
-	}
-}
-
-// forward tells note about every event until ctx ends.
-func (o *outputs) forward(ctx context.Context, note func(program, text string)) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case e := <-o.events:
-			note(e.Stream.Config().Journal.Program, eventText(e))
-		}
-	}
-}
-
-func eventText(e capture.Event) string {
-	switch e.Kind {
-	case capture.WriteFailed:
-		return fmt.Sprintf("%v; its output waits in the pipe", e.Err)
-	case capture.WriteResumed:
-		return fmt.Sprintf("writes %s again after %s, nothing is lost", e.Stream.Config().File, e.For.Round(time.Millisecond))
-	case capture.JournalDropped:
-		if e.Lines == 0 {
-			return fmt.Sprintf("%d bytes not sent to the journal; the file has them", e.Bytes)
-		}
-		return fmt.Sprintf("%d lines not sent to the journal; the file has them", e.Lines)
-	}
-	return string(e.Kind)
-}
-
 // fifos says where a program's standard streams go, "" = to the journal.
 func (o *outputs) fifos(program string) (stdout, stderr string) {
 	return o.paths[program][0], o.paths[program][1]
@@ -238,24 +201,6 @@ func (o *outputs) of(program string) programStreams {
 	return o.streams[program]
 }
 
-// warnings tells what is wrong with a program's output now.
-func (o *outputs) warnings(program string) []string {
-	var out []string
-	o.of(program).each(func(s *capture.Stream) {
-		st := s.Stats()
-		if st.Err != nil {
-			out = append(out, fmt.Sprintf("%v, since %s; its output waits in the pipe", st.Err, st.ErrSince.Format(time.TimeOnly)))
-		}
-		if n := st.JournalDropped; n > 0 {
-			out = append(out, fmt.Sprintf("%d lines of %s not sent to the journal; the file has them", n, s.Config().Journal.Name))
-		}
-		if st.Lost > 0 {
-			out = append(out, fmt.Sprintf("%d bytes of %s lost", st.Lost, s.Config().Journal.Name))
-		}
-	})
-	return out
-}
-
 // close ends the streams; programs go on writing into their FIFOs.
 func (o *outputs) close() { o.finish((*capture.Stream).Close) }
 
@@ -271,12 +216,19 @@ func (o *outputs) finishOnce(end func(*capture.Stream, context.Context) error) {
 	defer cancel()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var wg sync.WaitGroup
+	var streams []*capture.Stream
 	for _, ps := range o.streams {
-		ps.each(func(s *capture.Stream) {
-			wg.Go(func() { _ = end(s, ctx) }) // nobody is left to tell
-		})
+		ps.each(func(s *capture.Stream) { streams = append(streams, s) })
+	}
+	together(streams, func(_ int, s *capture.Stream) { _ = end(s, ctx) }) // nobody is left to tell
+	_ = o.mover.Close(ctx)
+}
+
+// together does something for each of some, all at once.
+func together[T any](some []T, do func(int, T)) {
+	var wg sync.WaitGroup
+	for i, one := range some {
+		wg.Go(func() { do(i, one) })
 	}
 	wg.Wait()
-	_ = o.mover.Close(ctx)
 }

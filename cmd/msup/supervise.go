@@ -32,7 +32,8 @@ msup@PROJECT.service for a project with a name), a container or a debugger.
 
 In the foreground Ctrl-C (SIGINT) and SIGTERM stop all programs in order. As a service
 SIGTERM means that only when systemd is stopping the unit; when it is restarting it, the
-programs run on and the next supervisor takes them over.
+programs run on and the next supervisor takes them over. SIGUSR2 opens all log files
+again, for a log rotation from outside.
 
 ` + exitStatusHelp,
 		Example: "  msup supervise -c supervisor.conf",
@@ -99,6 +100,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		return err
 	}
 	defer outputs.close()
+	reopenOnSignal(ctx, outputs, log)
 	if err := writeJSON(filepath.Join(dir, projectFile), runningProject{run, project}); err != nil {
 		return err
 	}
@@ -126,6 +128,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		Warnings: func(program string) []string {
 			return append(append([]string(nil), limits[program]...), outputs.warnings(program)...)
 		},
+		Output: outputs.report,
 	}
 	served := make(chan struct{})
 	go func() {

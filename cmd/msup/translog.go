@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"msup/policy"
 	"msup/units"
@@ -30,7 +32,8 @@ type transitionLog struct {
 	work   chan struct{}
 	done   chan struct{}
 
-	missing int // lines that could not be written; only run's goroutine looks at it
+	anew    atomic.Bool // the file shall be opened again
+	missing int         // lines that could not be written; only run's goroutine looks at it
 }
 
 func openTransitionLog(project units.Project, user bool) (*transitionLog, error) {
@@ -54,6 +57,26 @@ func (l *transitionLog) append(r units.Record) {
 	l.queue = append(l.queue, r)
 	l.mu.Unlock()
 	l.poke()
+}
+
+// reopen makes the log open its file again, which somebody has moved away.
+func (l *transitionLog) reopen() {
+	l.anew.Store(true)
+	l.poke()
+}
+
+// openAnew does what reopen asks for. What cannot be opened leaves the log where it is.
+func (l *transitionLog) openAnew() {
+	if l.file == nil {
+		return
+	}
+	f, err := os.OpenFile(l.file.Name(), os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		l.write(units.Record{Time: time.Now(), Reason: "cannot open the transition log again: " + err.Error()})
+		return
+	}
+	l.file.Close()
+	l.file = f
 }
 
 func (l *transitionLog) poke() {
@@ -82,6 +105,9 @@ func (l *transitionLog) run() {
 		records, closed := l.queue, l.closed
 		l.queue = nil
 		l.mu.Unlock()
+		if l.anew.Swap(false) {
+			l.openAnew()
+		}
 		for _, r := range records {
 			l.write(r)
 		}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"msup/capture"
+	"msup/control"
+)
+
+// What is wrong with the programs' output, for the transition log and for status.
+
+// notify hands an event on without waiting; forward takes it.
+func (o *outputs) notify(e capture.Event) {
+	select {
+	case o.events <- e:
+	default: // a thousand of them wait already, and Stats has the facts
+	}
+}
+
+// forward tells note about every event until ctx ends.
+func (o *outputs) forward(ctx context.Context, note func(program, text string)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-o.events:
+			program, _ := nameOf(e.Stream)
+			note(program, eventText(e))
+		}
+	}
+}
+
+func eventText(e capture.Event) string {
+	switch e.Kind {
+	case capture.WriteFailed:
+		return fmt.Sprintf("%v; its output waits in the pipe", e.Err)
+	case capture.WriteResumed:
+		return fmt.Sprintf("writes %s again after %s, nothing is lost", e.Stream.Config().File, e.For.Round(time.Millisecond))
+	case capture.JournalDropped:
+		return journalText(e.Lines, e.Bytes) + " not sent to the journal; the file has them"
+	}
+	return string(e.Kind)
+}
+
+func journalText(lines, bytes uint64) string {
+	switch {
+	case bytes == 0:
+		return fmt.Sprintf("%d lines", lines)
+	case lines == 0:
+		return fmt.Sprintf("%d bytes", bytes)
+	}
+	return fmt.Sprintf("%d lines and %d bytes", lines, bytes)
+}
+
+// warnings tells what is wrong with a program's output now.
+func (o *outputs) warnings(program string) []string {
+	var out []string
+	o.of(program).each(func(s *capture.Stream) {
+		st := s.Stats()
+		_, name := nameOf(s)
+		if st.Err != nil {
+			out = append(out, fmt.Sprintf("%v, since %s; its output waits in the pipe", st.Err, st.ErrSince.Format(time.TimeOnly)))
+		}
+		if st.JournalDropped > 0 || st.JournalSkipped > 0 {
+			out = append(out, fmt.Sprintf("%s of %s not sent to the journal; the file has them", journalText(st.JournalDropped, st.JournalSkipped), name))
+		}
+		if st.Lost > 0 {
+			out = append(out, fmt.Sprintf("%d bytes of %s lost", st.Lost, name))
+		}
+	})
+	return out
+}
+
+// report is what became of a program's output that goes to files.
+func (o *outputs) report(program string) []control.OutputReport {
+	var out []control.OutputReport
+	ps := o.of(program)
+	ps.each(func(s *capture.Stream) {
+		_, name := nameOf(s)
+		r := control.OutputReport{Streams: []string{name}, File: s.Config().File}
+		if ps.stdout == ps.stderr {
+			r.Streams = []string{stdoutStream, stderrStream}
+		}
+		st := s.Stats()
+		r.Bytes, r.Lost = st.Bytes, st.Lost
+		if st.Err != nil {
+			r.Error, r.ErrorSince = new(st.Err.Error()), new(st.ErrSince)
+		}
+		r.JournalLines, r.JournalDropped, r.JournalSkipped = st.JournalLines, st.JournalDropped, st.JournalSkipped
+		out = append(out, r)
+	})
+	return out
+}
