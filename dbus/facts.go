@@ -38,6 +38,12 @@ func setFact(f *units.Facts, name string, v any) {
 		set(&f.ExecMainStatus, v)
 	case "ActiveEnterTimestamp":
 		f.ActiveEnter = realtime(v)
+	case "ActiveExitTimestampMonotonic":
+		set(&f.ActiveExit, v)
+	case "ExecMainStartTimestampMonotonic":
+		set(&f.ExecMainStart, v)
+	case "ExecMainExitTimestampMonotonic":
+		set(&f.ExecMainExit, v)
 	case "ControlGroup":
 		set(&f.ControlGroup, v)
 	case "Slice":
@@ -76,4 +82,6 @@ func addRuntime(f *units.Facts, from units.Facts) {
 	f.MainPID = from.MainPID
 	f.ExecMainCode = from.ExecMainCode
 	f.ExecMainStatus = from.ExecMainStatus
+	f.ExecMainStart = from.ExecMainStart
+	f.ExecMainExit = from.ExecMainExit
 }

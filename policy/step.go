@@ -39,8 +39,8 @@ func (e Exit) limit() bool {
 	return e.Cause == CauseOOM || e.Cause == CauseTimeout || e.Cause == CauseWatchdog
 }
 
-// success reports whether e counts as ending well under the rules.
-func (r Rules) success(e Exit) bool {
+// Success reports whether e counts as ending well under the rules.
+func (r Rules) Success(e Exit) bool {
 	return e.Cause == CauseExit && slices.Contains(r.SuccessExitCodes, e.Code)
 }
 
@@ -219,7 +219,7 @@ func (s State) ended(r Rules, e Exit, now time.Time) (State, Action) {
 
 // decide answers an end nobody asked for.
 func (s State) decide(r Rules, e Exit, now time.Time) State {
-	ok := r.success(e)
+	ok := r.Success(e)
 	bad := Failed
 	if e.limit() {
 		bad = Killed

@@ -32,6 +32,11 @@ type Facts struct {
 
 	ActiveEnter time.Time // when it last became active; zero = never
 
+	// CLOCK_MONOTONIC in microseconds, 0 = never (…TimestampMonotonic).
+	ActiveExit    uint64 // it was active last: its end, or the begin of a stop
+	ExecMainStart uint64 // its main process was forked
+	ExecMainExit  uint64 // its main process ended
+
 	// Answered by Read and List only, not part of change signals.
 	ControlGroup string
 	Slice        string

@@ -23,7 +23,6 @@ const (
 	resultSignal
 	resultRead
 	resultList
-	resultSaved
 	resultClean
 	resultExec      // a scope's process has executed its command, or could not
 	resultChild     // a scope's process has ended
@@ -41,7 +40,6 @@ type result struct {
 	list    []Facts
 	child   Child
 	status  ChildStatus
-	took    time.Duration
 	reply   chan commandReply // who waits for it
 }
 
@@ -49,10 +47,10 @@ type result struct {
 // hundreds of units answers late.
 const callTimeout = 90 * time.Second
 
-// do runs effect in a goroutine and sends its result to the loop.
+// do runs effect in a goroutine, at the end of the turn, and sends its result to the loop.
 func (s *Supervisor) do(r result, effect func(context.Context, *result)) {
 	ctx := s.ctx
-	go func() {
+	run := func() {
 		call, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		effect(call, &r)
@@ -60,7 +58,8 @@ func (s *Supervisor) do(r result, effect func(context.Context, *result)) {
 		case s.results <- r:
 		case <-ctx.Done():
 		}
-	}()
+	}
+	s.then(func() { go run() })
 }
 
 // want notes what p wants of systemd next; pump sends it when it may.
@@ -205,16 +204,12 @@ func (s *Supervisor) onResult(r result) {
 			s.note(r.p, "cannot kill it: %v", r.err)
 		}
 	case resultSignal:
-		r.reply <- commandReply{s.snapshot(), r.err}
+		reply := commandReply{s.snapshot(), r.err}
+		s.then(func() { r.reply <- reply })
 	case resultRead:
 		s.onRead(r)
 	case resultList:
 		s.onList(r)
-	case resultSaved:
-		s.saving, s.saveTook = false, r.took
-		if r.err != nil {
-			s.note(nil, "cannot save the state: %v", r.err)
-		}
 	case resultClean:
 		if r.err != nil {
 			s.note(nil, "cannot clean up everything: %v", r.err)
@@ -276,7 +271,9 @@ func (s *Supervisor) onStopReply(r result) {
 	switch {
 	case r.err == nil, errors.Is(r.err, ErrDisconnected):
 	case errors.Is(r.err, ErrNoSuchUnit):
-		if p.state.Phase == policy.Stopping && !p.scope.active() {
+		if p.exit != nil {
+			s.end(p, *p.exit)
+		} else if p.state.Phase == policy.Stopping && !p.scope.active() {
 			s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"})
 		}
 	default:
@@ -295,7 +292,7 @@ const stopAgainDelay = 2 * time.Second
 
 // stopAgain repeats a stop that systemd has not taken.
 func (s *Supervisor) stopAgain(p *program) {
-	if p.state.Phase == policy.Stopping && p.wish == noWish && !p.calling {
+	if (p.state.Phase == policy.Stopping || p.exit != nil) && p.wish == noWish && !p.calling {
 		s.want(p, wishStop)
 	}
 }

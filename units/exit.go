@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+	"time"
 
 	"msup/policy"
 
@@ -23,12 +24,10 @@ type Memory struct {
 	Limit *uint64 // bytes
 }
 
-// exitOf turns what systemd says of a unit that ended into a policy.Exit. started says
-// that the unit had become active: only before that are the statuses 200 to 243
-// systemd's own (systemd.exec(5), "Process Exit Codes"), after it they are the program's.
-// systemd counts a death by SIGTERM, SIGHUP, SIGINT or SIGPIPE as success, so code and
-// status are looked at and not Result alone.
-func exitOf(f Facts, started bool, m Memory) policy.Exit {
+// exitOf turns what systemd says of a unit that ended into a policy.Exit. systemd counts a
+// death by SIGTERM, SIGHUP, SIGINT or SIGPIPE as success, so code and status are looked at
+// and not Result alone.
+func exitOf(f Facts, m Memory) policy.Exit {
 	code, status := f.ExecMainCode, int(f.ExecMainStatus)
 	e := policy.Exit{}
 	switch code {
@@ -64,11 +63,15 @@ func exitOf(f Facts, started bool, m Memory) policy.Exit {
 	}
 	switch code {
 	case codeExited:
-		if step, ok := execSteps[status]; ok && !started {
-			e.Cause, e.Reason = policy.CauseExec, fmt.Sprintf("systemd could not execute it: %s (status %d)", step, status)
-			return e
-		}
 		e.Cause, e.Reason = policy.CauseExit, fmt.Sprintf("exit status %d", status)
+		// Only before the unit has become active are these statuses systemd's own.
+		if step, ok := execSteps[status]; ok && f.ActiveEnter.IsZero() {
+			if ran(f) < setupTime {
+				e.Cause, e.Reason = policy.CauseExec, fmt.Sprintf("systemd could not execute it: %s (status %d)", step, status)
+			} else {
+				e.Reason += ", by which systemd would say: " + step
+			}
+		}
 	case codeKilled:
 		e.Cause, e.Reason = policy.CauseSignal, signalWords(status)
 	case codeDumped:
@@ -79,10 +82,35 @@ func exitOf(f Facts, started bool, m Memory) policy.Exit {
 	return e
 }
 
-// deducedExit is the exit of a unit that systemd unloaded unobserved. Failed units stay
-// loaded (CollectMode=inactive), so this one ended well.
-func deducedExit() policy.Exit {
-	return policy.Exit{Cause: policy.CauseExit, Reason: "exit status 0 (deduced: systemd has unloaded the unit)"}
+// setupTime is how long systemd may take, in the process that becomes the program, to set
+// it up and execute it. A busy systemd may not have noticed that a program was executed
+// when that ends; what ran for longer was executed.
+const setupTime = time.Second
+
+// ran is how long the main process lived.
+func ran(f Facts) time.Duration {
+	if f.ExecMainExit <= f.ExecMainStart {
+		return 0
+	}
+	return time.Duration(f.ExecMainExit-f.ExecMainStart) * time.Microsecond
+}
+
+// stopped reports whether somebody was stopping the unit when it ended. A unit leaves the
+// active state because its main process has ended, or the other way round.
+func stopped(f Facts) bool {
+	switch f.Result {
+	case "success", "exit-code", "signal", "core-dump", "timeout":
+		// Any other Result is systemd's own reason to end it, before the process has ended.
+		return f.ActiveExit != 0 && f.ExecMainExit != 0 && f.ActiveExit < f.ExecMainExit
+	}
+	return false
+}
+
+// goneExit is the end of a run whose unit systemd has unloaded unobserved. It does not
+// unload one that has ended by itself (RemainAfterExit=, CollectMode=inactive), only one
+// that was stopped, or whose failure somebody has reset.
+func goneExit() policy.Exit {
+	return policy.Exit{Cause: policy.CauseUnknown, Reason: "systemd has unloaded the unit"}
 }
 
 // waitExit is the exit of a scope's process as wait(2) gives it; systemd never knows it.
@@ -98,7 +126,8 @@ func waitExit(ws syscall.WaitStatus, result string, m Memory) policy.Exit {
 	if result == "oom-kill" || result == "timeout" {
 		f.Result = result
 	}
-	return exitOf(f, true, m)
+	f.ActiveEnter = time.Now() // it ran
+	return exitOf(f, m)
 }
 
 func signalWords(n int) string {

@@ -4,12 +4,17 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"path"
 	"slices"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"msup/units"
+
+	"golang.org/x/sys/unix"
 )
 
 // fakeSystemd behaves as systemd 252 does towards one client, with its order of signals
@@ -30,9 +35,12 @@ type fakeSystemd struct {
 	cut     bool // the connection is lost
 	version int
 	maxJobs int
-	wrong   []string // rules of the protocol that were broken
-	stopErr error    // what Stop answers, if not nil
-	pinned  bool     // a unit that ended well stays loaded: something refers to it
+	wrong   []string   // rules of the protocol that were broken
+	stopErr error      // what Stop answers, if not nil
+	pinned  bool       // a unit that ended well stays loaded: something refers to it
+	random  *rand.Rand // programs end by themselves, each with another status
+	ends    []string   // how they did
+	trace   func(string)
 }
 
 type outcome struct {
@@ -79,6 +87,7 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		return units.ErrDisconnected
 	}
 	f.started = append(f.started, name)
+	f.traced("systemd: start " + name)
 	if u := f.units[name]; u != nil {
 		if u.facts.ActiveState != "failed" {
 			f.wrong = append(f.wrong, "second copy of "+name)
@@ -117,7 +126,7 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		if f.units[name] != u || u.facts.JobID != job {
 			return // the job was canceled
 		}
-		u.facts.InvocationID = invocation
+		u.facts.InvocationID, u.facts.ExecMainStart = invocation, monotonic()
 		u.facts.ActiveState, u.facts.SubState, u.facts.MainPID = "activating", "start", uint32(1000+f.serial)
 		f.changed(u)
 		if out.fail != nil {
@@ -126,17 +135,25 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 			f.end(name, u, out.fail.ExecMainCode, out.fail.ExecMainStatus, out.fail.Result)
 			return
 		}
-		u.facts.ActiveState, u.facts.SubState = "active", "running"
+		u.facts.ActiveState, u.facts.SubState, u.facts.ActiveEnter = "active", "running", time.Now()
 		f.changed(u)
 		f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
 		u.facts.JobID = 0
 		f.changed(u)
+		own := f.random != nil
+		if own {
+			out = f.anyOutcome()
+		}
 		if out.run > 0 {
 			go func() {
 				time.Sleep(out.run)
 				f.mu.Lock()
 				defer f.mu.Unlock()
 				if f.units[name] == u && u.facts.InvocationID == invocation && u.facts.ActiveState == "active" {
+					if own {
+						f.ends = append(f.ends, name+" "+outcomeWords(out))
+						f.traced("systemd: " + name + " " + outcomeWords(out))
+					}
 					f.end(name, u, out.code, out.state, out.res)
 				}
 			}()
@@ -146,9 +163,27 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 }
 
 // end is the end of a unit's main process. A late repetition of the last snapshot follows,
-// as systemd sends them.
+// as systemd sends them. A unit that ended well by itself stays (RemainAfterExit=).
 func (f *fakeSystemd) end(name string, u *fakeUnit, code, status int32, result string) {
 	u.facts.ExecMainCode, u.facts.ExecMainStatus, u.facts.Result, u.facts.MainPID = code, status, result, 0
+	u.facts.ExecMainExit = monotonic()
+	if result == "success" && u.facts.ActiveState == "active" && strings.HasSuffix(name, ".service") {
+		u.facts.SubState = "exited"
+		f.changed(u)
+		f.changed(u)
+		return
+	}
+	if u.facts.ActiveExit == 0 {
+		u.facts.ActiveExit = u.facts.ExecMainExit + 1
+	}
+	f.over(name, u, result)
+}
+
+// monotonic is the fake's clock, in microseconds.
+func monotonic() uint64 { return uint64(time.Now().UnixMicro()) }
+
+// over ends the unit itself.
+func (f *fakeSystemd) over(name string, u *fakeUnit, result string) {
 	u.facts.ActiveState, u.facts.SubState = "failed", "failed"
 	if result == "success" {
 		u.facts.ActiveState, u.facts.SubState = "inactive", "dead"
@@ -170,6 +205,42 @@ func (f *fakeSystemd) die(name string, code, status int32, result string) {
 	}
 }
 
+func (f *fakeSystemd) traced(text string) {
+	if f.trace != nil {
+		f.trace(text)
+	}
+}
+
+// anyOutcome is an end that no other program has.
+func (f *fakeSystemd) anyOutcome() outcome {
+	out := outcome{run: time.Duration(1+f.random.IntN(400)) * time.Millisecond}
+	switch n := f.random.IntN(4); n {
+	case 0:
+		out.code, out.res = 1, "success"
+	case 1:
+		out.code, out.state, out.res = 2, []int32{1, 2, 13, 15}[f.random.IntN(4)], "success"
+	default:
+		out.code, out.state, out.res = 1, int32(1+f.random.IntN(199)), "exit-code"
+	}
+	return out
+}
+
+func outcomeWords(o outcome) string {
+	if o.code == 2 {
+		return "killed by " + unix.SignalName(syscall.Signal(o.state))
+	}
+	return fmt.Sprintf("exit status %d", o.state)
+}
+
+// stopNow ends a running unit as systemctl stop does, or systemd for a reason of its own.
+func (f *fakeSystemd) stopNow(name string, code, status int32, result string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	u := f.units[name]
+	u.facts.ActiveState, u.facts.SubState, u.facts.ActiveExit = "deactivating", "stop-sigterm", monotonic()-1
+	f.end(name, u, code, status, result)
+}
+
 func (f *fakeSystemd) Stop(_ context.Context, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -180,6 +251,7 @@ func (f *fakeSystemd) Stop(_ context.Context, name string) error {
 		return f.stopErr
 	}
 	f.stopped = append(f.stopped, name)
+	f.traced("systemd: stop " + name)
 	u := f.units[name]
 	if u == nil {
 		return units.ErrNoSuchUnit
@@ -201,7 +273,9 @@ func (f *fakeSystemd) stop(name string, u *fakeUnit) {
 		f.emit(units.UnitRemoved{Unit: name})
 		return
 	}
+	exited := u.facts.SubState == "exited"
 	u.facts.ActiveState, u.facts.SubState = "deactivating", "stop-sigterm"
+	u.facts.ActiveExit = monotonic()
 	f.changed(u)
 	go func() {
 		time.Sleep(u.slow)
@@ -212,7 +286,11 @@ func (f *fakeSystemd) stop(name string, u *fakeUnit) {
 		}
 		f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
 		u.facts.JobID = 0
-		f.end(name, u, 2, 15, "success")
+		if exited {
+			f.over(name, u, "success")
+		} else {
+			f.end(name, u, 2, 15, "success")
+		}
 	}()
 }
 

@@ -59,6 +59,9 @@ func (s *Supervisor) observe(p *program, f Facts) {
 			return
 		}
 		s.alive(p, f)
+		if f.SubState == "exited" {
+			s.exited(p, f)
+		}
 	}
 }
 
@@ -66,14 +69,24 @@ func (s *Supervisor) observe(p *program, f Facts) {
 func (s *Supervisor) alive(p *program, f Facts) {
 	if p.invocation != "" && p.invocation != f.InvocationID {
 		// Another run took the place of the one we knew: systemctl restart.
-		s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "replaced by another run of its unit"})
+		e := policy.Exit{Cause: policy.CauseUnknown, Reason: "replaced by another run of its unit"}
+		if p.exit != nil {
+			e = *p.exit
+		}
+		s.end(p, e)
 		if p.wish == wishStart || p.wish == wishReset {
 			p.wish = noWish
 		}
 	}
-	p.invocation = f.InvocationID
+	if p.invocation != f.InvocationID {
+		p.invocation = f.InvocationID
+		s.touch(p)
+	}
 	if f.MainPID != 0 {
-		p.pid = f.MainPID
+		if p.pid != f.MainPID {
+			p.pid = f.MainPID
+			s.touch(p)
+		}
 		s.watch(p)
 	}
 	switch {
@@ -81,8 +94,24 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		s.scopeActive(p)
 	case f.ActiveState == "active" || f.ActiveState == "reloading":
 		s.step(p, policy.Started{})
-	case f.ActiveState == "deactivating" && f.JobID != 0 && !p.scope.exited:
+	case f.ActiveState == "deactivating" && f.JobID != 0 && !p.scope.exited && p.exit == nil:
 		s.step(p, policy.StopSeen{})
+	}
+}
+
+// exited takes a snapshot of a unit whose main process has ended well, by systemd's lights.
+// systemd keeps such a unit (RemainAfterExit=), so that the end is known to whoever looks
+// later too. Now it is written down, and the unit may go, with what the program left behind
+// in it; the run is over when it is gone.
+func (s *Supervisor) exited(p *program, f Facts) {
+	if p.exit != nil || !p.state.Phase.Up() || f.ExecMainCode == 0 {
+		return
+	}
+	e := exitOf(f, s.memory(p, f.Result))
+	p.exit = &e
+	s.touch(p)
+	if p.state.Phase != policy.Stopping {
+		s.want(p, wishStop)
 	}
 }
 
@@ -103,11 +132,16 @@ func (s *Supervisor) gone(p *program, f Facts) {
 		s.scopeGone(p, f.Result)
 		return
 	}
-	// Signals of a short run may arrive as one, which tells of its end only.
-	started := p.state.Phase != policy.Starting || !f.ActiveEnter.IsZero()
-	e := exitOf(f, started, s.memory(p, f.Result))
+	if p.exit != nil {
+		s.end(p, *p.exit) // what its leftovers did since does not matter
+		return
+	}
+	e := exitOf(f, s.memory(p, f.Result))
 	if f.ExecMainCode == 0 && p.startJob != "" && p.startJob != "done" && e.Cause == policy.CauseUnknown {
 		e.Cause, e.Reason = policy.CauseStart, fmt.Sprintf("its start job ended with %q", p.startJob)
+	}
+	if stopped(f) {
+		s.step(p, policy.StopSeen{})
 	}
 	s.end(p, e)
 }
@@ -126,7 +160,8 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 	if p.invocation != "" {
 		p.ended = p.invocation
 	}
-	p.invocation, p.pid = "", 0
+	p.invocation, p.pid, p.exit = "", 0, nil
+	s.touch(p)
 	s.abortScope(p)
 	p.scope = scopeRun{}
 	if s.cfg.Ended != nil {

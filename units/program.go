@@ -53,6 +53,12 @@ type Program struct {
 	Stderr string `json:"stderr,omitempty"`
 
 	Log Log `json:"log"`
+
+	// Digest stands for what of the configuration needs a restart of the program to take
+	// effect: two definitions with one digest differ in nothing but policy, logs and the like.
+	Digest string `json:"digest"`
+	// Removed says that the configuration no longer has the program, which runs on.
+	Removed bool `json:"removed,omitempty"`
 }
 
 // Log says how output is kept: all of it for files, the journal's part for the journal too.

@@ -57,6 +57,9 @@ func serviceProperties(p Program, rt Runtime) []Property {
 		// Two restart policies would fight: the supervisor's is the only one.
 		{"Restart", "no"},
 		{"StartLimitIntervalUSec", uint64(0)},
+		// A unit that ended well stays loaded until the supervisor has seen how: an exit while
+		// there is none is not lost, and a unit that is gone was stopped by somebody.
+		{"RemainAfterExit", true},
 		// A kill for memory of any process ends the unit with Result=oom-kill. The
 		// manager's default may be "continue", which hides it.
 		{"OOMPolicy", "stop"},

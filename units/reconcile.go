@@ -9,8 +9,8 @@ import (
 )
 
 // This file compares what the supervisor believes with what systemd has, after the
-// connection came (again): gone means ended well, failed means what its Result says, active
-// means adopt.
+// connection came (again): gone means that somebody stopped it, failed means what its Result
+// says, active means adopt, and active (exited) that it has ended well.
 
 // list looks at all units, after the connection came.
 func (s *Supervisor) list() {
@@ -59,11 +59,6 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 	p.failed = loaded && f.ActiveState == "failed"
 	fresh := loaded && f.InvocationID != "" && f.InvocationID != p.ended
 	running := fresh && f.ActiveState != "inactive" && f.ActiveState != "failed"
-	if running && p.invocation != "" && p.invocation != f.InvocationID && p.state.Phase.Up() {
-		// The supervisor before this one has seen the run we know end and has started this
-		// one, and was gone before it could write that down.
-		p.ended, p.invocation = p.invocation, ""
-	}
 	switch p.state.Phase {
 	case policy.Starting:
 		switch {
@@ -81,14 +76,14 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 			if p.def.Type == Scope && running {
 				s.adopt(p)
 			}
-			if p.state.Phase == policy.Stopping && running && f.JobID == 0 && p.wish == noWish && !p.calling {
+			if (p.state.Phase == policy.Stopping || p.exit != nil) && running && f.JobID == 0 && p.wish == noWish && !p.calling {
 				s.want(p, wishStop)
 			}
 		}
 	default:
 		if running {
 			// It runs although nobody here has started it.
-			p.invocation, p.pid = f.InvocationID, f.MainPID
+			p.invocation, p.pid, p.digest = f.InvocationID, f.MainPID, ""
 			s.step(p, policy.Started{Adopted: true})
 			if !f.ActiveEnter.IsZero() {
 				p.state.Since = f.ActiveEnter
@@ -96,6 +91,7 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 			s.observe(p, f)
 		} else if fresh {
 			p.ended = f.InvocationID
+			s.touch(p)
 		}
 	}
 }
@@ -105,12 +101,16 @@ func (s *Supervisor) onMissing(p *program) {
 	if p.wish != noWish || p.calling {
 		return
 	}
-	if p.def.Type == Scope {
+	switch {
+	case p.def.Type == Scope:
 		s.scopeGone(p, "success")
-		return
+	case p.exit != nil:
+		s.end(p, *p.exit)
+	default:
+		p.result = "success"
+		s.step(p, policy.StopSeen{})
+		s.end(p, goneExit())
 	}
-	p.result = "success"
-	s.end(p, deducedExit())
 }
 
 // Unsupervised is the status of a program when no supervisor runs, from what one has left
@@ -129,7 +129,17 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 		}
 	}
 	same := known && f.InvocationID == old.Invocation
+	unseen := func() {
+		e := exitOf(f, Memory{Limit: def.Limits.MemoryMax})
+		st.Result = f.Result
+		st.State = policy.State{Phase: policy.Failed, Reason: e.Reason + "; no supervisor has seen it", Last: &e}
+		if def.Rules.Success(e) {
+			st.State.Phase = policy.Exited
+		}
+	}
 	switch {
+	case loaded && f.SubState == "exited" && def.Type == Service:
+		unseen()
 	case loaded && f.ActiveState != "inactive" && f.ActiveState != "failed":
 		st.PID, st.Invocation = f.MainPID, f.InvocationID
 		if def.Type == Scope && same {
@@ -139,11 +149,11 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 			st.State = policy.State{Phase: policy.Running, Since: f.ActiveEnter, Reason: "runs"}
 		}
 	case loaded && f.ActiveState == "failed" && f.InvocationID != old.Ended:
-		e := exitOf(f, true, Memory{Limit: def.Limits.MemoryMax})
-		st.Result = f.Result
-		st.State = policy.State{Phase: policy.Failed, Reason: e.Reason + "; no supervisor has seen it", Last: &e}
+		unseen()
+	case st.State.Phase.Up() && old.Exit != nil:
+		st.State = policy.State{Phase: policy.Exited, Reason: old.Exit.Reason, Last: old.Exit}
 	case st.State.Phase.Up():
-		st.State = policy.State{Phase: policy.Exited, Reason: deducedExit().Reason}
+		st.State = policy.State{Phase: policy.Stopped, Reason: "stopped with systemctl: " + goneExit().Reason}
 	}
 	return st
 }

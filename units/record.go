@@ -10,7 +10,7 @@ import (
 // Record is one line of the transition log: a program that changed its phase, or a fact
 // worth telling that changed none (From and To are empty then).
 type Record struct {
-	Seq     uint64       `json:"seq"` // counts up from 1 in one life of a supervisor
+	Seq     uint64       `json:"seq"` // counts up from 1, over all supervisors of a project
 	Time    time.Time    `json:"time"`
 	Program string       `json:"program,omitempty"` // "" = the supervisor itself
 	Unit    string       `json:"unit,omitempty"`
@@ -39,6 +39,8 @@ type Status struct {
 	PID        uint32       `json:"pid"`        // main process; 0 = none
 	Invocation string       `json:"invocation"` // of the run under way; "" = none
 	Result     string       `json:"result"`     // systemd's Result of the last end; "" = none yet
+	// Changed says that it runs by an older definition than the configuration's.
+	Changed bool `json:"changed,omitempty"`
 }
 
 // Snapshot is all programs at one moment, in the order of the configuration.
@@ -56,12 +58,18 @@ type Saved struct {
 	Version  int                     `json:"version"`
 	Project  string                  `json:"project"`
 	File     string                  `json:"file"` // the configuration
-	Time     time.Time               `json:"time"`
-	Programs map[string]SavedProgram `json:"programs"`
+	Programs map[string]SavedProgram `json:"programs,omitempty"`
+	Records  []Record                `json:"records,omitempty"` // the last ones of each program, in order
 }
 
-// SavedVersion is the version of the format of [Saved].
-const SavedVersion = 1
+// SavedVersion is the version of the format of [Saved] and [Change].
+const SavedVersion = 2
+
+// Change is what one turn of the loop has changed in [Saved].
+type Change struct {
+	Programs map[string]SavedProgram `json:"programs,omitempty"`
+	Records  []Record                `json:"records,omitempty"`
+}
 
 // SavedProgram is the part of one program's state that systemd does not know.
 type SavedProgram struct {
@@ -72,4 +80,8 @@ type SavedProgram struct {
 	// PID of the main process. For a scope's nobody else knows it; that of a service is
 	// shown until systemd has been asked.
 	PID uint32 `json:"pid,omitempty"`
+	// Exit is how the run under way has ended; its unit is being unloaded. nil = has not.
+	Exit *policy.Exit `json:"exit,omitempty"`
+	// Digest is [Program.Digest] of the definition the run was started by.
+	Digest string `json:"digest,omitempty"`
 }

@@ -138,7 +138,8 @@ func (r commandRequest) serve(s *Supervisor) {
 	} else if err == nil {
 		err = s.command(r.cmd, programs)
 	}
-	r.reply <- commandReply{s.snapshot(), err}
+	reply := commandReply{s.snapshot(), err}
+	s.then(func() { r.reply <- reply })
 }
 
 // chosen finds programs by name; no names mean all.
@@ -160,7 +161,7 @@ func (s *Supervisor) snapshot() Snapshot {
 	for i, p := range s.programs {
 		snap.Programs[i] = Status{
 			Name: p.def.Name, Unit: p.def.Unit, State: p.state,
-			PID: p.pid, Invocation: p.invocation, Result: p.result,
+			PID: p.pid, Invocation: p.invocation, Result: p.result, Changed: p.changed(),
 		}
 	}
 	return snap

@@ -1,64 +1,129 @@
 package units
 
 import (
-	"context"
+	"cmp"
+	"maps"
+	"slices"
 	"time"
 )
 
-// This file writes down what the next supervisor has to know.
+// This file writes down what the next supervisor has to know, before anything is done
+// about it or anybody told: so whoever takes over after a kill -9 finds every decision, and
+// nothing is done or told that he would not know of.
 
-// touch has the state written soon: at once where that is cheap, and where it is dear not
-// so often that it takes more than a small share of the time.
-func (s *Supervisor) touch() {
-	if !s.dirty {
-		s.dirty, s.saveAt = true, time.Now().Add(saveShare*s.saveTook)
+// settle ends a turn of the loop.
+func (s *Supervisor) settle() {
+	s.keep()
+	s.pump()
+	for _, f := range s.later {
+		f()
+	}
+	clear(s.later)
+	s.later = s.later[:0]
+}
+
+// then has f done at the end of the turn. It must not block, and the state is not its business.
+func (s *Supervisor) then(f func()) { s.later = append(s.later, f) }
+
+// touch notes that p has changed in a way that the next supervisor has to know.
+func (s *Supervisor) touch(p *program) {
+	if !p.touched {
+		p.touched = true
+		s.touched = append(s.touched, p)
 	}
 }
 
-// saveShare is how many times longer than the last write the next one waits.
-const saveShare = 20
+// keep writes down what the turn has changed.
+func (s *Supervisor) keep() {
+	if len(s.touched) == 0 && len(s.fresh) == 0 {
+		return
+	}
+	c := Change{Records: s.fresh}
+	if len(s.touched) > 0 {
+		c.Programs = make(map[string]SavedProgram, len(s.touched))
+	}
+	for _, p := range s.touched {
+		c.Programs[p.def.Name] = p.save()
+		p.touched = false
+	}
+	clear(s.touched)
+	s.touched, s.fresh = s.touched[:0], nil
+	if s.cfg.Save == nil {
+		return
+	}
+	err := s.cfg.Save(c, s.all)
+	if err != nil && s.saveErr == nil {
+		// The programs go on; what is not written down systemd has to tell.
+		s.tell(Record{Time: time.Now(), Reason: "cannot save the state: " + err.Error()})
+	}
+	s.saveErr = err
+}
 
-func (s *Supervisor) toSave() Saved {
+func (p *program) save() SavedProgram {
+	return SavedProgram{
+		State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result, PID: p.pid,
+		Exit: p.exit, Digest: p.digest,
+	}
+}
+
+// all is everything that is written down.
+func (s *Supervisor) all() Saved {
 	out := Saved{
-		Version: SavedVersion, Project: s.cfg.Project.Name, File: s.cfg.Project.File, Time: time.Now(),
-		Programs: make(map[string]SavedProgram, len(s.programs)),
+		Version: SavedVersion, Project: s.cfg.Project.Name, File: s.cfg.Project.File,
+		Programs: make(map[string]SavedProgram, len(s.programs)), Records: s.history.all(),
 	}
 	for _, p := range s.programs {
-		out.Programs[p.def.Name] = SavedProgram{
-			State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result, PID: p.pid,
-		}
+		out.Programs[p.def.Name] = p.save()
 	}
 	return out
 }
 
-func (s *Supervisor) save() {
-	s.dirty = false
-	if s.cfg.Save == nil {
-		return
+// Apply brings in what a change has changed.
+func (s *Saved) Apply(c Change) {
+	if s.Programs == nil {
+		s.Programs = map[string]SavedProgram{}
 	}
-	s.saving = true
-	saved := s.toSave()
-	s.do(result{kind: resultSaved}, func(_ context.Context, r *result) {
-		s.saver.Lock()
-		defer s.saver.Unlock()
-		if s.flushed {
-			return
-		}
-		begun := time.Now()
-		r.err = s.cfg.Save(saved)
-		r.took = time.Since(begun)
-	})
+	maps.Copy(s.Programs, c.Programs)
+	s.Records = append(s.Records, c.Records...)
 }
 
-// flush writes the state before Run returns; no write comes after it.
-func (s *Supervisor) flush() {
-	if s.cfg.Save == nil {
-		return
+// historyEach is how many records of each program, and of the supervisor, are remembered.
+const historyEach = 20
+
+// history is the last records of each program; "" = of the supervisor.
+type history map[string][]Record
+
+func newHistory(records []Record) history {
+	h := history{}
+	for _, r := range records {
+		h.add(r)
 	}
-	s.saver.Lock()
-	defer s.saver.Unlock()
-	s.flushed = true
-	if s.dirty || s.saving {
-		_ = s.cfg.Save(s.toSave()) // nobody is left to tell; the next supervisor asks systemd
+	return h
+}
+
+func (h history) add(r Record) {
+	list := h[r.Program]
+	if extra := len(list) + 1 - historyEach; extra > 0 {
+		list = slices.Delete(list, 0, extra)
 	}
+	h[r.Program] = append(list, r)
+}
+
+// all returns the records of all in their order.
+func (h history) all() []Record {
+	var out []Record
+	for _, list := range h {
+		out = append(out, list...)
+	}
+	slices.SortFunc(out, func(a, b Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	return out
+}
+
+// record numbers a record, to be logged and told when it has been written down.
+func (s *Supervisor) record(r Record) {
+	s.seq++
+	r.Seq, r.Time = s.seq, time.Now()
+	s.history.add(r)
+	s.fresh = append(s.fresh, r)
+	s.then(func() { s.tell(r) })
 }

@@ -64,6 +64,7 @@ func (r scopeRun) active() bool { return r.child != nil }
 // scopeQueued takes a scope whose start job is queued.
 func (s *Supervisor) scopeQueued(p *program, r result) {
 	p.pid = uint32(r.child.PID())
+	s.touch(p)
 	s.parent(p, r.child)
 	if p.state.Phase != policy.Starting {
 		s.abortScope(p) // the stop came first
@@ -198,7 +199,7 @@ func (s *Supervisor) scopeGone(p *program, result string) {
 	p.scope.gone, p.scope.result = true, result
 	switch {
 	case p.scope.child == nil:
-		e := exitOf(Facts{Unit: p.def.Unit, Result: result}, true, s.memory(p, result))
+		e := exitOf(Facts{Unit: p.def.Unit, Result: result}, s.memory(p, result))
 		if e.Cause == policy.CauseUnknown {
 			e.Reason = "ended, and " + ErrUnknowable.Error()
 		}
@@ -215,7 +216,7 @@ func (s *Supervisor) scopeOver(p *program) {
 	case r.execErr != nil:
 		s.end(p, policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: r.execErr.Error()})
 	case r.status.Err != nil:
-		e := exitOf(Facts{Unit: p.def.Unit, Result: r.result}, true, s.memory(p, r.result))
+		e := exitOf(Facts{Unit: p.def.Unit, Result: r.result}, s.memory(p, r.result))
 		if e.Cause == policy.CauseUnknown {
 			e.Reason = "ended, and " + r.status.Err.Error()
 		}

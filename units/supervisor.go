@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"msup/policy"
@@ -31,8 +30,10 @@ type Config struct {
 	Ended func(program string)
 	// Log takes every record, in order. It must not block.
 	Log func(Record)
-	// Save keeps the state. Calls do not overlap, and none comes after Run has returned.
-	Save func(Saved) error
+	// Save writes down a change, so that a supervisor that takes over at any moment from then
+	// on knows it; all returns everything, to begin anew with. It is called by the loop
+	// before it acts on the change, so it must be quick.
+	Save func(c Change, all func() Saved) error
 	// Saved is what the supervisor before this one left behind, nil = nothing.
 	Saved *Saved
 	// Alive is called while the loop turns, at least every half [WatchdogInterval].
@@ -53,9 +54,6 @@ type Supervisor struct {
 	results  chan result
 	done     chan struct{} // closed when Run has returned
 
-	saver   sync.Mutex // held while the state is written
-	flushed bool       // it was written for the last time
-
 	// All below belongs to Run.
 	ctx       context.Context
 	seq       uint64
@@ -69,10 +67,11 @@ type Supervisor struct {
 	queue     []*program    // programs with a wish for systemd, first come first served
 	lastStop  chan struct{} // closed when systemd has been told of the last stop
 	slots     int           // start and stop jobs that systemd has not finished
-	dirty     bool
-	saving    bool
-	saveAt    time.Time
-	saveTook  time.Duration // what the last write of the state took
+	touched   []*program    // changed since it was last written down
+	fresh     []Record      // the same of records
+	later     []func()      // what is to be done when it is
+	saveErr   error         // of the last time
+	history   history
 	aliveAt   time.Time
 }
 
@@ -92,6 +91,10 @@ type program struct {
 	startJob   string // how the start job ended, "" = has not
 	failed     bool   // systemd keeps a failed unit of an earlier run loaded
 	attempt    int    // counts starts, so that an answer to an older one is known as such
+	digest     string // of the definition the run was started by
+	touched    bool   // in Supervisor.touched
+	// exit is how the main process of the run has ended, while its unit is being unloaded.
+	exit *policy.Exit
 
 	wish    wish // what systemd has not been asked yet
 	queued  bool // in Supervisor.queue
@@ -124,6 +127,13 @@ func New(cfg Config) *Supervisor {
 		results:  make(chan result),
 		done:     make(chan struct{}),
 		watchers: map[chan Record]struct{}{},
+		history:  history{},
+	}
+	if cfg.Saved != nil {
+		s.history = newHistory(cfg.Saved.Records)
+		if n := len(cfg.Saved.Records); n > 0 {
+			s.seq = cfg.Saved.Records[n-1].Seq
+		}
 	}
 	for _, def := range cfg.Project.Programs {
 		p := &program{def: def, state: policy.State{Phase: policy.Stopped, Reason: "not started yet"}}
@@ -131,6 +141,7 @@ func New(cfg Config) *Supervisor {
 			if old, ok := cfg.Saved.Programs[def.Name]; ok {
 				old.State.Deadline = sane(old.State, def.Rules, time.Now())
 				p.state, p.invocation, p.ended, p.result, p.pid = old.State, old.Invocation, old.Ended, old.Result, old.PID
+				p.exit, p.digest = old.Exit, old.Digest
 			}
 		}
 		s.programs = append(s.programs, p)
@@ -164,7 +175,6 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		s.pump()
 		s.wind(timer)
 		select {
 		case ev, ok := <-s.cfg.Bus.Events():
@@ -179,12 +189,11 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		case now := <-timer.C:
 			s.onTime(now)
 		case <-ctx.Done():
-			s.flush()
 			return ctx.Err()
 		}
 		s.descend()
+		s.settle()
 		if s.over != nil {
-			s.flush()
 			return s.over
 		}
 	}
@@ -202,9 +211,6 @@ func (s *Supervisor) wind(timer *time.Timer) {
 		for _, p := range s.programs {
 			earlier(p.state.Deadline)
 		}
-	}
-	if s.dirty && !s.saving {
-		earlier(s.saveAt)
 	}
 	if s.cfg.Alive != nil {
 		earlier(s.aliveAt)
@@ -224,9 +230,6 @@ func (s *Supervisor) onTime(now time.Time) {
 			}
 		}
 	}
-	if s.dirty && !s.saving && !s.saveAt.After(now) {
-		s.save()
-	}
 	if s.cfg.Alive != nil && !s.aliveAt.After(now) {
 		s.cfg.Alive()
 		s.aliveAt = now.Add(WatchdogInterval / 2)
@@ -242,13 +245,13 @@ func (s *Supervisor) step(p *program, ev policy.Event) {
 	if state.Phase != before.Phase {
 		s.changed(p, before.Phase)
 	}
-	if state.Phase != before.Phase || state.Restarts != before.Restarts || state.Reason != before.Reason {
-		s.touch()
+	if state != before {
+		s.touch(p)
 	}
 	switch action {
 	case policy.StartUnit:
 		p.attempt++
-		p.startJob = ""
+		p.startJob, p.digest = "", p.def.Digest
 		s.want(p, wishStart)
 	case policy.StopUnit:
 		s.abortScope(p)
@@ -279,7 +282,7 @@ func (s *Supervisor) begin() {
 	s.begun = true
 	running := 0
 	for _, p := range s.programs {
-		if p.state.Phase == policy.Running {
+		if p.state.Phase == policy.Running && p.exit == nil {
 			running++
 		}
 	}
@@ -294,6 +297,11 @@ func (s *Supervisor) begin() {
 		text += fmt.Sprintf(", has taken over %d that run", running)
 	}
 	s.note(nil, "%s", text)
+}
+
+// changed reports whether p runs by another definition than the one it would be started by.
+func (p *program) changed() bool {
+	return p.state.Phase.Up() && p.digest != "" && p.digest != p.def.Digest
 }
 
 func (s *Supervisor) saved(p *program) (SavedProgram, bool) {

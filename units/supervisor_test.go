@@ -54,8 +54,20 @@ func startWith(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker units
 	r.sup = units.New(units.Config{
 		Project: units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs},
 		Bus:     fake, Saved: saved, Forker: forker,
-		Log:  func(rec units.Record) { r.records = append(r.records, rec) },
-		Save: func(s units.Saved) error { r.saved = &s; return nil },
+		Log: func(rec units.Record) { r.records = append(r.records, rec) },
+		Save: func(c units.Change, all func() units.Saved) error {
+			whole := all()
+			if r.saved == nil {
+				r.saved = &whole
+			} else {
+				r.saved.Apply(c)
+			}
+			// Whoever takes over reads either of them.
+			if diff := cmp.Diff(whole.Programs, r.saved.Programs); diff != "" {
+				t.Errorf("the changes do not add up (-all +changes):\n%s", diff)
+			}
+			return nil
+		},
 	})
 	fake.emit(units.Connected{})
 	go func() { r.done <- r.sup.Run(ctx) }()

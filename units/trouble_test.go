@@ -48,34 +48,99 @@ func TestUnitThatStaysLoaded(t *testing.T) {
 	})
 }
 
-// The state that was saved last speaks of the run before the one that is there: the one
-// before is over and counted, whatever was written down.
-func TestTakesOverWithAnOlderState(t *testing.T) {
-	for _, phase := range []policy.Phase{policy.Starting, policy.Running} {
+// Somebody has restarted the unit with systemctl while no supervisor ran: the run that was
+// known is over, the one that is there is adopted.
+func TestTakesOverAnotherRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web"))
+		r.after(time.Second)
+		r.stop()
+		old := r.saved.Programs["web"]
+		old.Invocation = "00000000000000000000000000000abc"
+		saved := units.Saved{Version: units.SavedVersion, Programs: map[string]units.SavedProgram{"web": old}}
+		r2 := start(t, fake, &saved, program("web"))
+		r2.after(time.Minute)
+		r2.wantLog(`
+web RUNNING -> BACKOFF: replaced by another run of its unit, restart 1 of 2 in 1s
+web BACKOFF -> RUNNING: started with systemctl
+msup: supervises 1 program of /x/msup.conf, has taken over 1 that run
+`)
+		if len(fake.started) != 1 {
+			t.Errorf("started again: %v", fake.started)
+		}
+		r2.stop()
+	})
+}
+
+// What happened to a unit while no supervisor ran is known exactly.
+func TestEndsThatNobodySaw(t *testing.T) {
+	tests := []struct {
+		name   string
+		happen func(*fakeSystemd)
+		want   string
+	}{
+		{"a clean exit", func(f *fakeSystemd) { f.die("msup-web.service", 1, 0, "success") }, "web RUNNING -> EXITED: exit status 0"},
+		{"SIGTERM from somewhere", func(f *fakeSystemd) { f.die("msup-web.service", 2, 15, "success") },
+			"web RUNNING -> BACKOFF: killed by SIGTERM, restart 1 of 2 in 1s"},
+		{"a failure", func(f *fakeSystemd) { f.die("msup-web.service", 1, 7, "exit-code") },
+			"web RUNNING -> BACKOFF: exit status 7, restart 1 of 2 in 1s"},
+		{"systemctl stop", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 15, "success") },
+			"web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: systemd has unloaded the unit"},
+		{"systemctl stop of one that exits with 143", func(f *fakeSystemd) { f.stopNow("msup-web.service", 1, 143, "exit-code") },
+			"web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: exit status 143"},
+		{"systemctl stop of one that is deaf", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 9, "timeout") },
+			"web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: timed out, killed by SIGKILL"},
+		{"out of memory", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 9, "oom-kill") },
+			"web RUNNING -> BACKOFF: killed for memory, restart 1 of 2 in 1s"},
+	}
+	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			fake := newFake()
 			r := start(t, fake, nil, program("web"))
 			r.after(time.Second)
 			r.stop()
-			old := r.saved.Programs["web"]
-			old.Invocation, old.State.Phase, old.State.Restarts = "00000000000000000000000000000abc", phase, 2
-			saved := units.Saved{Version: units.SavedVersion, Programs: map[string]units.SavedProgram{"web": old}}
-			r2 := start(t, fake, &saved, program("web"))
-			r2.after(time.Second)
-			snap, err := r2.sup.Snapshot(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			st := snap.Programs[0].State
-			if st.Phase != policy.Running || st.Restarts != 2 || strings.Contains(r2.log(), "->") && phase == policy.Running {
-				t.Errorf("%s: got %+v\n%s", phase, st, r2.log())
-			}
-			if len(fake.started) != 1 {
-				t.Errorf("%s: started again: %v", phase, fake.started)
+			tt.happen(fake)
+			fake.set(func() { fake.events = make(chan units.BusEvent, 1000) }) // what was said is heard by nobody
+			r2 := start(t, fake, r.saved, program("web"))
+			r2.after(500 * time.Millisecond)
+			if !strings.Contains(r2.log(), tt.want+"\n") || strings.Contains(r2.log(), "taken over") || strings.Count(r2.log(), "\n") > 3 {
+				t.Errorf("%s: got\n%swant\n%s", tt.name, r2.log(), tt.want)
 			}
 			r2.stop()
 		})
 	}
+}
+
+// An exit is written down before its unit is unloaded, so a supervisor that dies in
+// between leaves both or one of them.
+func TestDiesWhileAnExitIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web"))
+		r.after(time.Second)
+		fake.set(func() { fake.units["msup-web.service"].slow = time.Minute }) // something is left in it
+		fake.die("msup-web.service", 2, 1, "success")
+		r.after(time.Second)
+		if got := r.phases(); got != "web RUNNING" || r.saved.Programs["web"].Exit == nil {
+			t.Errorf("got %s, saved %+v", got, r.saved.Programs["web"])
+		}
+		r.stop()
+		time.Sleep(2 * time.Minute)
+		fake.set(func() {
+			if len(fake.units) > 0 {
+				t.Error("the unit is still loaded")
+			}
+		})
+		fake.set(func() { fake.events = make(chan units.BusEvent, 1000) })
+		r2 := start(t, fake, r.saved, program("web"))
+		r2.after(500 * time.Millisecond)
+		r2.wantLog(`
+web RUNNING -> BACKOFF: killed by SIGHUP, restart 1 of 2 in 1s
+msup: supervises 1 program of /x/msup.conf
+`)
+		r2.stop()
+	})
 }
 
 // A clock that was set back while no supervisor ran does not postpone a restart.

@@ -1,14 +1,9 @@
 package units
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
-// record numbers a record, logs it and tells those who watch.
-func (s *Supervisor) record(r Record) {
-	s.seq++
-	r.Seq, r.Time = s.seq, time.Now()
+// tell logs a record and tells those who watch.
+func (s *Supervisor) tell(r Record) {
 	if s.cfg.Log != nil {
 		s.cfg.Log(r)
 	}

@@ -111,7 +111,7 @@ func (a *app) startSupervisor(ctx context.Context, bus bus, t *target) (started 
 	why, _ := bus.StatusText(ctx, unit) // the supervisor's own last words
 	_ = bus.Stop(ctx, unit)             // it would be restarted for ever
 	_ = bus.Reset(ctx, unit)
-	if _, err := os.Stat(filepath.Join(t.dir, "state.json")); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(t.dir, stateName)); errors.Is(err, os.ErrNotExist) {
 		_ = leave(bus, t.dir) // nothing has run; what is left harms nobody
 	}
 	if why != "" {

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"msup/units"
 )
@@ -22,55 +25,149 @@ type runningProject struct {
 	Project units.Project `json:"project"`
 }
 
-// stateFile is where a supervisor writes down what systemd does not know.
-type stateFile struct{ path string }
+// stateLog is where a supervisor writes down what systemd does not know: one line with
+// everything (units.Saved), then one with each change (units.Change). A line goes out in one
+// write(2) into memory (the runtime directory is a tmpfs), which is so cheap that the loop
+// can do it before it acts.
+type stateLog struct {
+	path  string
+	file  *os.File // nil = to be begun anew
+	size  int64    // bytes in file
+	begun int64    // bytes of its first line
+	// stale says that the file at path is not ours any more.
+	stale atomic.Bool
+}
 
-func (f stateFile) save(s units.Saved) error { return writeJSON(f.path, s) }
+const stateName = "state.jsonl"
 
-// load returns nil without an error where there is no state.
-func (f stateFile) load(project units.Project) (*units.Saved, error) {
-	data, err := os.ReadFile(f.path)
+// save implements units.Config.Save.
+func (l *stateLog) save(c units.Change, all func() units.Saved) error {
+	if l.file == nil || l.stale.Swap(false) || l.size > 256<<10+3*l.begun {
+		return l.begin(all())
+	}
+	line, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	n, err := l.file.Write(append(line, '\n'))
+	l.size += int64(n)
+	if err != nil {
+		l.close() // a part of the line may be there
+		return fmt.Errorf("cannot write %s: %w", l.path, bare(err))
+	}
+	return nil
+}
+
+// begin replaces the file by one that has everything in its first line.
+func (l *stateLog) begin(all units.Saved) error {
+	l.close()
+	file, err := replace(l.path, all)
+	if err != nil {
+		return err
+	}
+	l.file = file
+	l.begun, err = file.Seek(0, io.SeekEnd)
+	l.size = l.begun
+	return err
+}
+
+func (l *stateLog) close() {
+	if l.file != nil {
+		l.file.Close()
+		l.file = nil
+	}
+}
+
+// loadState reads what a supervisor has written down; nil without an error where there is
+// nothing. With an error comes what could be read, which may be nil.
+func loadState(path, project string) (*units.Saved, error) {
+	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the saved state: %w", err)
 	}
-	var s units.Saved
-	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("cannot read the saved state %s: %w", f.path, err)
+	var all *units.Saved
+	for n := 1; ; n++ {
+		line, rest, whole := bytes.Cut(data, []byte{'\n'})
+		if !whole {
+			break // nothing, or a line that a kill has cut off: nobody has acted on it
+		}
+		data = rest
+		if all == nil {
+			all, err = readSaved(line, project)
+		} else {
+			var c units.Change
+			if err = json.Unmarshal(line, &c); err == nil {
+				all.Apply(c)
+			}
+		}
+		if err != nil {
+			return all, fmt.Errorf("cannot read the saved state %s, line %d: %w", path, n, err)
+		}
 	}
-	if s.Version != units.SavedVersion {
-		return nil, fmt.Errorf("cannot read the saved state %s: it has version %d, this msup knows %d", f.path, s.Version, units.SavedVersion)
+	if all == nil {
+		return nil, fmt.Errorf("cannot read the saved state %s: it is cut off", path)
 	}
-	if s.Project != project.Name {
-		return nil, fmt.Errorf("cannot use the saved state %s: it is of project %s", f.path, s.Project)
+	return all, nil
+}
+
+func readSaved(line []byte, project string) (*units.Saved, error) {
+	var head struct{ Version int }
+	if err := json.Unmarshal(line, &head); err != nil {
+		return nil, err
 	}
-	return &s, nil
+	if head.Version != units.SavedVersion {
+		return nil, fmt.Errorf("it has version %d, this msup knows %d", head.Version, units.SavedVersion)
+	}
+	var all units.Saved
+	if err := json.Unmarshal(line, &all); err != nil {
+		return nil, err
+	}
+	if all.Project != project {
+		return nil, fmt.Errorf("it is of project %s", all.Project)
+	}
+	return &all, nil
 }
 
 // writeJSON replaces a file at once, so that a reader finds the old or the new one.
 func writeJSON(path string, v any) error {
-	data, err := json.Marshal(v)
+	f, err := replace(path, v)
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	return f.Close()
+}
+
+// replace is writeJSON, but leaves the file open.
+func replace(path string, v any) (*os.File, error) {
+	data, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, err)
+		return nil, err
 	}
-	_, err = tmp.Write(data)
-	if err2 := tmp.Close(); err == nil {
-		err = err2
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return nil, fmt.Errorf("cannot write %s: %w", path, bare(err))
 	}
+	_, err = f.Write(append(data, '\n'))
 	if err == nil {
-		err = os.Rename(tmp.Name(), path)
+		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		os.Remove(tmp.Name())
-		return fmt.Errorf("cannot write %s: %w", path, err)
+		f.Close()
+		os.Remove(f.Name())
+		return nil, fmt.Errorf("cannot write %s: %w", path, bare(err))
 	}
-	return nil
+	return f, nil
+}
+
+// bare strips the operation and the path that os errors carry: our messages name both.
+func bare(err error) error {
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
+		return pe.Err
+	}
+	return err
 }
 
 func readJSON(path string, v any) error {

@@ -141,8 +141,8 @@ func (a *app) reportFromSystemd(ctx context.Context, t *target) (control.Report,
 		return control.Report{}, err
 	}
 	defer bus.Close()
-	saved, err := stateFile{filepath.Join(t.dir, "state.json")}.load(t.project)
-	if err != nil || saved == nil {
+	saved, _ := loadState(filepath.Join(t.dir, stateName), t.project.Name) // the supervisor tells what is wrong with it
+	if saved == nil {
 		saved = &units.Saved{}
 	}
 	names := make([]string, len(t.project.Programs))

@@ -80,20 +80,20 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	}
 	defer bus.Close()
 
-	log, err := openTransitionLog(project, a.user)
+	store := &stateLog{path: filepath.Join(dir, stateName)}
+	saved, damage := loadState(store.path, project.Name)
+	log, err := openTransitionLog(project, a.user, saved)
 	if err != nil {
 		return err
 	}
 	defer log.close()
+	if damage != nil {
+		log.append(units.Record{Time: time.Now(), Reason: damage.Error() + "; what is missing is rebuilt from systemd"})
+	}
 
 	limits := limitWarnings(bus, project)
 	if strict && len(limits) > 0 {
 		return refuseUnenforced(project, limits)
-	}
-	store := stateFile{filepath.Join(dir, "state.json")}
-	saved, err := store.load(project)
-	if err != nil {
-		log.append(units.Record{Time: time.Now(), Reason: err.Error() + "; rebuilding it from systemd"})
 	}
 	outputs, err := openOutputs(project, dir, a.user)
 	if err != nil {

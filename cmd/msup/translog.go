@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,21 +38,57 @@ type transitionLog struct {
 	missing int         // lines that could not be written; only run's goroutine looks at it
 }
 
-func openTransitionLog(project units.Project, user bool) (*transitionLog, error) {
+// openTransitionLog opens the log. Of the records that an earlier supervisor has written
+// down it appends those that it could not log any more.
+func openTransitionLog(project units.Project, user bool, saved *units.Saved) (*transitionLog, error) {
 	l := &transitionLog{user: user, terminal: !asOwnUnit(project), work: make(chan struct{}, 1), done: make(chan struct{})}
 	if project.Logfile != "" {
 		if err := os.MkdirAll(filepath.Dir(project.Logfile), 0o755); err != nil {
 			return nil, fmt.Errorf("cannot open the transition log: %w", err)
 		}
-		f, err := os.OpenFile(project.Logfile, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o644)
+		f, err := os.OpenFile(project.Logfile, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o644)
 		if err != nil {
 			return nil, fmt.Errorf("cannot open the transition log: %w", err)
 		}
 		l.file = f
+		if saved != nil {
+			l.queue = unlogged(mend(f), saved.Records)
+		}
 	}
 	go l.run()
+	l.poke()
 	return l, nil
 }
+
+// mend takes a line away that a kill has cut off, and returns the end of the log.
+func mend(log *os.File) []byte {
+	const enough = 1 << 20 // bytes; far more than records that were on their way
+	st, err := log.Stat()
+	if err != nil {
+		return nil
+	}
+	tail := make([]byte, min(st.Size(), enough))
+	if _, err := log.ReadAt(tail, st.Size()-int64(len(tail))); err != nil {
+		return nil
+	}
+	if torn := len(tail) - 1 - bytes.LastIndexByte(tail, '\n'); torn > 0 && torn < len(tail) {
+		_ = log.Truncate(st.Size() - int64(torn)) // else two lines stand in one
+		tail = tail[:len(tail)-torn]
+	}
+	return tail
+}
+
+// unlogged returns the records, given in their order, that come after the last one in tail.
+func unlogged(tail []byte, records []units.Record) []units.Record {
+	for i, r := range slices.Backward(records) {
+		if bytes.Contains(tail, []byte(logLine(r))) {
+			return records[i+1:]
+		}
+	}
+	return records
+}
+
+func logLine(r units.Record) string { return r.Time.Format(timeFormat) + " " + r.String() + "\n" }
 
 func (l *transitionLog) append(r units.Record) {
 	l.mu.Lock()
@@ -118,7 +156,7 @@ func (l *transitionLog) run() {
 }
 
 func (l *transitionLog) write(r units.Record) {
-	line := r.Time.Format(timeFormat) + " " + r.String() + "\n"
+	line := logLine(r)
 	if l.file != nil {
 		l.toFile(line)
 	}
