@@ -47,7 +47,15 @@ func serve(t *testing.T) (*control.Client, <-chan error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, served := make(chan error, 1), make(chan struct{})
-	server := &control.Server{Supervisor: sup, Project: project, Sampler: control.NewSampler()}
+	server := &control.Server{
+		Supervisor: sup, Project: project, Sampler: control.NewSampler(),
+		Rotate: func(_ context.Context, programs []string) (files []control.Rotated) {
+			for _, p := range programs {
+				files = append(files, control.Rotated{File: "/logs/" + p, Error: "cannot rotate /logs/" + p})
+			}
+			return files
+		},
+	}
 	go func() {
 		defer close(served)
 		if err := server.Serve(ctx, l); err != nil {
@@ -93,6 +101,23 @@ func TestWatchSeesTheLastRecord(t *testing.T) {
 	}
 	if _, err := client.Status(ctx); !errors.Is(err, control.ErrNoSupervisor) {
 		t.Errorf("status after the end: %v", err)
+	}
+}
+
+// Without names all programs are meant; an unknown one is told apart.
+func TestRotate(t *testing.T) {
+	client, _ := serve(t)
+	want := []control.Rotated{{File: "/logs/web", Error: "cannot rotate /logs/web"}}
+	for _, names := range [][]string{nil, {"web"}} {
+		got, err := client.Rotate(t.Context(), names)
+		if err != nil || !cmp.Equal(got, want) {
+			t.Errorf("rotate %q: %+v, %v", names, got, err)
+		}
+	}
+	_, err := client.Rotate(t.Context(), []string{"web", "wob"})
+	var unknown *control.NoSuchProgramError
+	if !errors.As(err, &unknown) || err.Error() != `no program "wob"` {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -25,7 +25,8 @@ type command func(ts *testscript.TestScript, args []string) error
 //
 //	msup ARG…                  types it; with ! it must fail
 //	exits STATUS CMD…          runs CMD, which must end with this exit status
-//	json NAME FIELD WANT       looks at a program in msup status --json; NAME - is the whole, a FIELD may have dots
+//	json NAME FIELD WANT       looks at a program in msup status --json; NAME - is the whole, a FIELD may have dots and
+//	                           numbers of list members: output.0.file
 //	save VARIABLE NAME FIELD   keeps it in a variable
 //	unit UNIT PROPERTY=VALUE…  looks at properties as systemctl show has them
 //	nothing-left               nothing of the project is in systemd and /run/msup

@@ -31,9 +31,16 @@ func status(ts *testscript.TestScript, name, field string) (any, error) {
 		value = programs[i]
 	}
 	for key := range strings.SplitSeq(field, ".") {
-		object, _ := value.(map[string]any)
-		var ok bool
-		if value, ok = object[key]; !ok {
+		object, ok := value.(map[string]any)
+		if list, isList := value.([]any); isList {
+			i, err := strconv.Atoi(key)
+			if ok = err == nil && i >= 0 && i < len(list); ok {
+				value = list[i]
+			}
+		} else if ok {
+			value, ok = object[key]
+		}
+		if !ok {
 			return nil, fmt.Errorf("msup status has no field %q of %s", field, name)
 		}
 	}

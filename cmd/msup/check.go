@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"msup/units"
@@ -88,21 +89,51 @@ func describeProgram(p units.Program) [][2]string {
 	if l := limitWords(p.Limits); l != "" {
 		add("limits", "%s", l)
 	}
-	switch {
-	case p.Stdout == p.Stderr && p.Stdout != "":
-		add("output", "%s and the journal", p.Stdout)
-	default:
-		add("stdout", "%s", sink(p.Stdout))
-		add("stderr", "%s", sink(p.Stderr))
+	if p.Stdout == p.Stderr && p.Stdout != "" {
+		add("output", "%s", sink(p.Stdout, p.Log))
+	} else {
+		add("stdout", "%s", sink(p.Stdout, p.Log))
+		add("stderr", "%s", sink(p.Stderr, p.Log))
+	}
+	if isFile(p.Stdout) || isFile(p.Stderr) {
+		add("logs", "%s", rotationWords(p.Log))
 	}
 	return out
 }
 
-func sink(file string) string {
-	if file == "" {
+func isFile(output string) bool { return output != "" && output != os.DevNull }
+
+func sink(output string, log units.Log) string {
+	switch {
+	case output == "":
 		return "the journal"
+	case output == os.DevNull:
+		return "nowhere"
+	case log.NoJournal:
+		return output
 	}
-	return file + " and the journal"
+	return output + " and the journal"
+}
+
+func rotationWords(log units.Log) string {
+	if log.MaxSize == 0 {
+		return "rotated only by msup rotate, " + backupWords(log)
+	}
+	return "rotated at " + units.Limit(log.MaxSize) + ", " + backupWords(log)
+}
+
+func backupWords(log units.Log) string {
+	words := plural(log.Backups, "backup", "backups")
+	if log.MaxAge > 0 {
+		words += fmt.Sprintf(" of at most %s", strings.TrimSuffix(age(log.MaxAge), "00h"))
+	}
+	if log.TotalMax > 0 {
+		words += ", at most " + units.Limit(log.TotalMax) + " together"
+	}
+	if log.MinFree > 0 {
+		words += ", " + units.Limit(log.MinFree) + " left free"
+	}
+	return words
 }
 
 func limitWords(l units.Limits) string {
