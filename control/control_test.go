@@ -158,6 +158,8 @@ func TestReportShape(t *testing.T) {
    "unit": "msup-shop-web.service",
    "state": "STOPPED",
    "reason": "not started yet",
+   "changed": false,
+   "removed": false,
    "pid": null,
    "since": null,
    "restarts": 0,

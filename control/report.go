@@ -36,6 +36,8 @@ type ProgramReport struct {
 	Unit        string       `json:"unit"`
 	State       policy.Phase `json:"state"`
 	Reason      string       `json:"reason"`
+	Changed     bool         `json:"changed"` // it runs by an older definition than the configuration's
+	Removed     bool         `json:"removed"` // the configuration no longer has it
 	PID         *int         `json:"pid"`
 	Since       *time.Time   `json:"since"` // when it came into this state
 	Restarts    int          `json:"restarts"`
@@ -90,7 +92,7 @@ type CPUReport struct {
 // Describe reports a program from what the supervisor knows, without its usage.
 func Describe(def units.Program, st units.Status) ProgramReport {
 	r := ProgramReport{
-		Name: def.Name, Unit: def.Unit, State: st.State.Phase, Reason: st.State.Reason,
+		Name: def.Name, Unit: def.Unit, State: st.State.Phase, Reason: st.State.Reason, Changed: st.Changed, Removed: st.Removed,
 		Restarts: st.State.Restarts, MaxRestarts: def.Rules.MaxRestarts, Warnings: []string{}, Output: []OutputReport{},
 	}
 	if st.PID != 0 {

@@ -56,7 +56,7 @@ type Program struct {
 
 	// Digest stands for what of the configuration needs a restart of the program to take
 	// effect: two definitions with one digest differ in nothing but policy, logs and the like.
-	Digest string `json:"digest"`
+	Digest string `json:"digest,omitempty"`
 	// Removed says that the configuration no longer has the program, which runs on.
 	Removed bool `json:"removed,omitempty"`
 }

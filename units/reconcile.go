@@ -117,7 +117,7 @@ func (s *Supervisor) onMissing(p *program) {
 // behind and what systemd says. old is the saved state, if there was one; f the facts of
 // [Bus.Read], if the unit is loaded.
 func Unsupervised(def Program, project string, old SavedProgram, known bool, f Facts, loaded bool) Status {
-	st := Status{Name: def.Name, Unit: def.Unit, State: old.State, Result: old.Result}
+	st := Status{Name: def.Name, Unit: def.Unit, State: old.State, Result: old.Result, Removed: def.Removed}
 	if !known {
 		st.State = policy.State{Phase: policy.Stopped, Reason: "not running"}
 	}
@@ -142,6 +142,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 		unseen()
 	case loaded && f.ActiveState != "inactive" && f.ActiveState != "failed":
 		st.PID, st.Invocation = f.MainPID, f.InvocationID
+		st.Changed = same && old.Digest != "" && old.Digest != def.Digest
 		if def.Type == Scope && same {
 			st.PID = old.PID
 		}

@@ -39,8 +39,10 @@ type Status struct {
 	PID        uint32       `json:"pid"`        // main process; 0 = none
 	Invocation string       `json:"invocation"` // of the run under way; "" = none
 	Result     string       `json:"result"`     // systemd's Result of the last end; "" = none yet
-	// Changed says that it runs by an older definition than the configuration's.
+	// Changed says that it runs by an older definition than the configuration's; Removed,
+	// that the configuration no longer has it.
 	Changed bool `json:"changed,omitempty"`
+	Removed bool `json:"removed,omitempty"`
 }
 
 // Snapshot is all programs at one moment, in the order of the configuration.
@@ -60,6 +62,9 @@ type Saved struct {
 	File     string                  `json:"file"` // the configuration
 	Programs map[string]SavedProgram `json:"programs,omitempty"`
 	Records  []Record                `json:"records,omitempty"` // the last ones of each program, in order
+
+	// Damaged says that something is missing, because it could not be read.
+	Damaged bool `json:"-"`
 }
 
 // SavedVersion is the version of the format of [Saved] and [Change].

@@ -161,7 +161,7 @@ func (s *Supervisor) snapshot() Snapshot {
 	for i, p := range s.programs {
 		snap.Programs[i] = Status{
 			Name: p.def.Name, Unit: p.def.Unit, State: p.state,
-			PID: p.pid, Invocation: p.invocation, Result: p.result, Changed: p.changed(),
+			PID: p.pid, Invocation: p.invocation, Result: p.result, Changed: p.changed(), Removed: p.def.Removed,
 		}
 	}
 	return snap

@@ -287,8 +287,13 @@ func (s *Supervisor) begin() {
 		}
 	}
 	for _, p := range s.programs {
-		_, known := s.saved(p)
-		if p.def.Autostart && !known && p.state.Phase == policy.Stopped {
+		switch {
+		case p.state.Phase != policy.Stopped || s.knew(p):
+		case s.cfg.Saved != nil && !s.cfg.Saved.Damaged:
+			// Taking over starts nothing that did not run.
+			p.state.Reason = "added to the configuration since, and not started"
+			s.touch(p)
+		case p.def.Autostart:
 			s.step(p, policy.StartRequested{By: "autostart"})
 		}
 	}
@@ -304,12 +309,13 @@ func (p *program) changed() bool {
 	return p.state.Phase.Up() && p.digest != "" && p.digest != p.def.Digest
 }
 
-func (s *Supervisor) saved(p *program) (SavedProgram, bool) {
+// knew reports whether an earlier supervisor had the program.
+func (s *Supervisor) knew(p *program) bool {
 	if s.cfg.Saved == nil {
-		return SavedProgram{}, false
+		return false
 	}
-	old, ok := s.cfg.Saved.Programs[p.def.Name]
-	return old, ok
+	_, ok := s.cfg.Saved.Programs[p.def.Name]
+	return ok
 }
 
 func count(n int) string {

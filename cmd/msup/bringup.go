@@ -50,7 +50,8 @@ func (a *app) alreadyUp(t *target, rep control.Report) error {
 	var runs runningProject
 	if err := readJSON(filepath.Join(t.dir, projectFile), &runs); err == nil {
 		if !reflect.DeepEqual(runs.Project, t.project) {
-			fmt.Fprintln(a.stderr, "warning: the configuration has changed since; what runs keeps the old one until msup down and msup up")
+			fmt.Fprintln(a.stderr, "warning: the configuration has changed since: systemctl"+journalScope(a.user)+" restart "+units.SupervisorUnit(rep.Project)+
+				" reads it and stops nothing; msup restart NAME then applies it to a program")
 		}
 		t.project = runs.Project
 	}

@@ -104,6 +104,9 @@ func loadState(path, project string) (*units.Saved, error) {
 			}
 		}
 		if err != nil {
+			if all != nil {
+				all.Damaged = true
+			}
 			return all, fmt.Errorf("cannot read the saved state %s, line %d: %w", path, n, err)
 		}
 	}

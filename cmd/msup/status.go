@@ -185,7 +185,7 @@ func (a *app) printStatus(rep control.Report) {
 	for _, p := range rep.Programs {
 		tab.row(
 			plain(p.Name), cell{string(p.State), stateColour(p.State)}, plain(number(p.PID)), plain(uptime(p, now)),
-			plain(restarts(p)), plain(memory(p.Memory)), plain(cpu(p.CPU)), plain(p.Reason),
+			plain(restarts(p)), plain(memory(p.Memory)), plain(cpu(p.CPU)), plain(why(p)),
 		)
 	}
 	tab.flush()
@@ -197,6 +197,17 @@ func (a *app) printStatus(rep control.Report) {
 	for _, line := range sharedLines(project, warnings) {
 		fmt.Fprintf(a.stderr, "warning: %s\n", line)
 	}
+}
+
+// why is the reason, and what the definition has to do with it.
+func why(p control.ProgramReport) string {
+	switch {
+	case p.Removed:
+		return p.Reason + " (removed from the configuration)"
+	case p.Changed:
+		return p.Reason + " (changed since: msup restart " + p.Name + ")"
+	}
+	return p.Reason
 }
 
 func number(n *int) string {

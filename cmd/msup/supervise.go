@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"msup/cgroup"
 	"msup/control"
+	"msup/policy"
 	"msup/units"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -61,10 +63,11 @@ func firstLine(s string) string {
 func (a *app) supervise(ctx context.Context, run string) error {
 	// The heap after a burst of hundreds of starts is mostly garbage: keep it small.
 	debug.SetGCPercent(50)
-	project, strict, err := a.superviseWhat(run)
+	what, err := a.superviseWhat(run)
 	if err != nil {
 		return err
 	}
+	project := what.Project
 	dir := a.runtimeDir(project.Name)
 	unlock, err := claim(dir)
 	if err != nil {
@@ -82,17 +85,21 @@ func (a *app) supervise(ctx context.Context, run string) error {
 
 	store := &stateLog{path: filepath.Join(dir, stateName)}
 	saved, damage := loadState(store.path, project.Name)
+	project = keepRemoved(project, what.before, saved)
 	log, err := openTransitionLog(project, a.user, saved)
 	if err != nil {
 		return err
 	}
 	defer log.close()
+	if what.problem != nil {
+		log.append(units.Record{Time: time.Now(), Reason: "goes on with the definitions of before: " + firstLine(what.problem.Error())})
+	}
 	if damage != nil {
 		log.append(units.Record{Time: time.Now(), Reason: damage.Error() + "; what is missing is rebuilt from systemd"})
 	}
 
 	limits := limitWarnings(bus, project)
-	if strict && len(limits) > 0 {
+	if what.strict && len(limits) > 0 {
 		return refuseUnenforced(project, limits)
 	}
 	outputs, err := openOutputs(project, dir, a.user)
@@ -163,22 +170,51 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	return err
 }
 
-// superviseWhat returns the project to supervise. A supervisor that comes back after a
-// crash or an upgrade goes on with the definitions the programs run by: what has changed in
-// the file since, or is wrong with it, is not its business until the next msup up.
-func (a *app) superviseWhat(run string) (project units.Project, strict bool, err error) {
-	if run != "" {
-		var before runningProject
-		err := readJSON(filepath.Join(a.runtimeDir(a.projectName), projectFile), &before)
-		if err == nil && before.Run == run {
-			return before.Project, false, nil
+// assignment is what a supervisor has to do.
+type assignment struct {
+	units.Project
+	before  units.Project // what an earlier supervisor had to do, if there was one
+	strict  bool          // refuse to start where limits cannot be enforced
+	problem error         // why Project is not what the configuration says
+}
+
+// superviseWhat finds out what to supervise: what the configuration says. A supervisor that
+// comes back after a crash or an upgrade does not fail because of what is wrong with the
+// file by now: it goes on with the definitions that were in force.
+func (a *app) superviseWhat(run string) (assignment, error) {
+	var before runningProject
+	cfg, err := a.loadConfig()
+	name := a.projectName
+	if name == "" && err == nil {
+		name = cfg.Name
+	}
+	known := name != "" && readJSON(filepath.Join(a.runtimeDir(name), projectFile), &before) == nil
+	back := known && run != "" && before.Run == run
+	if err == nil && back && cfg.Name != before.Project.Name {
+		err = fmt.Errorf("%s is of project %s by now", cfg.File, cfg.Name)
+	}
+	switch {
+	case err != nil && back:
+		return assignment{Project: before.Project, before: before.Project, problem: err}, nil
+	case err != nil:
+		return assignment{}, err
+	}
+	return assignment{Project: cfg.Project, before: before.Project, strict: cfg.StrictLimits && !back}, nil
+}
+
+// keepRemoved adds to a project the programs that the configuration no longer has and that
+// are up: they run on until they are stopped.
+func keepRemoved(project, before units.Project, saved *units.Saved) units.Project {
+	if saved == nil {
+		return project
+	}
+	for _, p := range before.Programs {
+		if old, ok := saved.Programs[p.Name]; ok && project.Program(p.Name) == nil && (old.State.Phase.Up() || old.State.Phase == policy.Backoff) {
+			p.Removed, p.Autostart = true, false
+			project.Programs = append(project.Programs, p)
 		}
 	}
-	cfg, err := a.loadConfig()
-	if err != nil {
-		return project, false, err
-	}
-	return cfg.Project, cfg.StrictLimits, nil
+	return project
 }
 
 // alive returns what the loop calls while it turns: a ping for systemd's watchdog.

@@ -1,0 +1,69 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"msup/units"
+)
+
+// live are the keys of a program that take effect while it runs.
+var live = []string{
+	"autostart", "autorestart", "restart_delay", "max_restarts", "restart_reset", "success_exit_codes", "description",
+	"journal", "journal_rate",
+}
+
+// Live reports whether the key takes effect without a restart of the program. (Of stdout
+// and stderr only the kind of place does not.)
+func (k Key) Live() bool {
+	return k.Section != programSection || slices.Contains(live, k.Name) || strings.HasPrefix(k.Name, "log_")
+}
+
+// digest stands for what of a definition takes effect with the next start only. It is
+// made of the settings as they are written and not of what they come to, so that it is the
+// same for every version of msup.
+func (d *draft) digest() string {
+	h := sha256.New()
+	line := func(name, value string) { fmt.Fprintf(h, "%s=%q\n", name, value) }
+	for i := range keys {
+		k := &keys[i]
+		switch {
+		case k.Live(), k.Name == "stdout", k.Name == "stderr":
+		case k.Repeats:
+			for _, s := range d.all {
+				if s.key.Name == k.Name {
+					line(k.Name, s.value)
+				}
+			}
+		default:
+			if s, ok := d.given[k.Name]; ok {
+				line(k.Name, s.value)
+			}
+		}
+	}
+	if _, ok := d.given["directory"]; !ok {
+		line("directory", d.Directory)
+	}
+	_, _ = io.WriteString(h, outputKind(d.Program)) // a hash takes everything
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// outputKind says what the streams of a unit are connected to.
+func outputKind(p units.Program) string {
+	kind := func(path string) string {
+		switch path {
+		case "", os.DevNull:
+			return path
+		}
+		return "file"
+	}
+	if p.Stdout == p.Stderr {
+		return kind(p.Stdout)
+	}
+	return kind(p.Stdout) + " " + kind(p.Stderr)
+}
