@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -39,23 +38,6 @@ type Server struct {
 
 	mu     sync.Mutex
 	groups map[string]string // control groups by unit; they stay the same while the supervisor lives
-}
-
-// Listen makes the socket; a stale one is replaced, so the caller must know that no other
-// supervisor of the project runs.
-func Listen(path string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("cannot listen: %w", err)
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("cannot listen: %w", err)
-	}
-	return l, nil
 }
 
 // Serve answers until ctx ends, which must be after the supervisor has.

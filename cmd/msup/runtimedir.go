@@ -53,6 +53,9 @@ func flock(f *os.File, how int) error {
 	})
 }
 
+// lockName is the file in the runtime directory that a supervisor holds a lock of.
+const lockName = "lock"
+
 // claim makes the runtime directory and takes its lock, so that a project has one
 // supervisor. The kernel gives the lock back however the supervisor ends.
 func claim(dir string) (unlock func(), err error) {
@@ -64,7 +67,7 @@ func claim(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the runtime directory: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock the project: %w", err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 
 	"msup/cgroup"
 	"msup/control"
-	"msup/policy"
 	"msup/units"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -73,7 +71,12 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	locks := []func(){unlock}
+	defer func() {
+		for _, unlock := range locks {
+			unlock()
+		}
+	}()
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -145,6 +148,16 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		}
 	}()
 
+	guard := newGuard(dir, func() {
+		made, err := repair(dir, runningProject{run, project}, store, listener, &locks)
+		if err != nil {
+			sup.Note("", "cannot repair the runtime directory: "+err.Error())
+		} else if made != "" {
+			sup.Note("", "made "+made+" again, which somebody had deleted")
+		}
+	})
+	defer guard.close()
+
 	var stopping atomic.Bool // systemd's stop job of our own unit is under way
 	go a.followSignals(ctx, cancel, sup, project, bus, &stopping)
 	// Programs are ordered after this unit: until it is ready systemd holds their starts.
@@ -154,6 +167,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	err = sup.Run(ctx)
 	cancel()
 	<-served
+	guard.close()
 	if errors.Is(err, units.ErrDown) {
 		outputs.remove()
 		if err := leave(bus, dir); err != nil {
@@ -168,53 +182,6 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		return nil // asked to go; the programs stay
 	}
 	return err
-}
-
-// assignment is what a supervisor has to do.
-type assignment struct {
-	units.Project
-	before  units.Project // what an earlier supervisor had to do, if there was one
-	strict  bool          // refuse to start where limits cannot be enforced
-	problem error         // why Project is not what the configuration says
-}
-
-// superviseWhat finds out what to supervise: what the configuration says. A supervisor that
-// comes back after a crash or an upgrade does not fail because of what is wrong with the
-// file by now: it goes on with the definitions that were in force.
-func (a *app) superviseWhat(run string) (assignment, error) {
-	var before runningProject
-	cfg, err := a.loadConfig()
-	name := a.projectName
-	if name == "" && err == nil {
-		name = cfg.Name
-	}
-	known := name != "" && readJSON(filepath.Join(a.runtimeDir(name), projectFile), &before) == nil
-	back := known && run != "" && before.Run == run
-	if err == nil && back && cfg.Name != before.Project.Name {
-		err = fmt.Errorf("%s is of project %s by now", cfg.File, cfg.Name)
-	}
-	switch {
-	case err != nil && back:
-		return assignment{Project: before.Project, before: before.Project, problem: err}, nil
-	case err != nil:
-		return assignment{}, err
-	}
-	return assignment{Project: cfg.Project, before: before.Project, strict: cfg.StrictLimits && !back}, nil
-}
-
-// keepRemoved adds to a project the programs that the configuration no longer has and that
-// are up: they run on until they are stopped.
-func keepRemoved(project, before units.Project, saved *units.Saved) units.Project {
-	if saved == nil {
-		return project
-	}
-	for _, p := range before.Programs {
-		if old, ok := saved.Programs[p.Name]; ok && project.Program(p.Name) == nil && (old.State.Phase.Up() || old.State.Phase == policy.Backoff) {
-			p.Removed, p.Autostart = true, false
-			project.Programs = append(project.Programs, p)
-		}
-	}
-	return project
 }
 
 // alive returns what the loop calls while it turns: a ping for systemd's watchdog.

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"msup/policy"
+	"msup/units"
+)
+
+// assignment is what a supervisor has to do.
+type assignment struct {
+	units.Project
+	before  units.Project // what an earlier supervisor had to do, if there was one
+	strict  bool          // refuse to start where limits cannot be enforced
+	problem error         // why Project is not what the configuration says
+}
+
+// superviseWhat finds out what to supervise: what the configuration says. A supervisor that
+// comes back after a crash or an upgrade does not fail because of what is wrong with the
+// file by now: it goes on with the definitions that were in force.
+func (a *app) superviseWhat(run string) (assignment, error) {
+	var before runningProject
+	cfg, err := a.loadConfig()
+	name := a.projectName
+	if name == "" && err == nil {
+		name = cfg.Name
+	}
+	known := name != "" && readJSON(filepath.Join(a.runtimeDir(name), projectFile), &before) == nil
+	back := known && run != "" && before.Run == run
+	if err == nil && back && cfg.Name != before.Project.Name {
+		err = fmt.Errorf("%s is of project %s by now", cfg.File, cfg.Name)
+	}
+	switch {
+	case err != nil && back:
+		return assignment{Project: before.Project, before: before.Project, problem: err}, nil
+	case err != nil:
+		return assignment{}, err
+	}
+	return assignment{Project: cfg.Project, before: before.Project, strict: cfg.StrictLimits && !back}, nil
+}
+
+// keepRemoved adds to a project the programs that the configuration no longer has and that
+// are up: they run on until they are stopped.
+func keepRemoved(project, before units.Project, saved *units.Saved) units.Project {
+	if saved == nil {
+		return project
+	}
+	for _, p := range before.Programs {
+		if old, ok := saved.Programs[p.Name]; ok && project.Program(p.Name) == nil && (old.State.Phase.Up() || old.State.Phase == policy.Backoff) {
+			p.Removed, p.Autostart = true, false
+			project.Programs = append(project.Programs, p)
+		}
+	}
+	return project
+}
+
