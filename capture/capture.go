@@ -17,6 +17,7 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -40,7 +41,7 @@ type Event struct {
 	Stream *Stream
 	Kind   EventKind
 	Time   time.Time
-	Err    error         // WriteFailed: what is wrong, the path included
+	Err    error         // WriteFailed, RotateFailed: what is wrong, the path included
 	For    time.Duration // WriteResumed: how long nothing could be written
 	Lines  uint64        // JournalDropped: lines counted as not sent in this burst
 	Bytes  uint64        // JournalDropped: bytes passed by without counting their lines
@@ -56,6 +57,9 @@ const (
 	WriteFailed EventKind = "write-failed"
 	// WriteResumed: the file is written again, nothing was lost.
 	WriteResumed EventKind = "write-resumed"
+	// RotateFailed: the file has reached its size and cannot be rotated; it grows, and
+	// rotation is tried again every ten seconds. Told once until it works.
+	RotateFailed EventKind = "rotate-failed"
 	// JournalDropped: a burst of lines that the journal did not get is over, or has
 	// lasted a minute. The file has them.
 	JournalDropped EventKind = "journal-dropped"
@@ -67,6 +71,7 @@ type Mover struct {
 	poll    *poller
 	journal *sender
 	peekers peekers
+	keeper  *keeper
 	null    int // /dev/null, where bytes already copied to a file are spliced to
 
 	mu      sync.Mutex
@@ -87,20 +92,22 @@ func New(o Options) (*Mover, error) {
 	if o.JournalSocket == "" {
 		o.JournalSocket = DefaultJournalSocket
 	}
-	return &Mover{
+	m := &Mover{
 		notify:  o.Notify,
 		poll:    p,
 		journal: newSender(o.JournalSocket),
 		null:    null,
 		targets: map[string]*target{},
-	}, nil
+	}
+	m.keeper = newKeeper(m)
+	return m, nil
 }
 
 // Close ends the mover after its streams were closed. Lines that wait for journald are
-// sent until ctx ends.
+// sent until ctx ends; a compression is broken off, and another mover will do it.
 func (m *Mover) Close(ctx context.Context) error {
 	m.poll.close()
-	err := m.journal.close(ctx)
+	err := errors.Join(m.keeper.close(ctx), m.journal.close(ctx))
 	m.peekers.close()
 	unix.Close(m.null)
 	return err
@@ -125,7 +132,8 @@ func (m *Mover) Open(cfg Config, fd *os.File) (*Stream, error) {
 		mover:    m,
 		pipe:     pipe,
 		pipeSize: pipeSize(pipe),
-		target:   m.acquire(cfg.File),
+		target:   m.acquire(cfg),
+		dueAt:    -1,
 		wake:     make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}
@@ -140,6 +148,7 @@ func (m *Mover) Open(cfg Config, fd *os.File) (*Stream, error) {
 		unix.Close(pipe)
 		return nil, fmt.Errorf("cannot watch %s: %w", cfg.FIFO, err)
 	}
+	m.keeper.tidy(s.target)
 	return s, nil
 }
 

@@ -26,6 +26,10 @@ func (s *Stream) move(n int, now time.Time) (int, error) {
 	if err := t.prepare(now); err != nil {
 		return 0, err
 	}
+	n, err := s.fit(min(n, s.next()), now)
+	if n == 0 || err != nil {
+		return 0, err
+	}
 	look := s.journal != nil && s.journal.wants(now)
 	if !look && !t.copies {
 		moved, err := t.splice(s.pipe, min(n, moveMax))

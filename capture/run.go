@@ -52,6 +52,7 @@ func (s *Stream) run() {
 			return
 		}
 		if n == 0 {
+			s.rotateDue(time.Now())
 			if s.rest() {
 				return
 			}
@@ -70,43 +71,6 @@ func (s *Stream) run() {
 			s.fail(err)
 		}
 	}
-}
-
-// asked returns how many drains wait. Only the running goroutine takes any away.
-func (s *Stream) asked() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.drains)
-}
-
-// note tells the first drains, as many as asked, what they wait for, now that n bytes are
-// in the pipe, and releases those that have it. It reports whether any is left.
-func (s *Stream) note(asked, n int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var satisfied []*drain
-	waiting := s.drains[:0]
-	for i, d := range s.drains {
-		if !d.set && i < asked {
-			d.upTo, d.set = s.stats.Bytes+uint64(n), true
-		}
-		if d.set && s.stats.Bytes >= d.upTo {
-			satisfied = append(satisfied, d)
-		} else {
-			waiting = append(waiting, d)
-		}
-	}
-	s.drains = waiting
-	if len(waiting) == 0 {
-		s.drains = nil
-	}
-	if len(satisfied) > 0 && s.journal != nil {
-		s.journal.flush(time.Now())
-	}
-	for _, d := range satisfied {
-		d.done <- nil
-	}
-	return len(waiting) > 0
 }
 
 func (s *Stream) isClosing() bool {
@@ -153,6 +117,7 @@ func (s *Stream) broken() bool {
 // stay in the pipe, and the program waits when it is full: nothing is lost.
 func (s *Stream) fail(err error) {
 	s.failed(err, time.Now())
+	s.rotateDue(time.Now())
 	s.mu.Lock()
 	drains := s.drains
 	s.drains = nil

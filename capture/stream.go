@@ -64,6 +64,8 @@ type Stats struct {
 	Err      error     // why nothing can be written now; nil = all is well
 	ErrSince time.Time // when that began; zero while Err is nil
 
+	RotateErr error // why the file could not be rotated when it should have been; nil = all is well
+
 	JournalLines   uint64 // given to journald
 	JournalDropped uint64 // lines counted as not sent to the journal
 	JournalSkipped uint64 // bytes passed by the journal in a flood, their lines not counted
@@ -86,6 +88,8 @@ type Stream struct {
 	last     time.Time     // of the last move
 	pause    time.Duration // before the next try after a failure
 	failedAt time.Time     // when the last pause ended
+	due      []*request    // for a rotation, which comes at the next line end
+	dueAt    int64         // size of the file when the first of them became due; -1 = not known yet
 
 	// mu guards what follows and is never held while a disk is waited for.
 	mu      sync.Mutex
@@ -93,15 +97,8 @@ type Stream struct {
 	running bool // a goroutine moves bytes
 	again   bool // look once more before that goroutine ends
 	closing bool
-	drains  []*drain
+	drains  []*request
 	stats   Stats
-}
-
-// drain is one call that waits for the bytes that were in the pipe when it came.
-type drain struct {
-	upTo uint64 // value of Stats.Bytes that satisfies it
-	set  bool   // upTo is known
-	done chan error
 }
 
 // Config returns what the stream was opened with.
@@ -124,21 +121,7 @@ func (s *Stream) Stats() Stats {
 // left behind by the program may write for ever. When the file cannot be written Drain
 // returns that error at once, and the bytes stay in the pipe.
 func (s *Stream) Drain(ctx context.Context) error {
-	d := &drain{done: make(chan error, 1)}
-	s.mu.Lock()
-	if s.pipe < 0 {
-		s.mu.Unlock()
-		return os.ErrClosed
-	}
-	s.drains = append(s.drains, d)
-	s.mu.Unlock()
-	s.kick()
-	select {
-	case err := <-d.done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("cannot drain %s: %w", s.cfg.FIFO, ctx.Err())
-	}
+	return s.ask(ctx, &request{}, "drain "+s.cfg.FIFO)
 }
 
 // Reopen makes the stream open its file anew, for a log rotation from outside. It also
@@ -230,6 +213,17 @@ func (s *Stream) wrote(n int, now time.Time) {
 	}
 }
 
+// rotated keeps and tells whether the file could be rotated.
+func (s *Stream) rotated(err error, now time.Time) {
+	s.mu.Lock()
+	fresh := err != nil && s.stats.RotateErr == nil
+	s.stats.RotateErr = err
+	s.mu.Unlock()
+	if fresh {
+		s.mover.tell(Event{Stream: s, Kind: RotateFailed, Time: now, Err: err})
+	}
+}
+
 func (s *Stream) reportDropped(lines, bytes uint64) {
 	s.mover.tell(Event{Stream: s, Kind: JournalDropped, Time: time.Now(), Lines: lines, Bytes: bytes})
 }
@@ -247,7 +241,7 @@ func (s *Stream) finish() {
 	drains := s.drains
 	s.drains = nil
 	s.mu.Unlock()
-	for _, d := range drains {
+	for _, d := range append(drains, s.due...) {
 		d.done <- os.ErrClosed
 	}
 	close(s.done)

@@ -3,8 +3,10 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,30 +21,55 @@ const pathCheckEvery = 250 * time.Millisecond
 // target is a file that output goes to. Streams that name the same path share one target,
 // so that each of their moves ends before the next begins.
 type target struct {
-	path string
-	refs int // guarded by Mover.mu
+	path     string
+	rotation Rotation
+	mode     os.FileMode // of a file that is made
+	owner    *Owner
+	refs     int // guarded by Mover.mu
 
-	mu      sync.Mutex
-	fd      int // -1 = not open
-	dev     uint64
-	ino     uint64
-	regular bool
-	copies  bool // splice is refused or unwise here: peek, write, then discard
-	checked time.Time
-	stale   atomic.Bool // asked to reopen
+	mu       sync.Mutex
+	fd       int // -1 = not open
+	dev      uint64
+	ino      uint64
+	regular  bool
+	copies   bool // splice is refused or unwise here: peek, write, then discard
+	checked  time.Time
+	rotateAt time.Time   // not before, since it failed
+	stale    atomic.Bool // asked to reopen
 }
 
-func (m *Mover) acquire(path string) *target {
-	path = filepath.Clean(path)
+func (m *Mover) acquire(cfg Config) *target {
+	path := filepath.Clean(cfg.File)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.targets[path]
 	if t == nil {
-		t = &target{path: path, fd: -1}
+		t = &target{path: path, rotation: cfg.Rotation, mode: cfg.Mode, owner: cfg.Owner, fd: -1}
+		if t.mode == 0 {
+			t.mode = 0o644
+		}
 		m.targets[path] = t
 	}
 	t.refs++
 	return t
+}
+
+// hold acquires a target that is in use once more.
+func (m *Mover) hold(t *target) *target {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t.refs++
+	return t
+}
+
+// held acquires all targets.
+func (m *Mover) held() []*target {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.targets {
+		t.refs++
+	}
+	return slices.Collect(maps.Values(m.targets))
 }
 
 func (m *Mover) release(t *target) {
@@ -86,56 +113,21 @@ func (t *target) prepare(now time.Time) error {
 }
 
 func (t *target) open(now time.Time) error {
-	fd, err := openFile(t.path)
-	if errors.Is(err, unix.ENOENT) {
-		if err = os.MkdirAll(filepath.Dir(t.path), 0o755); err == nil {
-			fd, err = openFile(t.path)
-		}
-	}
+	dir, base, err := openFolder(t.path)
 	if err != nil {
-		if errors.Is(err, unix.ELOOP) {
-			return fmt.Errorf("cannot open %s: it is a symbolic link, which is not followed", t.path)
-		}
-		return fmt.Errorf("cannot open %s: %w", t.path, bare(err))
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
 		return fmt.Errorf("cannot open %s: %w", t.path, err)
 	}
-	kind := st.Mode & unix.S_IFMT
-	if kind != unix.S_IFREG && kind != unix.S_IFCHR {
-		unix.Close(fd)
-		return fmt.Errorf("cannot open %s: it is neither a file nor a character device", t.path)
+	defer unix.Close(dir)
+	fd, st, err := openFile(dir, base, t.mode, t.owner)
+	if err != nil {
+		return fmt.Errorf("cannot open %s: %w", t.path, err)
 	}
 	_ = unix.SetNonblock(fd, false)
 	t.fd, t.dev, t.ino = fd, st.Dev, st.Ino
-	t.regular = kind == unix.S_IFREG
+	t.regular = st.Mode&unix.S_IFMT == unix.S_IFREG
 	t.copies = unwise(fd)
 	t.checked = now
 	return nil
-}
-
-// openFile opens path for writing, made with mode 0644 if it is not there.
-//
-//   - O_NOFOLLOW: as root, a link that a program's user planted in a folder of his own must
-//     not lead our bytes into a file of root's.
-//   - O_NONBLOCK: a FIFO planted there must not hang us (open(2)).
-//   - No O_APPEND: splice(2) refuses such files.
-//   - O_EXCL with O_CREAT, and no O_CREAT for a file that exists: in sticky folders
-//     fs.protected_regular denies root opening others' files with O_CREAT (proc_sys_fs(5)).
-func openFile(path string) (int, error) {
-	const flags = unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
-	for {
-		fd, err := unix.Open(path, flags, 0)
-		if err != unix.ENOENT {
-			return fd, err
-		}
-		fd, err = unix.Open(path, flags|unix.O_CREAT|unix.O_EXCL, 0o644)
-		if err != unix.EEXIST {
-			return fd, err
-		}
-	}
 }
 
 // unwise reports whether the file lies where a write may hang for good. splice holds the
