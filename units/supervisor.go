@@ -36,8 +36,10 @@ type Config struct {
 	Save func(c Change, all func() Saved) error
 	// Saved is what the supervisor before this one left behind, nil = nothing.
 	Saved *Saved
-	// Alive is called while the loop turns, at least every half [WatchdogInterval].
-	Alive func()
+	// Alive is called while the loop turns, at least every AliveEvery. nil = nobody wants to
+	// know.
+	Alive      func()
+	AliveEvery time.Duration
 }
 
 // Supervisor keeps the programs of a project as their policy wants them. One goroutine,
@@ -232,7 +234,7 @@ func (s *Supervisor) onTime(now time.Time) {
 	}
 	if s.cfg.Alive != nil && !s.aliveAt.After(now) {
 		s.cfg.Alive()
-		s.aliveAt = now.Add(WatchdogInterval / 2)
+		s.aliveAt = now.Add(s.cfg.AliveEvery)
 	}
 }
 

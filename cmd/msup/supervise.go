@@ -116,7 +116,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	}
 	peaks := newPeaks(project)
 	defer peaks.close()
-	sup := units.New(units.Config{
+	cfg := units.Config{
 		Project: project, Bus: bus, Saved: saved,
 		Output: outputs.fifos, Prepare: outputs.prepare,
 		Forker: units.StubForker{},
@@ -125,8 +125,9 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		Ended:  outputs.ended,
 		Log:    log.append,
 		Save:   store.save,
-		Alive:  alive(),
-	})
+	}
+	cfg.Alive, cfg.AliveEvery = watchdog()
+	sup := units.New(cfg)
 	go outputs.forward(ctx, sup.Note)
 
 	listener, err := control.Listen(filepath.Join(dir, control.SocketName))
@@ -184,12 +185,14 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	return err
 }
 
-// alive returns what the loop calls while it turns: a ping for systemd's watchdog.
-func alive() func() {
-	if interval, err := daemon.SdWatchdogEnabled(false); err != nil || interval == 0 {
-		return nil
+// watchdog returns what the loop calls while it turns, and how often: a ping for systemd's
+// watchdog, twice in the interval it wants (sd_watchdog_enabled(3)).
+func watchdog() (ping func(), every time.Duration) {
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || interval == 0 {
+		return nil, 0
 	}
-	return func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog) }
+	return func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog) }, interval / 2
 }
 
 // followSignals turns signals into commands.
