@@ -38,6 +38,8 @@ func eventText(e capture.Event) string {
 		return fmt.Sprintf("%v; its output waits in the pipe", e.Err)
 	case capture.WriteResumed:
 		return fmt.Sprintf("writes %s again after %s, nothing is lost", e.Stream.Config().File, e.For.Round(time.Millisecond))
+	case capture.RotateFailed:
+		return fmt.Sprintf("%v; it grows meanwhile", e.Err)
 	case capture.JournalDropped:
 		return journalText(e.Lines, e.Bytes) + " not sent to the journal; the file has them"
 	}
@@ -62,6 +64,9 @@ func (o *outputs) warnings(program string) []string {
 		_, name := nameOf(s)
 		if st.Err != nil {
 			out = append(out, fmt.Sprintf("%v, since %s; its output waits in the pipe", st.Err, st.ErrSince.Format(time.TimeOnly)))
+		}
+		if st.RotateErr != nil {
+			out = append(out, fmt.Sprintf("%v; it grows meanwhile", st.RotateErr))
 		}
 		if st.JournalDropped > 0 || st.JournalSkipped > 0 {
 			out = append(out, fmt.Sprintf("%s of %s not sent to the journal; the file has them", journalText(st.JournalDropped, st.JournalSkipped), name))

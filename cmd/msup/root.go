@@ -149,7 +149,7 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 	root.AddCommand(
 		upCommand(a), downCommand(a), statusCommand(a),
 		startCommand(a), stopCommand(a), restartCommand(a), signalCommand(a),
-		logsCommand(a), checkCommand(a), superviseCommand(a), versionCommand(a),
+		logsCommand(a), rotateCommand(a), checkCommand(a), superviseCommand(a), versionCommand(a),
 	)
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

@@ -139,7 +139,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		Warnings: func(program string) []string {
 			return append(append([]string(nil), limits[program]...), outputs.warnings(program)...)
 		},
-		Output: outputs.report,
+		Output: outputs.report, Rotate: outputs.rotate,
 	}
 	served := make(chan struct{})
 	go func() {
