@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"sync"
 
 	"msup/logview"
@@ -11,12 +12,25 @@ import (
 // sources lists where the output of programs is to be read.
 func sources(programs []units.Program, user bool) []logview.Source {
 	var out []logview.Source
+	at := map[string]int{} // of each file
 	for _, p := range programs {
 		add := func(stream, file string) {
 			s := logview.Source{Program: p.Name, Stream: stream, File: file}
-			if file == "" {
+			i, again := at[file]
+			switch {
+			case file == "":
 				s.Unit, s.User = p.Unit, user
+			case file == os.DevNull:
+				return
+			case again:
+				// A file of several programs is read once.
+				out[i].Program += "," + p.Name
+				if out[i].Stream != stream {
+					out[i].Stream = logview.Both
+				}
+				return
 			}
+			at[file] = len(out)
 			out = append(out, s)
 		}
 		switch p.Stdout {
