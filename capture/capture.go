@@ -43,6 +43,7 @@ type Event struct {
 	Time   time.Time
 	Err    error         // WriteFailed, RotateFailed: what is wrong, the path included
 	For    time.Duration // WriteResumed: how long nothing could be written
+	Lost   uint64        // WriteResumed: bytes discarded meanwhile
 	Lines  uint64        // JournalDropped: lines counted as not sent in this burst
 	Bytes  uint64        // JournalDropped: bytes passed by without counting their lines
 }
@@ -51,11 +52,11 @@ type Event struct {
 type EventKind string
 
 const (
-	// WriteFailed: the file cannot be written; what the program writes stays in the
-	// pipe, and when that is full the program waits. Told once until WriteResumed, and
-	// again when the cause changes.
+	// WriteFailed: the file cannot be written; what the program writes waits in the
+	// pipe, and when that is full the oldest lines of it are discarded: the program goes
+	// on. Told once until WriteResumed, and again when the cause changes.
 	WriteFailed EventKind = "write-failed"
-	// WriteResumed: the file is written again, nothing was lost.
+	// WriteResumed: the file is written again, by itself.
 	WriteResumed EventKind = "write-resumed"
 	// RotateFailed: the file has reached its size and cannot be rotated; it grows, and
 	// rotation is tried again every ten seconds. Told once until it works.
@@ -149,6 +150,9 @@ func (m *Mover) Open(cfg Config, fd *os.File) (*Stream, error) {
 		return nil, fmt.Errorf("cannot watch %s: %w", cfg.FIFO, err)
 	}
 	m.keeper.tidy(s.target)
+	if s.broken() {
+		s.kick() // to try again
+	}
 	return s, nil
 }
 

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,5 +144,203 @@ func TestLostIsCounted(t *testing.T) {
 	}
 	if st := b.stream.Stats(); st.Lost != 5 {
 		t.Errorf("lost %d bytes, want 5", st.Lost)
+	}
+}
+
+// flood writes that many numbered lines and returns them and the longest
+// time one write took.
+func flood(t *testing.T, b *bench, lines int) (text string, longest time.Duration) {
+	t.Helper()
+	w, err := b.stream.WriteEnd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	var all strings.Builder
+	padding := strings.Repeat("x", 200)
+	for i := 0; i < lines; {
+		part := all.Len()
+		for range 100 {
+			fmt.Fprintf(&all, "line %d %s\n", i, padding)
+			i++
+		}
+		begin := time.Now()
+		if _, err := w.WriteString(all.String()[part:]); err != nil {
+			t.Fatal(err)
+		}
+		longest = max(longest, time.Since(begin))
+	}
+	return all.String(), longest
+}
+
+// The program goes on while nothing can be written. The file has all that was written
+// before and the last of what was written during the fault, and the rest is counted.
+func TestProgramGoesOn(t *testing.T) {
+	for _, journal := range []bool{false, true} {
+		b := start(t, func(b *bench, o *Options, c *Config) {
+			if journal {
+				o.JournalSocket = listen(t, filepath.Join(b.dir, "journal")).serve().path
+				c.Journal = &JournalTarget{Unit: "u.service"}
+			}
+		})
+		b.write("before\n")
+		b.drain()
+		os.Rename(b.file, b.file+".old")
+		os.Mkdir(b.file, 0o755)
+		b.stream.Reopen()
+		await(t, "it fails", func() bool { return b.stream.Stats().Err != nil })
+		text, longest := flood(t, b, 100_000) // 20 MB
+		t.Logf("journal %v: the longest write took %v", journal, longest)
+		if longest > time.Second {
+			t.Errorf("a write took %v", longest)
+		}
+		st := b.stream.Stats()
+		if st.Lost == 0 || st.Waiting == 0 || int(st.Lost)+st.Waiting != len(text) {
+			t.Errorf("%d bytes: %+v", len(text), st)
+		}
+		os.Remove(b.file)
+		await(t, "it resumes", func() bool { return b.stream.Stats().Err == nil })
+		b.write("after\n")
+		b.drain()
+		st = b.stream.Stats()
+		b.want(text[st.Lost:] + "after\n")
+		if !strings.HasPrefix(text[st.Lost:], "line ") {
+			t.Errorf("the file begins in the middle of a line: %q", clip(text[st.Lost:]))
+		}
+		if int(st.Bytes+st.Lost) != len(text)+len("before\nafter\n") || st.Waiting != 0 {
+			t.Errorf("%d bytes: %+v", len(text), st)
+		}
+		if got := b.kinds(); got != "write-failed write-resumed" && !journal {
+			t.Errorf("events %q", got)
+		}
+		b.mu.Lock()
+		for _, e := range b.events {
+			if e.Kind == WriteResumed && (e.Lost != st.Lost || e.For <= 0) {
+				t.Errorf("event %+v, lost %d", e, st.Lost)
+			}
+		}
+		b.mu.Unlock()
+	}
+}
+
+// Writes that waste the pipe's pages fill it with few bytes.
+func TestSmallWritesFillPages(t *testing.T) {
+	b := start(t, func(b *bench, o *Options, c *Config) { os.Mkdir(c.File, 0o755) })
+	w, err := b.stream.WriteEnd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	line := strings.Repeat("x", 2099) + "\n" // two do not share a page
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 5000 {
+			w.WriteString(line)
+		}
+	}()
+	await(t, "the program goes on", func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	})
+	if st := b.stream.Stats(); int(st.Lost)+st.Waiting != 5000*len(line) || st.Lost%uint64(len(line)) != 0 {
+		t.Errorf("stats %+v", st)
+	}
+}
+
+// A broken stream whose program is quiet costs next to nothing.
+func TestBrokenIsQuiet(t *testing.T) {
+	b := start(t, func(b *bench, o *Options, c *Config) { os.Mkdir(c.File, 0o755) })
+	b.write("held\n")
+	time.Sleep(2 * time.Second) // until the pauses are long
+	began, used := time.Now(), cpu()
+	time.Sleep(time.Second)
+	if busy := (cpu() - used) / time.Since(began).Seconds(); busy > 0.02 {
+		t.Errorf("%.1f %% CPU", 100*busy)
+	}
+}
+
+func TestThroughLine(t *testing.T) {
+	for _, tt := range []struct {
+		data string
+		n    int
+		want string
+	}{
+		{"ab\ncd\nef", 1, "ab\n"}, {"ab\ncd\nef", 3, "ab\n"}, {"ab\ncd\nef", 4, "ab\ncd\n"},
+		{"ab\ncd\nef", 7, "ab\ncd\n"}, {"abcdef", 3, "abc"}, {"ab\n", 10, "ab\n"}, {"\n\n", 1, "\n"},
+	} {
+		if got := string(throughLine([]byte(tt.data), tt.n)); got != tt.want {
+			t.Errorf("throughLine(%q, %d) = %q, want %q", tt.data, tt.n, got, tt.want)
+		}
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	var disk string
+	b := start(t, func(b *bench, o *Options, c *Config) {
+		disk = filepath.Join(b.dir, "disk")
+		tinyDisk(t, disk)
+		if err := unix.Mount("", disk, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+			t.Fatal(err)
+		}
+		c.File = filepath.Join(disk, "web.log")
+	})
+	failsThenWorks(t, b, "read-only file system", func() {
+		if err := unix.Mount("", disk, "", unix.MS_REMOUNT, ""); err != nil {
+			t.Fatal(err)
+		}
+	}, "held\nmore\n")
+}
+
+func TestMinFree(t *testing.T) {
+	var disk string
+	b := start(t, func(b *bench, o *Options, c *Config) {
+		disk = filepath.Join(b.dir, "disk")
+		tinyDisk(t, disk)
+		if err := os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 32<<10), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c.File = filepath.Join(disk, "web.log")
+		c.Rotation.MinFree = 40 << 10
+	})
+	failsThenWorks(t, b, "less than 40.0K free on the file system of "+b.file+" (log_min_free)", func() {
+		os.Remove(filepath.Join(disk, "ballast"))
+	}, "held\nmore\n")
+}
+
+func TestFormatSize(t *testing.T) {
+	for n, want := range map[int64]string{1: "1", 1024: "1.0K", 1 << 30: "1.0G", 3 << 29: "1.5G", 1 << 62: "4096.0P"} {
+		if got := formatSize(n); got != want {
+			t.Errorf("formatSize(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+// Rotating makes room on a full disk.
+func TestRotateOnFullDisk(t *testing.T) {
+	var disk string
+	b := start(t, func(b *bench, o *Options, c *Config) {
+		disk = filepath.Join(b.dir, "disk")
+		tinyDisk(t, disk)
+		c.File = filepath.Join(disk, "web.log")
+		c.Rotation = Rotation{Backups: 1}
+		if err := os.WriteFile(c.File+".1", make([]byte, 32<<10), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	})
+	text := strings.Repeat("0123456789abcde\n", 3000)
+	b.write(text)
+	await(t, "the disk is full", func() bool { return errors.Is(b.stream.Stats().Err, unix.ENOSPC) })
+	if err := b.stream.Rotate(soon(t)); err != nil {
+		t.Error(err)
+	}
+	await(t, "it resumes", func() bool { return b.stream.Stats().Err == nil })
+	b.drain()
+	if got := read(t, b.file+".1") + b.content(); got != text {
+		t.Errorf("%d bytes, want %d", len(got), len(text))
 	}
 }

@@ -30,13 +30,12 @@ func (s *Stream) move(n int, now time.Time) (int, error) {
 	if n == 0 || err != nil {
 		return 0, err
 	}
+	if err := t.room(n, now); err != nil {
+		return 0, err
+	}
 	look := s.journal != nil && s.journal.wants(now)
 	if !look && !t.copies {
-		moved, err := t.splice(s.pipe, min(n, moveMax))
-		if s.journal != nil {
-			s.journal.skip(moved, now)
-		}
-		return moved, err
+		return s.pass(n, now)
 	}
 
 	p, err := s.mover.peekers.get()
@@ -44,10 +43,7 @@ func (s *Stream) move(n int, now time.Time) (int, error) {
 		if t.copies {
 			return 0, fmt.Errorf("cannot write %s: %w", t.path, err)
 		}
-		// No descriptor for peeking: the file comes first.
-		moved, err := t.splice(s.pipe, min(n, moveMax))
-		s.journal.skip(moved, now)
-		return moved, err
+		return s.pass(n, now) // no descriptor for peeking: the file comes first
 	}
 	defer s.mover.peekers.put(p)
 	data, err := p.peek(s.pipe, n)
@@ -63,12 +59,24 @@ func (s *Stream) move(n int, now time.Time) (int, error) {
 	} else {
 		moved, err = t.splice(s.pipe, len(data))
 	}
+	s.short = moved < len(data)
 	if s.journal != nil {
 		if look {
 			s.journal.feed(data[:moved], now)
 		} else {
 			s.journal.skip(moved, now)
 		}
+	}
+	return moved, err
+}
+
+// pass moves up to n bytes without a look at them.
+func (s *Stream) pass(n int, now time.Time) (int, error) {
+	n = min(n, moveMax)
+	moved, err := s.target.splice(s.pipe, n)
+	s.short = moved < n
+	if s.journal != nil {
+		s.journal.skip(moved, now)
 	}
 	return moved, err
 }

@@ -90,6 +90,17 @@ func (p *poller) arm(pipe int) error {
 	return err
 }
 
+// onWrite asks for a report of each write into a pipe that has bytes already, and one at
+// once, until disarm.
+func (p *poller) onWrite(pipe int) error {
+	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(pipe)}
+	err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, pipe, &e)
+	if err == unix.ENOENT {
+		err = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, pipe, &e)
+	}
+	return err
+}
+
 // disarm takes the pipe out of the set until it is armed again.
 func (p *poller) disarm(pipe int) { _ = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_DEL, pipe, nil) }
 

@@ -21,7 +21,7 @@ const (
 
 // Rotate moves what is in the pipe now to the file and makes the file FILE.1, whatever its
 // size, unless it is empty. A line that the program has begun is completed from what is
-// in the pipe, and cut if its end is not there.
+// in the pipe, and cut if its end is not there, or nothing can be written.
 func (s *Stream) Rotate(ctx context.Context) error {
 	return s.ask(ctx, &request{rotate: true}, "rotate "+s.cfg.File)
 }

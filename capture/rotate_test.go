@@ -122,9 +122,11 @@ func TestRotateBySize(t *testing.T) {
 			})
 			var all strings.Builder
 			for i := 0; int64(all.Len()) < 20*size; i++ {
-				part := fmt.Sprintf("line %d %s\n", i, strings.Repeat("x", i%70))
-				all.WriteString(part)
-				b.write(part)
+				from := all.Len()
+				for j := 0; j == 0 || int64(all.Len()-from) < size/10; j++ {
+					fmt.Fprintf(&all, "line %d.%d %s\n", i, j, strings.Repeat("x", (i+j)%70))
+				}
+				b.write(all.String()[from:])
 			}
 			b.drain()
 			b.checkAll(all.String(), size)

@@ -7,13 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pauses between tries to write a file that cannot be written. Each is twice the last.
-const (
-	firstPause = 100 * time.Millisecond
-	lastPause  = 2 * time.Second
-	calm       = 10 * time.Second // without a failure: the next pause is the first again
-)
-
 // kick makes sure that a goroutine looks at the pipe from now on.
 func (s *Stream) kick() {
 	s.mu.Lock()
@@ -87,10 +80,10 @@ func (s *Stream) rest() bool {
 		// be held, and an error that is over should not stay in the statistics.
 		now := time.Now()
 		if err := s.target.ready(now); err != nil {
-			s.failed(err, now)
-		} else {
-			s.wrote(0, now)
+			s.fail(err)
+			return false
 		}
+		s.resumed(now)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,42 +98,6 @@ func (s *Stream) rest() bool {
 	}
 	s.running = false
 	return true
-}
-
-func (s *Stream) broken() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stats.Err != nil
-}
-
-// fail keeps the error, lets nobody wait for what cannot be done, and pauses. The bytes
-// stay in the pipe, and the program waits when it is full: nothing is lost.
-func (s *Stream) fail(err error) {
-	s.failed(err, time.Now())
-	s.rotateDue(time.Now())
-	s.mu.Lock()
-	drains := s.drains
-	s.drains = nil
-	closing := s.closing
-	s.mu.Unlock()
-	for _, d := range drains {
-		d.done <- err
-	}
-	if closing {
-		return
-	}
-	// A disk that lets some bytes through now and then is not told as often as that.
-	if now := time.Now(); now.Sub(s.failedAt) > calm {
-		s.pause = 0
-	}
-	s.pause = min(max(2*s.pause, firstPause), lastPause)
-	t := time.NewTimer(s.pause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-s.wake:
-	}
-	s.failedAt = time.Now()
 }
 
 // gather gives the program a moment to write more before n bytes are moved: a move costs

@@ -59,7 +59,9 @@ const (
 // Stats is what happened to a stream since it was opened.
 type Stats struct {
 	Bytes uint64 // written to the file
-	Lost  uint64 // bytes neither in the file nor any longer in the pipe
+	Lost  uint64 // discarded: the file could not be written, and the pipe was full
+	// Waiting is how many bytes are in the pipe now.
+	Waiting int
 
 	Err      error     // why nothing can be written now; nil = all is well
 	ErrSince time.Time // when that began; zero while Err is nil
@@ -88,6 +90,7 @@ type Stream struct {
 	last     time.Time     // of the last move
 	pause    time.Duration // before the next try after a failure
 	failedAt time.Time     // when the last pause ended
+	short    bool          // the last move wrote less than it tried
 	due      []*request    // for a rotation, which comes at the next line end
 	dueAt    int64         // size of the file when the first of them became due; -1 = not known yet
 
@@ -99,6 +102,8 @@ type Stream struct {
 	closing bool
 	drains  []*request
 	stats   Stats
+	// lostBefore is Stats.Lost when writing failed.
+	lostBefore uint64
 }
 
 // Config returns what the stream was opened with.
@@ -108,6 +113,9 @@ func (s *Stream) Config() Config { return s.cfg }
 func (s *Stream) Stats() Stats {
 	s.mu.Lock()
 	st := s.stats
+	if s.pipe >= 0 {
+		st.Waiting, _ = readable(s.pipe)
+	}
 	s.mu.Unlock()
 	if s.journal != nil {
 		st.JournalLines, st.JournalDropped, st.JournalSkipped = s.journal.counts()
@@ -132,7 +140,8 @@ func (s *Stream) Reopen() {
 }
 
 // Close drains the stream and ends it. The FIFO stays: programs may have it open, and
-// another supervisor may go on reading. A program that writes on waits once the pipe is full.
+// another supervisor may go on reading. A program that writes on waits once the pipe is
+// full: only an open stream discards.
 func (s *Stream) Close(ctx context.Context) error {
 	err := s.Drain(ctx)
 	if errors.Is(err, os.ErrClosed) {
@@ -184,32 +193,6 @@ func (s *Stream) withPipe(f func(pipe int)) {
 	defer s.mu.Unlock()
 	if s.pipe >= 0 {
 		f(s.pipe)
-	}
-}
-
-// failed keeps and tells why nothing can be written.
-func (s *Stream) failed(err error, now time.Time) {
-	s.mu.Lock()
-	fresh := s.stats.Err == nil || s.stats.Err.Error() != err.Error()
-	if s.stats.Err == nil {
-		s.stats.ErrSince = now
-	}
-	s.stats.Err = err
-	s.mu.Unlock()
-	if fresh {
-		s.mover.tell(Event{Stream: s, Kind: WriteFailed, Time: now, Err: err})
-	}
-}
-
-// wrote counts n bytes and tells when writing works again.
-func (s *Stream) wrote(n int, now time.Time) {
-	s.mu.Lock()
-	s.stats.Bytes += uint64(n)
-	resumed, since := s.stats.Err != nil, s.stats.ErrSince
-	s.stats.Err, s.stats.ErrSince = nil, time.Time{}
-	s.mu.Unlock()
-	if resumed {
-		s.mover.tell(Event{Stream: s, Kind: WriteResumed, Time: now, For: now.Sub(since)})
 	}
 }
 

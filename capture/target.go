@@ -34,7 +34,8 @@ type target struct {
 	regular  bool
 	copies   bool // splice is refused or unwise here: peek, write, then discard
 	checked  time.Time
-	rotateAt time.Time   // not before, since it failed
+	rotateAt time.Time // not before, since it failed
+	space    space
 	stale    atomic.Bool // asked to reopen
 }
 
@@ -91,7 +92,10 @@ func (m *Mover) release(t *target) {
 func (t *target) ready(now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.prepare(now)
+	if err := t.prepare(now); err != nil {
+		return err
+	}
+	return t.room(0, now)
 }
 
 // prepare is ready with t.mu held.
