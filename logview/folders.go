@@ -41,8 +41,8 @@ func (f *follower) handle(events map[event]struct{}) {
 			}
 			for name, tails := range d.tails {
 				for _, t := range tails {
-					if gone || name == e.name || t.lost {
-						f.enqueue(t, e.mask != unix.IN_MODIFY || t.lost)
+					if gone || name == e.name || t.restless() {
+						f.enqueue(t, e.mask != unix.IN_MODIFY || t.restless())
 					}
 				}
 			}

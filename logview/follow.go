@@ -3,19 +3,23 @@ package logview
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
 const (
 	quietTime = time.Second            // an incomplete line is held back this long
 	pollTime  = 250 * time.Millisecond // between looks at files that inotify does not tell about
+	maxPieces = 16 << 20               // bytes of the past that wait in memory, about
 )
 
 // Follow gives out what the programs wrote since from, then new lines as they come, until
 // ctx is done; then what is left, with incomplete lines ended, and returns nil. A nil from
 // means the present end. It returns early only with the error of out.
 //
-// Files may be truncated, replaced, or come later, with their folders. An incomplete line
+// Files may be rotated, truncated, replaced, or come later, with their folders: what was
+// written before is shown to its end, then what is in the rotated files that came in
+// between, and each byte once. An incomplete line
 // is given out (with More) when nothing came for a second. What cannot be read becomes a
 // note. out is called from one goroutine.
 func Follow(ctx context.Context, sources []Source, from *Positions, out func([]Line) error) error {
@@ -24,11 +28,12 @@ func Follow(ctx context.Context, sources []Source, from *Positions, out func([]L
 	}
 	f := newFollower(sources, from, out)
 	defer f.close()
-	return f.run(ctx, from.journal)
+	return f.run(ctx)
 }
 
 type follower struct {
 	out     *output
+	from    *Positions
 	sources []Source
 	tails   []*tail
 	queue   []*tail // tails that wait for their turn
@@ -49,7 +54,7 @@ type folder struct {
 
 func newFollower(sources []Source, from *Positions, out func([]Line) error) *follower {
 	f := &follower{
-		out: &output{out: out}, sources: sources, quiet: quietTime, poll: pollTime,
+		out: &output{out: out}, from: from, sources: sources, quiet: quietTime, poll: pollTime,
 		folders: map[string]*folder{}, byWatch: map[int32]map[string]bool{},
 	}
 	seen := map[string]bool{}
@@ -62,7 +67,11 @@ func newFollower(sources []Source, from *Positions, out func([]Line) error) *fol
 			continue // one file for both streams, given twice
 		}
 		seen[path] = true
-		t := &tail{src: s, path: path, from: from.files[path]}
+		t := &tail{src: s, path: path}
+		if at := from.files[path]; at != nil {
+			t.begin(at.files)
+			t.before, t.timed, t.trouble = at.before, at.timed, at.problems
+		}
 		f.tails = append(f.tails, t)
 		dir, base := filepath.Split(path)
 		dir = filepath.Clean(dir)
@@ -85,7 +94,36 @@ func (f *follower) close() {
 	}
 }
 
-func (f *follower) run(ctx context.Context, from journalPosition) error {
+// past gives out what the sources have now, and if final also incomplete last lines.
+func (f *follower) past(ctx context.Context, j *journal, final bool) error {
+	// A journalctl that is left behind, because out failed, is ended.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := f.out.notes(slices.Concat(f.from.notes, f.from.journal.notes)); err != nil {
+		return err
+	}
+	order := map[string]int{}
+	for _, s := range f.sources {
+		if _, ok := order[s.Program]; !ok {
+			order[s.Program] = len(order)
+		}
+	}
+	w := f.from.window
+	// Many files are read in smaller pieces: all wait with one in memory.
+	buf := make([]byte, min(max(maxPieces/max(len(f.tails), 1), 4<<10), chunk))
+	var feeds []*feed
+	for _, t := range f.tails {
+		feed := t.feed(ctx, buf, w, final)
+		feed.program = order[t.src.Program]
+		if !w.Until.IsZero() && w.Lines >= 0 {
+			feed.keepLast(w.Lines)
+		}
+		feeds = append(feeds, feed)
+	}
+	return giveFeeds(ctx, append(feeds, j.feeds(ctx, order)...), f.out)
+}
+
+func (f *follower) run(ctx context.Context) error {
 	var wake chan struct{}
 	// Watch first, then read: what is written in between is seen twice, not never.
 	if w, err := newWatcher(); err == nil {
@@ -95,11 +133,8 @@ func (f *follower) run(ctx context.Context, from journalPosition) error {
 		f.enqueue(t, false) // in the order of sources
 	}
 	f.rewatch()
-	if err := f.out.notes(from.notes); err != nil {
-		return err
-	}
-	j := newJournal(f.sources, from)
-	if err := j.giveBacklog(f.out); err != nil {
+	j := newJournal(f.sources, f.from.journal)
+	if err := f.past(ctx, j, false); err != nil && ctx.Err() == nil {
 		return err
 	}
 	entries := j.follow(ctx)
@@ -180,9 +215,8 @@ func (f *follower) readAll(ctx context.Context) error {
 
 // finish gives out what came before the end of ctx.
 func (f *follower) finish(j *journal, entries <-chan entry) error {
-	ctx := context.Background()
 	for _, t := range f.tails {
-		if err := t.drain(ctx, f.out); err != nil {
+		if err := t.drain(f.out); err != nil {
 			return err
 		}
 	}
@@ -192,11 +226,12 @@ func (f *follower) finish(j *journal, entries <-chan entry) error {
 // flushQuiet gives out incomplete lines that have waited long enough: a prompt, say.
 func (f *follower) flushQuiet(now time.Time) error {
 	for _, t := range f.tails {
-		for _, r := range []*reader{t.cur, t.old} {
-			if r != nil && len(r.hold) > 0 && now.Sub(r.held) >= f.quiet {
-				if err := r.part(t.src, f.out); err != nil {
-					return err
-				}
+		if len(t.files) == 0 {
+			continue
+		}
+		if r := t.files[0]; len(r.hold) > 0 && now.Sub(r.held) >= f.quiet {
+			if err := r.part(t.src, f.out); err != nil {
+				return err
 			}
 		}
 	}
@@ -215,10 +250,8 @@ func (f *follower) nextLook(now time.Time) (time.Duration, bool) {
 		if t.polled {
 			sooner(f.polled.Add(f.poll).Sub(now))
 		}
-		for _, r := range []*reader{t.cur, t.old} {
-			if r != nil && len(r.hold) > 0 {
-				sooner(r.held.Add(f.quiet).Sub(now))
-			}
+		if len(t.files) > 0 && len(t.files[0].hold) > 0 {
+			sooner(t.files[0].held.Add(f.quiet).Sub(now))
 		}
 	}
 	return wait, ok

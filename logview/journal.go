@@ -3,7 +3,6 @@ package logview
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -17,6 +16,7 @@ type journalPosition struct {
 	cursor  string
 	since   time.Time // where there is no cursor: entries from this time on
 	backlog map[unitKey][]entry
+	all     *Window  // instead of a backlog: all entries of it
 	notes   []string // why it could not be read
 }
 
@@ -55,16 +55,14 @@ type entry struct {
 	note   string // instead of an entry: a message of journalctl
 }
 
-// entries gives out entries of one source.
-func (o *output) entries(s Source, entries []entry) error {
+// lines are the lines of an entry of a source.
+func (e entry) lines(s Source) []Line {
 	var lines []Line
-	for _, e := range entries {
-		// Only what comes by the native protocol can have several lines.
-		for text := range bytes.SplitSeq(bytes.TrimSuffix(e.text, []byte("\n")), []byte("\n")) {
-			lines = append(lines, Line{Program: s.Program, Stream: s.Stream, Text: text})
-		}
+	// Only what comes by the native protocol can have several lines.
+	for text := range bytes.SplitSeq(bytes.TrimSuffix(e.text, []byte("\n")), []byte("\n")) {
+		lines = append(lines, Line{Program: s.Program, Stream: s.Stream, Text: text})
 	}
-	return o.give(lines)
+	return lines
 }
 
 // journalArgs are the arguments of journalctl that are the same in every call. The units
@@ -98,21 +96,20 @@ func journalArgs(sources []Source) (options, matches []string) {
 	return options, append(matches, user...)
 }
 
-// lastEntries reads the last n entries of every source, all for a negative n.
+// lastEntries reads the last entries in the window of every source, which are not all.
 //
 // One journalctl reads backwards for all sources together, as many entries as could be
 // wanted. If one program wrote most of these, the others are asked for again without it;
 // every round satisfies at least one.
-func lastEntries(ctx context.Context, sources []Source, n int) journalPosition {
+func lastEntries(ctx context.Context, sources []Source, w Window) journalPosition {
+	n := w.Lines
 	p := journalPosition{since: time.Now(), backlog: map[unitKey][]entry{}}
 	var newest time.Time
 	for want := sources; len(want) > 0 && ctx.Err() == nil; {
 		limit := n * len(want)
 		options, matches := journalArgs(want)
-		options = append(options, "--reverse")
-		if n >= 0 {
-			options = append(options, "--lines="+strconv.Itoa(limit))
-		}
+		options = append(options, "--reverse", "--lines="+strconv.Itoa(limit))
+		options = append(options, w.journalArgs()...)
 		found := map[unitKey][]entry{}
 		got := 0
 		runJournalctl(ctx, slices.Concat(options, matches), want, func(e entry) {
@@ -129,7 +126,7 @@ func lastEntries(ctx context.Context, sources []Source, n int) journalPosition {
 			if e.time.After(newest) {
 				return // came after the first round: it is not before the cursor
 			}
-			if n < 0 || len(found[e.unit]) < n {
+			if len(found[e.unit]) < n {
 				found[e.unit] = append(found[e.unit], e)
 			}
 		})
@@ -138,7 +135,7 @@ func lastEntries(ctx context.Context, sources []Source, n int) journalPosition {
 			list := found[s.unit()]
 			slices.Reverse(list)
 			p.backlog[s.unit()] = list
-			if n >= 0 && got >= limit && len(list) < n {
+			if got >= limit && len(list) < n {
 				next = append(next, s)
 			}
 		}
@@ -167,15 +164,73 @@ func newJournal(sources []Source, from journalPosition) *journal {
 	return j
 }
 
-// giveBacklog gives out the entries before the position, each program's in one piece.
-func (j *journal) giveBacklog(o *output) error {
-	for _, s := range j.sources {
-		if err := o.entries(s, j.at.backlog[s.unit()]); err != nil {
-			return err
-		}
+// feeds gives the entries before the position, and moves that on where it has none yet.
+// The programs are numbered by order.
+func (j *journal) feeds(ctx context.Context, order map[string]int) []*feed {
+	if len(j.sources) == 0 {
+		return nil
 	}
-	j.at.backlog = nil
-	return nil
+	if j.at.all != nil {
+		return []*feed{j.allFeed(ctx, order[j.sources[0].Program])}
+	}
+	var feeds []*feed
+	for _, s := range j.sources {
+		f := &feed{program: order[s.Program], timed: true}
+		entries := j.at.backlog[s.unit()]
+		f.more = func() (bool, error) {
+			for _, e := range entries {
+				f.entry(e, s)
+			}
+			return false, nil
+		}
+		if len(entries) > 0 {
+			f.changed = entries[len(entries)-1].time
+		}
+		feeds = append(feeds, f)
+	}
+	return feeds
+}
+
+func (f *feed) entry(e entry, s Source) {
+	for _, l := range e.lines(s) {
+		f.lines = append(f.lines, stamped{l, e.time.UnixNano()})
+	}
+}
+
+// allFeed has one journalctl read all entries of the window, of all sources.
+func (j *journal) allFeed(ctx context.Context, program int) *feed {
+	options, matches := journalArgs(j.sources)
+	args := slices.Concat(options, j.at.all.journalArgs(), matches)
+	entries := make(chan entry, 256)
+	go func() {
+		defer close(entries)
+		runJournalctl(ctx, args, j.sources, func(e entry) {
+			select {
+			case entries <- e:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	f := &feed{program: program, timed: true}
+	f.more = func() (bool, error) {
+		e, ok := <-entries
+		if !ok {
+			return false, ctx.Err()
+		}
+		if e.note != "" {
+			if !j.told {
+				j.told = true
+				f.lines = append(f.lines, stamped{Line: Line{Text: []byte(e.note), Note: true}})
+			}
+			return true, nil
+		}
+		j.at.cursor = e.cursor
+		if s, ok := j.byUnit[e.unit]; ok {
+			f.entry(e, s)
+		}
+		return true, nil
+	}
+	return f
 }
 
 func (j *journal) give(o *output, e entry) error {
@@ -191,7 +246,7 @@ func (j *journal) give(o *output, e entry) error {
 	if !ok {
 		return nil
 	}
-	return o.entries(s, []entry{e})
+	return o.give(e.lines(s))
 }
 
 // args are the arguments for everything after the position.
@@ -200,8 +255,7 @@ func (j *journal) args(more ...string) []string {
 	if j.at.cursor != "" {
 		options = append(options, "--after-cursor="+j.at.cursor)
 	} else {
-		us := j.at.since.UnixMicro()
-		options = append(options, fmt.Sprintf("--since=@%d.%06d", us/1e6, us%1e6))
+		options = append(options, "--since="+journalTime(j.at.since))
 	}
 	return slices.Concat(options, more, matches)
 }

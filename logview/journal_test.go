@@ -84,7 +84,7 @@ esac`)
 	must(t, os.WriteFile(filepath.Join(dir, "quiet"), []byte(entry("q", "quiet.service", "hello")), 0o644))
 	sources := []Source{{Program: "busy", Unit: "busy.service"}, {Program: "quiet", Unit: "quiet.service"}, {Program: "none", Unit: "none.service"}}
 	r := newRecorder()
-	must(t, Tail(t.Context(), sources, 2, r.out))
+	must(t, Tail(t.Context(), sources, Window{Lines: 2}, r.out))
 	if got, want := r.all(), []string{"busy busy 5", "busy busy 6", "quiet hello"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -93,7 +93,7 @@ esac`)
 		t.Errorf("calls %q", got)
 	}
 	// What comes after is asked for from the last entry on.
-	if p := Last(t.Context(), sources, 2); p.journal.cursor != "b6" {
+	if p := Last(t.Context(), sources, Window{Lines: 2}); p.journal.cursor != "b6" {
 		t.Errorf("cursor %q", p.journal.cursor)
 	}
 }
@@ -120,12 +120,12 @@ func TestJournalCannot(t *testing.T) {
 					slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, tt.want) })
 			}
 			r := newRecorder()
-			must(t, Tail(t.Context(), sources, 5, r.out))
+			must(t, Tail(t.Context(), sources, Window{Lines: 5}, r.out))
 			if !check(r.all()) {
 				t.Errorf("tail: %q, want %q", r.all(), tt.want)
 			}
 			// Once, although two journalctl fail.
-			r, stop := following(t, sources, Last(t.Context(), sources, 5), nil)
+			r, stop := following(t, sources, Last(t.Context(), sources, Window{Lines: 5}), nil)
 			r.until(t, tt.want, check)
 			stop()
 			if !check(r.all()) {

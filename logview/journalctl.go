@@ -84,17 +84,22 @@ func readEntries(r io.Reader, give func(entry)) error {
 	}
 }
 
-// names lists programs for a message.
+// names lists the programs of sources for a message.
 func names(sources []Source) string {
-	const few = 5
 	var list []string
 	for _, s := range sources {
 		if !slices.Contains(list, s.Program) {
 			list = append(list, s.Program)
 		}
 	}
-	if len(list) > few {
-		return fmt.Sprintf("%s and %d others", strings.Join(list[:few-1], ", "), len(list)-few+1)
+	return few(list)
+}
+
+// few joins names, the first of many.
+func few(list []string) string {
+	const most = 5
+	if len(list) > most {
+		return fmt.Sprintf("%s and %d others", strings.Join(list[:most-1], ", "), len(list)-most+1)
 	}
 	return strings.Join(list, ", ")
 }

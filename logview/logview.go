@@ -6,15 +6,10 @@
 package logview
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"errors"
-	"io"
-	"os"
+	"fmt"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 )
 
@@ -52,153 +47,96 @@ type Line struct {
 	Note bool
 }
 
-// Positions says up to where the output of programs is already known.
-type Positions struct {
-	files   map[string]position
-	journal journalPosition
+// OfStream chooses the sources of a stream; Both is all. The notes are about those that
+// hold the other stream too, since nothing tells these apart.
+func OfStream(sources []Source, stream string) (chosen []Source, notes []string) {
+	if stream == Both {
+		return sources, nil
+	}
+	var inFile, inJournal []string
+	for _, s := range sources {
+		switch {
+		case s.Stream != Both && s.Stream != stream:
+			continue
+		case s.Stream == Both && s.File != "":
+			inFile = append(inFile, s.Program)
+		case s.Stream == Both:
+			inJournal = append(inJournal, s.Program)
+		}
+		chosen = append(chosen, s)
+	}
+	const together = "both streams of %s go to %s, which does not tell them apart: both are shown"
+	if len(inFile) > 0 {
+		notes = append(notes, fmt.Sprintf(together, few(inFile), "one file"))
+	}
+	if len(inJournal) > 0 {
+		notes = append(notes, fmt.Sprintf(together, few(inJournal), "the journal"))
+	}
+	return chosen, notes
 }
 
-// position is a place in a file. The zero value is the beginning of whatever file comes.
-type position struct {
-	dev, ino uint64
-	offset   int64 // bytes
+// Positions says where the reading of output begins. It holds files open, so that they are
+// read to their end even if they are rotated or deleted, and serves one [Follow].
+type Positions struct {
+	files   map[string]*start // by path
+	journal journalPosition
+	window  Window
+	notes   []string
 }
 
 // Mark returns the present end of every source. Taken before programs start, it lets
 // [Follow] show all output of this run and nothing older. It reads no output.
 func Mark(sources []Source) *Positions {
-	return mark(sources, 0)
+	return Last(context.Background(), sources, Window{})
 }
 
-// Last returns the positions n lines before the present end of every source, or the
-// beginnings for a negative n: what [Follow] needs for "the last n lines and what comes".
-func Last(ctx context.Context, sources []Source, n int) *Positions {
-	p := mark(sources, n)
-	if n != 0 {
-		p.journal = lastEntries(ctx, journalSources(sources), n)
-	}
-	return p
-}
-
-func mark(sources []Source, n int) *Positions {
-	p := &Positions{files: map[string]position{}}
+// Last returns the positions where the window begins in every source: what [Follow] needs
+// for "the last lines and what comes". Rotated files are gone back to as far as needed.
+func Last(ctx context.Context, sources []Source, w Window) *Positions {
+	p := &Positions{files: map[string]*start{}, window: w}
 	p.journal.since = time.Now()
+	var byFile []string
 	for _, s := range sources {
-		if s.File == "" {
+		if s.File == "" || ctx.Err() != nil {
 			continue
 		}
 		path := filepath.Clean(s.File)
-		if _, done := p.files[path]; !done {
-			p.files[path] = positionIn(path, n)
+		if _, done := p.files[path]; done {
+			continue
 		}
+		p.files[path] = begin(path, w)
+		if p.files[path].byFile && !slices.Contains(byFile, s.Program) {
+			byFile = append(byFile, s.Program)
+		}
+	}
+	if len(byFile) > 0 {
+		p.notes = append(p.notes, "the lines of "+few(byFile)+" carry no time: shown are whole files of that time (log_timestamps = rfc3339 puts a time before each line)")
+	}
+	switch inJournal := journalSources(sources); {
+	case len(inJournal) == 0 || w.Lines == 0:
+	case w.Lines < 0:
+		p.journal.all = &w
+	default:
+		p.journal = lastEntries(ctx, inJournal, w)
 	}
 	return p
 }
 
-// positionIn finds the place n lines before the end of the file, the zero position when
-// it cannot be read: a file that comes later is read from its beginning.
-func positionIn(path string, n int) position {
-	f, id, err := open(path)
-	if err != nil {
-		return position{}
-	}
-	defer f.Close()
-	end, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return position{}
-	}
-	id.offset = linesBack(f, end, n)
-	return id
-}
-
-// linesBack returns the offset at which the last n lines before end begin. An incomplete
-// last line counts as one.
-func linesBack(f io.ReaderAt, end int64, n int) int64 {
-	if n < 0 {
-		return 0
-	}
-	if n == 0 {
-		return end
-	}
-	buf := make([]byte, 32<<10)
-	at := end
-	for at > 0 {
-		size := min(int64(len(buf)), at)
-		block := buf[:size]
-		if _, err := f.ReadAt(block, at-size); err != nil {
-			return at // it shrinks under our hands; what is left begins here or before
-		}
-		if at == end {
-			block = block[:size-1] // the newline that ends the last line begins no other
-		}
-		for {
-			i := bytes.LastIndexByte(block, '\n')
-			if i < 0 {
-				break
-			}
-			if n--; n == 0 {
-				return at - size + int64(i) + 1
-			}
-			block = block[:i]
-		}
-		at -= size
-	}
-	return 0
-}
-
-// Tail gives out the last n lines of every program, all for a negative n, and returns. The
-// programs come in the order of sources. Files carry no times to merge them by, so a
-// program with two streams gets the last n lines of each, the stream that was written to
-// last at the end. A line that the program has not completed is given out as it is.
+// Tail gives out the lines in the window and returns. Lines of several programs are merged
+// by their times; where they carry none, programs come one after the other, in the order
+// of sources, and of two streams of a program the one that was written to last at the end.
+// A line that the program has not completed is given out as it is.
 //
-// The error is that of out, or of ctx. What cannot be read becomes a note.
-func Tail(ctx context.Context, sources []Source, n int, out func([]Line) error) error {
-	from := Last(ctx, sources, n)
-	if n >= 0 {
-		out = atMost(n, out)
+// The number of lines is that of each stream where streams have files of their own. The
+// error is that of out, or of ctx. What cannot be read becomes a note.
+func Tail(ctx context.Context, sources []Source, w Window, out func([]Line) error) error {
+	from := Last(ctx, sources, w)
+	if w.Lines >= 0 {
+		out = atMost(w.Lines, out)
 	}
 	f := newFollower(sources, from, out)
 	defer f.close()
-	if err := f.out.notes(from.journal.notes); err != nil {
-		return err
-	}
-	type part struct {
-		program int
-		changed time.Time
-		give    func() error
-	}
-	var parts []part
-	order := map[string]int{}
-	for _, s := range sources {
-		if _, ok := order[s.Program]; !ok {
-			order[s.Program] = len(order)
-		}
-	}
-	for _, t := range f.tails {
-		var changed time.Time
-		if st, err := os.Stat(t.path); err == nil {
-			changed = st.ModTime()
-		}
-		parts = append(parts, part{order[t.src.Program], changed, func() error { return t.drain(ctx, f.out) }})
-	}
-	for _, s := range journalSources(sources) {
-		entries := from.journal.backlog[s.unit()]
-		if len(entries) == 0 {
-			continue
-		}
-		parts = append(parts, part{order[s.Program], entries[len(entries)-1].time, func() error {
-			return f.out.entries(s, entries)
-		}})
-	}
-	slices.SortStableFunc(parts, func(a, b part) int {
-		return cmp.Or(cmp.Compare(a.program, b.program), a.changed.Compare(b.changed))
-	})
-	for _, p := range parts {
-		if err := p.give(); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+	return f.past(ctx, newJournal(sources, from.journal), true)
 }
 
 // atMost lets n lines of each stream through: more may have come since its last n lines
@@ -225,32 +163,4 @@ func atMost(n int, out func([]Line) error) func([]Line) error {
 		}
 		return out(lines)
 	}
-}
-
-// errNotRegular is the answer to following a device or a pipe: they have no past, and
-// reading would take their contents away from others.
-var errNotRegular = errors.New("not a regular file")
-
-// open opens a regular file and says which one it is.
-func open(path string) (*os.File, position, error) {
-	// O_NONBLOCK: the open of a FIFO would wait for a writer.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
-	if err != nil {
-		return nil, position{}, err
-	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = errNotRegular
-	}
-	if err != nil {
-		f.Close()
-		return nil, position{}, err
-	}
-	return f, identity(st), nil
-}
-
-// identity is the position at the beginning of a file.
-func identity(st os.FileInfo) position {
-	sys := st.Sys().(*syscall.Stat_t)
-	return position{dev: uint64(sys.Dev), ino: sys.Ino} //nolint:unconvert // not an uint64 everywhere
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -23,7 +24,6 @@ func TestLinesBack(t *testing.T) {
 		{"a\nb\nc\n", 2, 2},
 		{"a\nb\nc\n", 3, 0},
 		{"a\nb\nc\n", 9, 0},
-		{"a\nb\nc\n", -1, 0},
 		{"a\nb\nc", 1, 4},
 		{"a\nb\nc", 2, 2},
 		{"\n\n\n", 2, 1},
@@ -34,7 +34,7 @@ func TestLinesBack(t *testing.T) {
 		{long + "end", 2, 99000},
 	}
 	for _, tt := range tests {
-		if got := linesBack(strings.NewReader(tt.text), int64(len(tt.text)), tt.n); got != tt.want {
+		if got, _, _ := linesBack(strings.NewReader(tt.text), int64(len(tt.text)), tt.n); got != tt.want {
 			t.Errorf("%.20q (%d bytes), %d lines: %d, want %d", tt.text, len(tt.text), tt.n, got, tt.want)
 		}
 	}
@@ -48,17 +48,26 @@ func FuzzLinesBack(f *testing.F) {
 		}
 		lines := slices.Collect(strings.Lines(text))
 		want := strings.Join(lines[max(0, len(lines)-n):], "")
-		if got := text[linesBack(strings.NewReader(text), int64(len(text)), n):]; got != want {
-			t.Errorf("%q, %d lines: %q, want %q", text, n, got, want)
+		at, count, _ := linesBack(strings.NewReader(text), int64(len(text)), n)
+		if got := text[at:]; got != want || count != min(n, len(lines)) {
+			t.Errorf("%q, %d lines: %q (%d lines), want %q", text, n, got, count, want)
+		}
+		// The other way, which needs no going back.
+		n = min(n, 1000)
+		want = strings.Join(lines[max(0, len(lines)-n):], "")
+		at, count, ended := lastLines(iotest.OneByteReader(strings.NewReader(text)), n)
+		if got := text[at:]; got != want || count != min(n, len(lines)) || ended != (text == "" || strings.HasSuffix(text, "\n")) {
+			t.Errorf("forwards: %q, %d lines: %q (%d lines, ended %v), want %q", text, n, got, count, ended, want)
 		}
 	})
 }
 
 func TestTail(t *testing.T) {
-	fakeJournal(t, `case "$*" in *--reverse*) cat <<'END'
-{"__CURSOR":"c2","__REALTIME_TIMESTAMP":"1700000000000002","_SYSTEMD_UNIT":"msup-db.service","MESSAGE":"db two"}
-{"__CURSOR":"c1","__REALTIME_TIMESTAMP":"1700000000000001","_SYSTEMD_UNIT":"msup-db.service","MESSAGE":"db one"}
-END
+	fakeJournal(t, `two='{"__CURSOR":"c2","__REALTIME_TIMESTAMP":"1700000000000002","_SYSTEMD_UNIT":"msup-db.service","MESSAGE":"db two"}'
+one='{"__CURSOR":"c1","__REALTIME_TIMESTAMP":"1700000000000001","_SYSTEMD_UNIT":"msup-db.service","MESSAGE":"db one"}'
+case "$*" in
+*--reverse*) echo "$two"; echo "$one";;
+*) echo "$one"; echo "$two";;
 esac`)
 	dir := t.TempDir()
 	out, errs := filepath.Join(dir, "web.log"), filepath.Join(dir, "web.err")
@@ -79,7 +88,7 @@ esac`)
 	for n, want := range tests {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			r := newRecorder()
-			must(t, Tail(t.Context(), sources, n, r.out))
+			must(t, Tail(t.Context(), sources, Window{Lines: n}, r.out))
 			if got := r.all(); !slices.Equal(got, want) {
 				t.Errorf("got  %q\nwant %q", got, want)
 			}
@@ -92,7 +101,7 @@ func TestLastThenFollow(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "web.log")
 	add(t, file, "1\n2\nincom")
 	sources := []Source{{Program: "web", File: file}}
-	from := Last(t.Context(), sources, 2)
+	from := Last(t.Context(), sources, Window{Lines: 2})
 	add(t, file, "plete\n3\n")
 	r, _ := following(t, sources, from, nil)
 	add(t, file, "4\n")

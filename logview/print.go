@@ -21,6 +21,7 @@ var palette = []string{"36", "33", "32", "35", "34", "96", "93", "92", "95", "94
 // the user. To anything else output passes as it is.
 type Printer struct {
 	w        io.Writer
+	notes    io.Writer // nil = w
 	terminal bool
 	color    bool
 	names    map[string]name // empty: no names in front
@@ -70,13 +71,33 @@ func newPrinter(w io.Writer, programs []string, terminal, color bool) *Printer {
 	return p
 }
 
-// Print prints lines with a single write. It has the form that [Tail] and [Follow] want.
+// NotesTo makes notes go to w, usually the standard error, instead of among the lines.
+func (p *Printer) NotesTo(w io.Writer) { p.notes = w }
+
+// Print prints lines with a single write, one more for each note that goes elsewhere. It has the form that [Tail] and [Follow] want.
 func (p *Printer) Print(lines []Line) error {
 	p.buf = p.buf[:0]
 	for i := range lines {
+		if lines[i].Note && p.notes != nil {
+			if err := p.note(&lines[i]); err != nil {
+				return err
+			}
+			continue
+		}
 		p.line(&lines[i])
 	}
 	return p.flush()
+}
+
+// note prints a note apart from the lines.
+func (p *Printer) note(l *Line) error {
+	p.endOpen()
+	if err := p.flush(); err != nil {
+		return err
+	}
+	text, _ := appendSafe([]byte("msup: "), l.Text, false)
+	_, err := p.notes.Write(append(text, '\n'))
+	return err
 }
 
 // Close ends a line that was printed in part. It does not close the writer.
@@ -91,6 +112,7 @@ func (p *Printer) flush() error {
 		return nil
 	}
 	_, err := p.w.Write(p.buf)
+	p.buf = p.buf[:0]
 	if cap(p.buf) > 1<<20 {
 		p.buf = nil
 	}

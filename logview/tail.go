@@ -1,195 +1,357 @@
 package logview
 
 import (
-	"context"
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// tail follows one file of a program by its path, whatever file that is.
+// tail follows a log by its path, whatever file that is, from one rotated file to the next.
 type tail struct {
 	src  Source
 	path string
-	from position // where to begin, once
 
-	cur *reader // the file at path, or the one that was there last
-	// old is the file that was at path before cur. Whoever writes may go on with it for a
-	// while, so it is let go only when cur has contents.
-	old *reader
+	// files are what is to be read, oldest first: rotated files, and last the one that
+	// the path led to when that was last looked at. They stay open, so that they can be
+	// read to their end whatever becomes of them.
+	files  []*reader
+	before place // where the file before the first of files ended
+	timed  bool  // its lines carry times, by which a window chooses
 
-	queued bool   // waits for its turn
-	look   bool   // the path may lead to another file now
-	lost   bool   // the path does not lead to cur, or old is still open: watch the whole folder
-	polled bool   // inotify cannot be trusted for this file
-	noted  string // the last problem that was told
+	queued  bool // waits for its turn
+	look    bool // the path may lead to another file now
+	away    bool // the path does not lead to the last of files
+	polled  bool // inotify cannot be trusted for this file
+	trouble []error
+	noted   map[string]bool // the problems that were told
 }
+
+// restless reports whether the whole folder has to be watched: whoever writes may go on
+// with a file that has another name now.
+func (t *tail) restless() bool { return t.away || len(t.files) > 1 }
+
+// last is the file that the path leads to, or did.
+func (t *tail) last() *reader { return t.files[len(t.files)-1] }
 
 // step reads the next chunk. It reports whether there may be more to read at once.
 func (t *tail) step(o *output) (again bool, err error) {
-	if t.cur == nil {
-		if !t.open(o) {
-			return false, o.err
+	for _, e := range t.trouble {
+		if err := o.problem(t, e); err != nil {
+			return false, err
 		}
-		t.look = false
 	}
+	t.trouble = nil
+	if len(t.files) == 0 {
+		if t.open(); len(t.files) == 0 {
+			return len(t.trouble) > 0, nil
+		}
+	}
+	r := t.files[0]
+	isLast := len(t.files) == 1
+	// So little was read that it does not tell one file from another.
+	var weak *place
+	if r.number == 0 && r.at.offset < seenSize {
+		weak = &place{offset: r.at.offset, seen: bytes.Clone(r.seen)}
+	}
+	complete := t.complete() // before the read, so that nothing can come after it
 	buf := o.buffer()
-	n, rerr := t.cur.read(buf)
-	if n > 0 && t.old != nil {
-		// The writer has moved on to the new file, so the old one is complete.
-		if err := t.finishOld(o); err != nil {
+	data, err := r.read(buf)
+	switch {
+	case weak != nil && (err == nil || errors.Is(err, errTruncated)) && t.overtaken(*weak):
+		return true, nil
+	case errors.Is(err, errTruncated):
+		if r.number == 0 {
+			return true, t.truncated(o)
+		}
+	case err != nil:
+		if err := o.problem(t, &fs.PathError{Path: r.path, Err: err}); err != nil {
 			return false, err
 		}
+	case len(data) > 0:
+		full := len(data)+seenSize >= len(buf) || r.zipped
+		return full || !isLast || t.look, r.feed(t.src, data, o)
 	}
-	if n > 0 {
-		if err := t.cur.feed(t.src, buf[:n], o); err != nil {
-			return false, err
-		}
-		if n == len(buf) {
-			return true, nil
-		}
-	} else {
-		if t.old != nil {
-			if _, err := t.old.rest(t.src, o); err != nil {
-				return false, err
-			}
-		}
-		// Truncated: it begins anew. A file that has outgrown the old offset already
-		// cannot be told from one that was never truncated.
-		if st, err := t.cur.file.Stat(); err == nil && st.Size() < t.cur.at.offset {
-			if err := t.cur.end(t.src, o); err != nil {
-				return false, err
-			}
-			t.cur.at.offset = 0
-			return true, nil
-		}
-	}
-	if rerr != nil {
-		return false, o.problem(t, rerr)
+	if complete {
+		return true, t.next(o)
 	}
 	if t.look {
-		return t.replaced(o)
+		return t.replaced(), nil
 	}
 	return false, nil
 }
 
-// replaced looks whether the path leads to another file now, and moves on to it.
-func (t *tail) replaced(o *output) (bool, error) {
+// complete reports whether a later file has contents, or had: the one that writes has moved
+// on to it, and the first of files will not grow any more.
+func (t *tail) complete() bool {
+	for i := 1; i < len(t.files); i++ {
+		if t.files[i].size() > 0 {
+			return true
+		}
+	}
+	return len(t.files) > 1 && t.last().number == 0 && newest(t.path) != t.last().behind
+}
+
+// next lets the first of files go. An incomplete line goes on in the next one.
+func (t *tail) next(o *output) error {
+	old, r := t.files[0], t.files[1]
+	if r.fresh {
+		if err := old.end(t.src, o); err != nil {
+			return err
+		}
+	} else {
+		r.goOn(old)
+	}
+	if old.at.offset > 0 {
+		t.before = old.place()
+	}
+	old.file.Close()
+	t.files = t.files[1:]
+	return nil
+}
+
+// open opens the log and what was rotated before it was first met.
+func (t *tail) open() {
+	t.look = false
+	files, problems := chain(t.path)
+	t.trouble = t.untold(problems)
+	t.begin(files)
+}
+
+func (t *tail) untold(problems []error) []error {
+	var list []error
+	for _, err := range problems {
+		if !t.noted[problemText(err)] && !errors.Is(err, errNotRegular) {
+			list = append(list, err)
+		}
+	}
+	return list
+}
+
+// begin takes the files to read.
+func (t *tail) begin(files []*reader) {
+	if len(files) == 0 {
+		return
+	}
+	t.files = files
+	last := t.last()
+	t.away = last.number > 0
+	t.polled = t.polled || !notifies(last.file, t.path)
+}
+
+// replaced looks whether the path leads to another file now, and goes on to that, by way
+// of all that were there in between. It reports whether there are any.
+func (t *tail) replaced() bool {
+	t.look = false
+	last := t.last()
 	st, err := os.Stat(t.path)
 	if err != nil {
 		// Moved away or deleted. The writer may still have it open: keep on reading.
-		t.look, t.lost = false, true
-		return false, nil
-	}
-	id := identity(st)
-	if id.dev == t.cur.at.dev && id.ino == t.cur.at.ino {
-		t.look, t.lost = false, t.old != nil
-		return false, nil
-	}
-	f, id, err := open(t.path)
-	if err != nil {
-		t.look, t.lost = false, true
-		if errors.Is(err, fs.ErrNotExist) {
-			return false, nil
-		}
-		return false, o.problem(t, err)
-	}
-	if t.old != nil {
-		if err := t.finishOld(o); err != nil {
-			f.Close()
-			return false, err
-		}
-	}
-	t.old, t.cur = t.cur, &reader{file: f, at: id}
-	t.look, t.lost = false, true
-	return true, nil
-}
-
-func (t *tail) finishOld(o *output) error {
-	old := t.old
-	t.old, t.lost = nil, false
-	defer old.file.Close()
-	for {
-		again, err := old.rest(t.src, o)
-		if err != nil {
-			return err
-		}
-		if !again {
-			return old.end(t.src, o)
-		}
-	}
-}
-
-// open opens the file at the path for the first time.
-func (t *tail) open(o *output) bool {
-	f, id, err := open(t.path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			t.from = position{} // what comes is another file, even with the same number
-		} else {
-			_ = o.problem(t, err) // an error of out stays in o
-		}
+		t.away = true
 		return false
 	}
-	t.noted = ""
-	if t.from.dev == id.dev && t.from.ino == id.ino {
-		id.offset = t.from.offset
+	if identity(st) == last.id() {
+		t.away = false
+		return false
 	}
-	t.from = position{}
-	t.cur = &reader{file: f, at: id}
-	t.polled = t.polled || !notifies(f, t.path)
+	files, problems := chain(t.path)
+	t.trouble = append(t.trouble, t.untold(problems)...)
+	t.away = true
+	p := last.place()
+	if last.number == 0 && last.at.offset > 0 && !last.holds(p) { // truncated as well, which the next step sees
+		closeAll(files)
+		t.look = true
+		return true
+	}
+	at := -1
+	for i, r := range files {
+		if r.same(last) {
+			at = i
+		}
+	}
+	if at < 0 { // compressed since, or gone
+		at = find(files, p, nil)
+	}
+	cut := at + 1
+	if at < 0 {
+		if cut = writtenAfter(files, p.mtime); cut < len(files) {
+			files[cut].fresh = true
+		}
+	}
+	closeAll(files[:cut])
+	if cut == len(files) {
+		return len(t.trouble) > 0
+	}
+	t.files = append(t.files, files[cut:]...)
+	t.away = t.last().number > 0
 	return true
+}
+
+// find returns which rotated file but those of the log itself holds a place, the newest if
+// several do, -1 if none does.
+func find(files []*reader, p place, log *reader) int {
+	for i := len(files) - 1; i >= 0; i-- {
+		if r := files[i]; r.number > 0 && (log == nil || !r.same(log)) && r.holds(p) {
+			return i
+		}
+	}
+	return -1
+}
+
+// writtenAfter returns the index of the first file that is the log or was written after t.
+func writtenAfter(files []*reader, t time.Time) int {
+	for i, r := range files {
+		if r.number == 0 || r.mtime.After(t) {
+			return i
+		}
+	}
+	return len(files)
+}
+
+// truncated goes on in the copy that was made of the log before it was truncated, or
+// begins anew if there is none.
+func (t *tail) truncated(o *output) error {
+	r := t.files[0]
+	files, problems := chain(t.path)
+	t.trouble = append(t.trouble, t.untold(problems)...)
+	if p := r.place(); p.offset >= seenSize {
+		if at := find(files, p, r); at >= 0 {
+			t.insert(files, at, max(at+1, t.indexOf(files)), p)
+			return nil
+		}
+	}
+	// Where it stands now, if copies are made before much of it is read.
+	r.behind = newest(t.path)
+	t.before = endOf(files)
+	closeAll(files)
+	err := r.end(t.src, o)
+	r.seek(0)
+	t.look = true
+	return err
+}
+
+// endOf returns the end of the last rotated file that has contents.
+func endOf(files []*reader) place {
+	for _, r := range slices.Backward(files) {
+		if r.number > 0 && !r.empty() {
+			r.seekEnd()
+			return r.place()
+		}
+	}
+	return place{}
+}
+
+// overtaken reports whether the log, of which not much was read yet, was copied and
+// truncated since it was opened, and puts the copies before it, from p on.
+func (t *tail) overtaken(p place) bool {
+	r := t.files[0]
+	id := newest(t.path)
+	if id == r.behind {
+		return false
+	}
+	files, _ := chain(t.path)
+	self := t.indexOf(files)
+	from := find(files, t.before, r) + 1
+	if from == 0 && t.before.offset > 0 { // removed since
+		from = writtenAfter(files, t.before.mtime)
+	}
+	for from < self && files[from].empty() {
+		from++
+	}
+	if from >= self {
+		if n := len(files); n == 0 || !files[n-1].copied {
+			r.behind = id
+		}
+		closeAll(files)
+		return false
+	}
+	t.insert(files, from, self, p)
+	return true
+}
+
+// indexOf returns where in the chain the first of files is, or would be.
+func (t *tail) indexOf(files []*reader) int {
+	r := t.files[0]
+	for i, f := range files {
+		if f.same(r) {
+			r.number = f.number
+			return i
+		}
+	}
+	r.number = 1 // not the log any more, and not truncated again
+	end := &reader{file: r.file}
+	end.seekEnd()
+	if i := find(files, end.place(), nil); i >= 0 { // compressed since
+		return i
+	}
+	return writtenAfter(files, r.place().mtime)
+}
+
+// insert puts a part of the chain before the first of files, which begins anew, and closes
+// the rest. The copy of the first of files goes on at p.
+func (t *tail) insert(files []*reader, from, to int, p place) {
+	r := t.files[0]
+	first := files[from]
+	if p.offset > 0 && first.holds(p) {
+		first.at.offset, first.seen = p.offset, p.seen
+	}
+	first.goOn(r)
+	first.fresh = r.fresh
+	r.hold, r.more, r.fresh = nil, false, false
+	r.seek(0)
+	if log := files[len(files)-1]; log.number == 0 {
+		r.behind = log.behind
+	}
+	closeAll(files[:from])
+	closeAll(files[to:])
+	t.files = append(files[from:to:to], t.files...)
 }
 
 // drain gives out everything there is and ends an incomplete line. What is written
 // meanwhile is not waited for: a busy program would keep us here for ever.
-func (t *tail) drain(ctx context.Context, o *output) error {
+func (t *tail) drain(o *output) error {
 	t.look = true
 	var of *reader
 	var size int64
-	for ctx.Err() == nil {
+	for {
 		again, err := t.step(o)
 		if err != nil {
 			return err
 		}
-		if t.cur != of {
-			of, size = t.cur, 0
-			if st, err := of.file.Stat(); err == nil {
-				size = st.Size()
-			}
+		if !again {
+			break
 		}
-		if again && of.at.offset >= size && t.look {
-			again, err = t.replaced(o)
-			if err != nil {
-				return err
-			}
+		if len(t.files) > 0 && t.last() != of {
+			of = t.last()
+			size = of.size()
 		}
-		if !again || t.cur == of && of.at.offset >= size {
+		if len(t.files) == 1 && of.at.offset >= size && (!t.look || !t.replaced()) {
 			break
 		}
 	}
-	if t.old != nil {
-		if err := t.finishOld(o); err != nil {
+	return t.end(o)
+}
+
+// end gives out an incomplete last line.
+func (t *tail) end(o *output) error {
+	for len(t.files) > 1 { // what is left is empty
+		if err := t.next(o); err != nil {
 			return err
 		}
 	}
-	if t.cur != nil {
-		return t.cur.end(t.src, o)
+	if len(t.files) == 0 {
+		return nil
 	}
-	return nil
+	return t.files[0].end(t.src, o)
 }
 
-func (t *tail) close() {
-	for _, r := range []*reader{t.cur, t.old} {
-		if r != nil {
-			r.file.Close()
-		}
-	}
-}
+func (t *tail) close() { closeAll(t.files) }
 
 // notifies reports whether inotify tells about every write to the file. It does not where
 // another machine may write, and not for splice(2) into overlayfs before Linux 6.6, which
@@ -253,16 +415,20 @@ func (o *output) notes(texts []string) error {
 // problem tells once why a file cannot be read. A device has nothing to show, which is no
 // problem: "stdout = /dev/null" is a usual thing to write.
 func (o *output) problem(t *tail, err error) error {
-	if errors.Is(err, errNotRegular) {
+	text := problemText(err)
+	if errors.Is(err, errNotRegular) || t.noted[text] {
 		return o.err
 	}
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pe.Err
+	if t.noted == nil {
+		t.noted = map[string]bool{}
 	}
-	text := fmt.Sprintf("cannot read %s: %v", t.path, err)
-	if t.noted == text {
-		return o.err
-	}
-	t.noted = text
+	t.noted[text] = true
 	return o.give([]Line{{Program: t.src.Program, Stream: t.src.Stream, Text: []byte(text), Note: true}})
+}
+
+func problemText(err error) string {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Sprintf("cannot read %s: %v", pe.Path, pe.Err)
+	}
+	return "cannot read: " + err.Error()
 }
