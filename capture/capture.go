@@ -124,7 +124,7 @@ func (m *Mover) Open(cfg Config, fd *os.File) (*Stream, error) {
 	if cfg.File == "" {
 		return nil, fmt.Errorf("cannot capture %s: no file to write to", cfg.FIFO)
 	}
-	pipe, err := openPipe(cfg.FIFO, fd)
+	pipe, err := openPipe(cfg.FIFO, fd, cfg.Writer)
 	if err != nil {
 		return nil, err
 	}

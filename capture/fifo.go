@@ -19,11 +19,43 @@ const (
 )
 
 // openPipe returns a descriptor of the FIFO at path that is open for reading and writing
-// (so there is always a reader for the program, and never an end of file for us).
-func openPipe(path string, kept *os.File) (int, error) {
+// (so there is always a reader for the program, and never an end of file for us). The FIFO
+// belongs to writer, or to us, and nobody else may open it.
+func openPipe(path string, kept *os.File, writer *Owner) (int, error) {
+	var fd int
+	var err error
 	if kept != nil {
-		return takeOver(path, kept)
+		fd, err = takeOver(path, kept)
+	} else {
+		fd, err = openFIFO(path, writer)
 	}
+	if err != nil {
+		return -1, err
+	}
+	if err := give(fd, writer); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("cannot give FIFO %s to its program: %w", path, err)
+	}
+	return fd, nil
+}
+
+// give makes the FIFO writer's, nil = ours. The configuration may have another user now.
+func give(fd int, writer *Owner) error {
+	want := Owner{UID: os.Geteuid(), GID: -1}
+	if writer != nil {
+		want = *writer
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if int(st.Uid) == want.UID && (want.GID < 0 || int(st.Gid) == want.GID) {
+		return nil
+	}
+	return unix.Fchown(fd, want.UID, want.GID)
+}
+
+func openFIFO(path string, writer *Owner) (int, error) {
 	if err := unix.Mkfifo(path, 0o600); err != nil && !errors.Is(err, unix.EEXIST) {
 		return -1, fmt.Errorf("cannot make FIFO %s: %w", path, err)
 	}
@@ -41,7 +73,8 @@ func openPipe(path string, kept *os.File) (int, error) {
 		unix.Close(fd)
 		return -1, fmt.Errorf("cannot use %s: it exists and is not a FIFO", path)
 	}
-	if int(st.Uid) != os.Geteuid() {
+	theirs := int(st.Uid) != os.Geteuid() && (writer == nil || int(st.Uid) != writer.UID)
+	if theirs && !privateFolder(path) { // where it is, it belonged to an earlier user of the program
 		unix.Close(fd)
 		return -1, fmt.Errorf("cannot use FIFO %s: it belongs to uid %d", path, st.Uid)
 	}

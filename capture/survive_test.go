@@ -20,7 +20,7 @@ func TestKillLosesNothing(t *testing.T) {
 		t.Run(fmt.Sprintf("journal=%v", journal), func(t *testing.T) {
 			dir := t.TempDir()
 			fifo, file := filepath.Join(dir, "fifo"), filepath.Join(dir, "out.log")
-			fd, err := openPipe(fifo, nil)
+			fd, err := openPipe(fifo, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
