@@ -62,8 +62,9 @@ type ProgramReport struct {
 type OutputReport struct {
 	Streams []string `json:"streams"` // "stdout", "stderr"; both where they go to one file
 	File    string   `json:"file"`
-	Bytes   uint64   `json:"bytes"` // written to the file
-	Lost    uint64   `json:"lost"`  // bytes that could not be written
+	Bytes   uint64   `json:"bytes"`   // written to the file
+	Waiting int      `json:"waiting"` // bytes in the pipe now
+	Lost    uint64   `json:"lost"`    // bytes discarded: the file could not be written, the pipe was full
 	// Error says why the file cannot be written now, since ErrorSince.
 	Error      *string    `json:"error"`
 	ErrorSince *time.Time `json:"error_since"`

@@ -35,9 +35,13 @@ func (o *outputs) forward(ctx context.Context, note func(program, text string)) 
 func eventText(e capture.Event) string {
 	switch e.Kind {
 	case capture.WriteFailed:
-		return fmt.Sprintf("%v; its output waits in the pipe", e.Err)
+		return fmt.Sprintf("%v; its output waits in the pipe, as long as that has room", e.Err)
 	case capture.WriteResumed:
-		return fmt.Sprintf("writes %s again after %s, nothing is lost", e.Stream.Config().File, e.For.Round(time.Millisecond))
+		lost := "nothing is lost"
+		if e.Lost > 0 {
+			lost = fmt.Sprintf("%d bytes are lost", e.Lost)
+		}
+		return fmt.Sprintf("writes %s again after %s, %s", e.Stream.Config().File, e.For.Round(time.Millisecond), lost)
 	case capture.RotateFailed:
 		return fmt.Sprintf("%v; it grows meanwhile", e.Err)
 	case capture.JournalDropped:
@@ -62,17 +66,17 @@ func (o *outputs) warnings(program string) []string {
 	o.of(program).each(func(s *capture.Stream) {
 		st := s.Stats()
 		_, name := nameOf(s)
-		if st.Err != nil {
-			out = append(out, fmt.Sprintf("%v, since %s; its output waits in the pipe", st.Err, st.ErrSince.Format(time.TimeOnly)))
+		switch {
+		case st.Err != nil:
+			out = append(out, fmt.Sprintf("%v, since %s; %d bytes wait, %d are lost", st.Err, st.ErrSince.Format(time.DateTime), st.Waiting, st.Lost))
+		case st.Lost > 0:
+			out = append(out, fmt.Sprintf("%d bytes of %s are lost", st.Lost, name))
 		}
 		if st.RotateErr != nil {
 			out = append(out, fmt.Sprintf("%v; it grows meanwhile", st.RotateErr))
 		}
 		if st.JournalDropped > 0 || st.JournalSkipped > 0 {
 			out = append(out, fmt.Sprintf("%s of %s not sent to the journal; the file has them", journalText(st.JournalDropped, st.JournalSkipped), name))
-		}
-		if st.Lost > 0 {
-			out = append(out, fmt.Sprintf("%d bytes of %s lost", st.Lost, name))
 		}
 	})
 	return out
@@ -89,7 +93,7 @@ func (o *outputs) report(program string) []control.OutputReport {
 			r.Streams = []string{stdoutStream, stderrStream}
 		}
 		st := s.Stats()
-		r.Bytes, r.Lost = st.Bytes, st.Lost
+		r.Bytes, r.Waiting, r.Lost = st.Bytes, st.Waiting, st.Lost
 		if st.Err != nil {
 			r.Error, r.ErrorSince = new(st.Err.Error()), new(st.ErrSince)
 		}
