@@ -8,7 +8,7 @@ CONFIG  ?= examples/supervisor.conf
 # Root for the sandboxes that boot a systemd.
 ASROOT  := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: all build run test bench lint fuzz clean
+.PHONY: all build run test torture bench lint fuzz clean
 
 all: build
 
@@ -34,6 +34,13 @@ test:
 	integration/install-deps.sh --tests
 	$(GO) vet ./...
 	CGO_ENABLED=1 MSUP_REQUIRE=1 $(GO) test -race -p 1 -timeout 14m ./...
+
+# What is killed, restarted and lost while it runs, for a long time: a short run is part of the tests.
+# TORTURE_SEED=N brings the decisions of an earlier run again.
+TORTURE_FOR ?= 5m
+torture:
+	integration/install-deps.sh
+	CGO_ENABLED=0 MSUP_REQUIRE=1 TORTURE_FOR=$(TORTURE_FOR) $(GO) test ./integration -count=1 -v -timeout 0 -run '^TestTorture$$'
 
 # Figures, not tests: bring-up, restart latency, memory, status; beside what systemd does.
 bench: build

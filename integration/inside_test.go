@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -23,7 +24,11 @@ import (
 // booted is a sandbox and what to run in it.
 type booted struct {
 	kind     sandbox.Kind
-	scripts  string   // folder below testdata
+	scripts  string   // folder below testdata; "" = no scripts
+	subtests []string // that are no scripts
+	programs []string // packages to build beside msup
+	live     bool     // show what the test inside says when it says it
+	env      []string // variables for the test inside
 	parallel int      // scripts at a time
 	build    []string // flags of go build for msup
 	timeout  time.Duration
@@ -40,6 +45,9 @@ func inSandbox(t *testing.T, b booted) {
 	}
 	share := t.TempDir()
 	fill(t, share, b.build...)
+	for _, pkg := range b.programs {
+		goBuild(t, "CGO_ENABLED=0", "build", "-o", filepath.Join(share, "bin", path.Base(pkg)), pkg)
+	}
 
 	timeout := b.timeout
 	if deadline, ok := t.Deadline(); ok {
@@ -57,25 +65,34 @@ func inSandbox(t *testing.T, b booted) {
 	}
 	var console tail
 	m := newMirror(t)
+	m.live = b.live
 	began := time.Now()
 	code, err := sandbox.Run(ctx, sandbox.Options{Kind: b.kind, Share: share, Log: &console},
-		command, []string{insideEnv + "=" + share}, m, m)
+		command, append([]string{insideEnv + "=" + share}, b.env...), m, m)
 	m.close()
-	t.Logf("%d scripts in %v, from boot to end", m.finished, time.Since(began).Round(10*time.Millisecond))
+	t.Logf("%d tests in %v, from boot to end", m.finished, time.Since(began).Round(10*time.Millisecond))
 	switch {
 	case err != nil:
 		t.Errorf("%v", err)
 	case code != 0 && !t.Failed():
 		t.Errorf("the test inside ended with exit status %d:\n%s", code, m.own())
 	}
-	for _, name := range scriptNames(t, b.scripts) {
+	for _, name := range b.names(t) {
 		if first.MatchString(name) && !m.seen[name] {
-			t.Errorf("script %s did not run inside", name)
+			t.Errorf("%s did not run inside", name)
 		}
 	}
 	if t.Failed() {
 		t.Logf("the test inside said:\n%s\nthe end of its console:\n%s", m.own(), console.String())
 	}
+}
+
+// names are those of the subtests that must have run.
+func (b booted) names(t *testing.T) []string {
+	if b.scripts == "" {
+		return b.subtests
+	}
+	return scriptNames(t, b.scripts)
 }
 
 // selected splits the rest off what -run selects: the pattern of a script, and what to pass on with its slash.

@@ -20,6 +20,7 @@ type mirror struct {
 	seen     map[string]bool
 	finished int
 	said     bytes.Buffer // by the test itself
+	live     bool         // what it says is shown at once
 	group    sync.WaitGroup
 }
 
@@ -85,7 +86,11 @@ func (m *mirror) line(line string) {
 
 func (m *mirror) output(text string) {
 	if m.current == "" {
-		m.said.WriteString(text)
+		if m.live {
+			_, _ = m.t.Output().Write([]byte(text))
+		} else {
+			m.said.WriteString(text)
+		}
 		return
 	}
 	m.start(m.current)
