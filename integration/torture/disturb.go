@@ -449,6 +449,9 @@ func (r *run) followers(s step) {
 
 // deleteSocket deletes the control socket. It has to come back by itself.
 func (r *run) deleteSocket() {
+	if r.replaced > 0 {
+		return // once is enough
+	}
 	from := time.Now()
 	removeSocket()
 	if r.await(5*time.Second, func() bool { _, err := r.report(time.Second); return err == nil }) {
@@ -456,6 +459,7 @@ func (r *run) deleteSocket() {
 	}
 	r.fail("socket", "", from, "the socket was deleted, and no command reaches the supervisor 5 s later; msup status: %s", firstLine(r.statusText()))
 	r.restartUnit()
+	r.replaced++
 }
 
 // hang stops the supervisor for so long that systemd takes it for hung.

@@ -148,6 +148,9 @@ func (c *caseOf) exits() []*transition {
 var earlyDeath = regexp.MustCompile(`SIGTERM|SIGKILL|was not running|has been stopped|exit status 0`)
 
 func (c *caseOf) unfounded(t *transition, why string) {
+	if c.program.scope && t.from == policy.Starting && strings.Contains(t.reason, "unknowable") {
+		return // its supervisor was killed before it could let it become the program
+	}
 	if (t.from == policy.Stopping || t.from == policy.Starting) && (t.to == policy.Stopped || t.to == policy.Starting) && earlyDeath.MatchString(t.reason) {
 		return
 	}
@@ -220,6 +223,9 @@ func (c *caseOf) restarts(exits []*transition) {
 			}
 		}
 		l := life[t]
+		if l == nil && t.exit() && t.to == policy.Backoff {
+			count++ // of a start that failed
+		}
 		if l == nil || t.from == policy.Stopping {
 			continue
 		}

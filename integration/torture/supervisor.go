@@ -204,7 +204,8 @@ func (r *run) verify() {
 			continue
 		}
 		p := programOf(rep, m.program)
-		if p.State != policy.Running || p.PID == nil || *p.PID != m.pid {
+		lost := p.PID == nil && !r.damaged.IsZero() && r.program(m.program).scope // only the state that was damaged had it
+		if p.State != policy.Running || !lost && (p.PID == nil || *p.PID != m.pid) {
 			r.fail("status", m.program, now, "runs as PID %d; msup says %s %s (%s)", m.pid, p.State, number(p.PID), p.Reason)
 		} else if r.damaged.IsZero() && p.Since != nil && !p.Since.Truncate(time.Millisecond).Equal(m.since) {
 			r.fail("pids", m.program, now, "was up since %s and is since %s", clock(m.since), clock(*p.Since))

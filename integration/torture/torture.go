@@ -88,14 +88,15 @@ type run struct {
 	result   Result
 	absences []absence
 
-	quits   int       // supervisors ended by SIGQUIT, to count their goroutines
-	marks   []mark    // what must stay as it is
-	damaged time.Time // when the state was damaged for the first time
-	calm    time.Time // since when crashing programs do not
-	behind  sync.WaitGroup
-	busy    map[string]bool // programs that something is being done to behind the others; belongs to the goroutine that takes the steps
-	done    chan string     // names of those that are not busy any more
-	stalls  *metronome
+	replaced int       // supervisors restarted in fair weather because they could not be reached
+	quits    int       // supervisors ended by SIGQUIT, to count their goroutines
+	marks    []mark    // what must stay as it is
+	damaged  time.Time // when the state was damaged for the first time
+	calm     time.Time // since when crashing programs do not
+	behind   sync.WaitGroup
+	busy     map[string]bool // programs that something is being done to behind the others; belongs to the goroutine that takes the steps
+	done     chan string     // names of those that are not busy any more
+	stalls   *metronome
 }
 
 // absence is a time in which no supervisor did its work.
@@ -146,7 +147,7 @@ func (r *run) prepare() error {
 	for i, p := range r.programs {
 		p.rules, p.stop = cfg.Programs[i].Rules, cfg.Programs[i].StopTimeout
 	}
-	r.rotates = command(r.ctx, 10*time.Second, r.msup, "rotate", "--help").ok()
+	r.rotates = strings.Contains(command(r.ctx, 10*time.Second, r.msup, "rotate", "--help").text, "msup rotate")
 	return nil
 }
 
