@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -190,5 +191,33 @@ func TestReportShape(t *testing.T) {
 }`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
+	}
+}
+
+// A supervisor that is killed before it answers is no supervisor for those who read.
+func TestKilledBeforeItAnswers(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), control.SocketName)
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close() // unread input makes it a reset
+		}
+	}()
+	client := control.NewClient(socket)
+	for range 20 {
+		if _, err := client.Status(t.Context()); !errors.Is(err, control.ErrNoSupervisor) {
+			t.Fatalf("Status: %v", err)
+		}
+	}
+	if _, err := client.Do(t.Context(), units.Command{Verb: units.Stop}); err == nil || errors.Is(err, control.ErrNoSupervisor) {
+		t.Errorf("Do: %v; nobody knows whether it was done", err)
 	}
 }
