@@ -35,11 +35,12 @@ type fakeSystemd struct {
 	cut     bool // the connection is lost
 	version int
 	maxJobs int
-	wrong   []string   // rules of the protocol that were broken
-	stopErr error      // what Stop answers, if not nil
-	pinned  bool       // a unit that ended well stays loaded: something refers to it
-	random  *rand.Rand // programs end by themselves, each with another status
-	ends    []string   // how they did
+	wrong   []string      // rules of the protocol that were broken
+	stopErr error         // what Stop answers, if not nil
+	pinned  bool          // a unit that ended well stays loaded: something refers to it
+	late    time.Duration // how much later than it is made a list arrives
+	random  *rand.Rand    // programs end by themselves, each with another status
+	ends    []string      // how they did
 	trace   func(string)
 }
 
@@ -323,6 +324,7 @@ func (f *fakeSystemd) Read(_ context.Context, name string) (units.Facts, error) 
 }
 
 func (f *fakeSystemd) List(_ context.Context, patterns ...string) ([]units.Facts, error) {
+	defer func() { time.Sleep(f.late) }()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.cut {

@@ -231,6 +231,7 @@ func (s *Supervisor) onRead(r result) {
 	case p.state.Phase == policy.Stopping:
 		s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"})
 	case p.startJob == stillLoaded:
+		p.failed = f.ActiveState == "failed" // the next start has systemd forget it
 		s.end(p, policy.Exit{Cause: policy.CauseStart, Reason: "systemd keeps the unit of its last run loaded: another unit refers to it " +
 			"(After=, Requires= …), which msup cannot work with"})
 	case p.startJob != "": // else the job's end is still to come

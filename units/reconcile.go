@@ -56,7 +56,10 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 			return
 		}
 	}
-	p.failed = loaded && f.ActiveState == "failed"
+	if !loaded || f.ActiveState == "failed" {
+		// If not failed, the facts may be older than the signal that told so.
+		p.failed = loaded
+	}
 	fresh := loaded && f.InvocationID != "" && f.InvocationID != p.ended
 	running := fresh && f.ActiveState != "inactive" && f.ActiveState != "failed"
 	switch p.state.Phase {

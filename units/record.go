@@ -62,6 +62,7 @@ type Saved struct {
 	File     string                  `json:"file"` // the configuration
 	Programs map[string]SavedProgram `json:"programs,omitempty"`
 	Records  []Record                `json:"records,omitempty"` // the last ones of each program, in order
+	Down     bool                    `json:"down,omitempty"`    // everything is being stopped for good
 
 	// Damaged says that something is missing, because it could not be read.
 	Damaged bool `json:"-"`
@@ -74,6 +75,7 @@ const SavedVersion = 2
 type Change struct {
 	Programs map[string]SavedProgram `json:"programs,omitempty"`
 	Records  []Record                `json:"records,omitempty"`
+	Down     bool                    `json:"down,omitempty"`
 }
 
 // SavedProgram is the part of one program's state that systemd does not know.

@@ -35,10 +35,11 @@ func (s *Supervisor) touch(p *program) {
 
 // keep writes down what the turn has changed.
 func (s *Supervisor) keep() {
-	if len(s.touched) == 0 && len(s.fresh) == 0 {
+	if len(s.touched) == 0 && len(s.fresh) == 0 && s.down == s.downKept {
 		return
 	}
-	c := Change{Records: s.fresh}
+	c := Change{Records: s.fresh, Down: s.down}
+	s.downKept = s.down
 	if len(s.touched) > 0 {
 		c.Programs = make(map[string]SavedProgram, len(s.touched))
 	}
@@ -70,7 +71,7 @@ func (p *program) save() SavedProgram {
 func (s *Supervisor) all() Saved {
 	out := Saved{
 		Version: SavedVersion, Project: s.cfg.Project.Name, File: s.cfg.Project.File,
-		Programs: make(map[string]SavedProgram, len(s.programs)), Records: s.history.all(),
+		Programs: make(map[string]SavedProgram, len(s.programs)), Records: s.history.all(), Down: s.down,
 	}
 	for _, p := range s.programs {
 		out.Programs[p.def.Name] = p.save()
@@ -85,6 +86,7 @@ func (s *Saved) Apply(c Change) {
 	}
 	maps.Copy(s.Programs, c.Programs)
 	s.Records = append(s.Records, c.Records...)
+	s.Down = s.Down || c.Down
 }
 
 // historyEach is how many records of each program, and of the supervisor, are remembered.

@@ -63,6 +63,7 @@ type Supervisor struct {
 	connected bool
 	ready     bool          // the units have been looked at since the connection came
 	begun     bool          // the programs that start by themselves have been started
+	downKept  bool          // down is written down
 	down      bool          // everything is being stopped for good
 	cleaning  bool          // the last step of going down is under way
 	over      error         // why Run shall return
@@ -133,6 +134,7 @@ func New(cfg Config) *Supervisor {
 	}
 	if cfg.Saved != nil {
 		s.history = newHistory(cfg.Saved.Records)
+		s.down, s.downKept = cfg.Saved.Down, cfg.Saved.Down
 		if n := len(cfg.Saved.Records); n > 0 {
 			s.seq = cfg.Saved.Records[n-1].Seq
 		}
@@ -178,6 +180,10 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		s.wind(timer)
+		requests := s.requests
+		if !s.begun {
+			requests = nil // before it has looked, what it would answer may be wrong
+		}
 		select {
 		case ev, ok := <-s.cfg.Bus.Events():
 			if !ok {
@@ -186,7 +192,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			s.onBus(ev)
 		case r := <-s.results:
 			s.onResult(r)
-		case r := <-s.requests:
+		case r := <-requests:
 			r.serve(s)
 		case now := <-timer.C:
 			s.onTime(now)
@@ -290,6 +296,7 @@ func (s *Supervisor) begin() {
 	}
 	for _, p := range s.programs {
 		switch {
+		case s.down:
 		case p.state.Phase != policy.Stopped || s.knew(p):
 		case s.cfg.Saved != nil && !s.cfg.Saved.Damaged:
 			// Taking over starts nothing that did not run.
@@ -304,6 +311,10 @@ func (s *Supervisor) begin() {
 		text += fmt.Sprintf(", has taken over %d that run", running)
 	}
 	s.note(nil, "%s", text)
+	if s.down {
+		// The supervisor before this one was killed on the way.
+		s.stopAll("project going down")
+	}
 }
 
 // changed reports whether p runs by another definition than the one it would be started by.

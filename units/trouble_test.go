@@ -157,3 +157,75 @@ func TestDeadlineAfterTheClockWasSetBack(t *testing.T) {
 		r.stop()
 	})
 }
+
+// A list may be older than the signals that arrive before it. The failed unit is reset all the same before the next start.
+func TestListThatIsOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web", func(p *units.Program) { p.Rules.RestartDelay = 0 }))
+		r.after(time.Second)
+		fake.disconnect()
+		r.after(time.Second)
+		fake.late = 50 * time.Millisecond
+		fake.reconnect()
+		r.after(10 * time.Millisecond)
+		fake.die("msup-web.service", 1, 3, "exit-code")
+		r.after(time.Second)
+		if got := r.phases(); got != "web RUNNING" || strings.Count(r.log(), "BACKOFF") != 2 {
+			t.Errorf("got %s\n%s", got, r.log())
+		}
+		r.stop()
+	})
+}
+
+// A supervisor that is killed on the way down is followed by one that goes on.
+func TestKilledOnTheWayDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		backoff := func(p *units.Program) { p.Rules.RestartDelay, p.Rules.Autorestart = time.Hour, policy.Always }
+		r := start(t, fake, nil, program("a"), program("b"), program("c", backoff))
+		r.after(time.Second)
+		fake.die("msup-c.service", 1, 3, "exit-code")
+		r.after(time.Second)
+		for _, u := range fake.units {
+			u.slow = time.Minute
+		}
+		r.do(units.Down)
+		r.stop()
+
+		r = start(t, fake, r.saved, program("a"), program("b"), program("c", backoff))
+		r.after(time.Second)
+		if snap, err := r.sup.Snapshot(t.Context()); err != nil || !snap.Down {
+			t.Errorf("it does not know that it goes down: %+v, %v", snap, err)
+		}
+		r.after(2 * time.Minute)
+		select {
+		case err := <-r.done:
+			if !errors.Is(err, units.ErrDown) {
+				t.Errorf("Run: %v", err)
+			}
+		default:
+			t.Errorf("it is not down: %s\n%s", r.phases(), r.log())
+		}
+		if len(fake.units) > 0 {
+			t.Errorf("systemd still has %v", fake.units)
+		}
+	})
+}
+
+// Whoever asks a supervisor that has not looked at systemd yet waits until it has.
+func TestAnswersWhenItHasLooked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web"))
+		r.after(time.Second)
+		r.stop()
+
+		fake.late = time.Second
+		r = start(t, fake, &units.Saved{Damaged: true}, program("web"))
+		if got := r.phases(); got != "web RUNNING" {
+			t.Errorf("got %s", got)
+		}
+		r.stop()
+	})
+}

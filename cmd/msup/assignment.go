@@ -12,6 +12,7 @@ import (
 type assignment struct {
 	units.Project
 	before  units.Project // what an earlier supervisor had to do, if there was one
+	back    bool          // it comes back after a crash or an upgrade
 	strict  bool          // refuse to start where limits cannot be enforced
 	problem error         // why Project is not what the configuration says
 }
@@ -33,11 +34,11 @@ func (a *app) superviseWhat(run string) (assignment, error) {
 	}
 	switch {
 	case err != nil && back:
-		return assignment{Project: before.Project, before: before.Project, problem: err}, nil
+		return assignment{Project: before.Project, before: before.Project, back: back, problem: err}, nil
 	case err != nil:
 		return assignment{}, err
 	}
-	return assignment{Project: cfg.Project, before: before.Project, strict: cfg.StrictLimits && !back}, nil
+	return assignment{Project: cfg.Project, before: before.Project, back: back, strict: cfg.StrictLimits && !back}, nil
 }
 
 // keepRemoved adds to a project the programs that the configuration no longer has and that
@@ -54,4 +55,3 @@ func keepRemoved(project, before units.Project, saved *units.Saved) units.Projec
 	}
 	return project
 }
-

@@ -88,6 +88,9 @@ func (a *app) supervise(ctx context.Context, run string) error {
 
 	store := &stateLog{path: filepath.Join(dir, stateName)}
 	saved, damage := loadState(store.path, project.Name)
+	if saved != nil && !what.back {
+		saved.Down = false // going down has ended otherwise, and this is a new start
+	}
 	project = keepRemoved(project, what.before, saved)
 	log, err := openTransitionLog(project, a.user, saved)
 	if err != nil {
