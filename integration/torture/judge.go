@@ -148,6 +148,9 @@ func (c *caseOf) exits() []*transition {
 var earlyDeath = regexp.MustCompile(`SIGTERM|SIGKILL|was not running|has been stopped|exit status 0`)
 
 func (c *caseOf) unfounded(t *transition, why string) {
+	if !c.damaged.IsZero() && !t.at.Before(c.damaged) {
+		return // of a run that the damaged state still had
+	}
 	if c.program.scope && t.from == policy.Starting && strings.Contains(t.reason, "unknowable") {
 		return // its supervisor was killed before it could let it become the program
 	}
