@@ -66,7 +66,7 @@ func (r *run) countGoroutines() int {
 	r.back(from, pid)
 	n, last := 0, -1
 	for range 20 {
-		s := command(r.ctx, 30*time.Second, "journalctl", "-o", "cat", "-u", supervisorUnit, "_PID="+strconv.Itoa(pid), "--since", "@"+strconv.FormatInt(from.Unix(), 10))
+		s := command(r.ctx, 30*time.Second, "journalctl", "-o", "cat", "_PID="+strconv.Itoa(pid), "--since", "@"+strconv.FormatInt(from.Unix(), 10))
 		n = len(goroutine.FindAllString(s.text, -1))
 		if n > 0 && n == last {
 			return n
