@@ -114,17 +114,19 @@ func (m *Mover) Close(ctx context.Context) error {
 	return err
 }
 
-// Open starts to move what is written into the FIFO cfg.FIFO. fd is a descriptor of that
-// FIFO that somebody kept (systemd's file descriptor store), which Open takes over; nil
-// makes the FIFO or reuses the one that is there.
+// Open starts to move what is written into the FIFO cfg.FIFO. kept are the descriptors from
+// [Stream.Descriptors] that somebody kept (systemd's file descriptor store), in that order;
+// Open takes them over. Where one is nil or missing, Open makes the FIFO or reuses the
+// one that is there.
 //
 // A file that cannot be opened is no error here: the stream waits for it as it does
 // whenever writing fails, see [Stats] and [WriteFailed].
-func (m *Mover) Open(cfg Config, fd *os.File) (*Stream, error) {
+func (m *Mover) Open(cfg Config, kept ...*os.File) (*Stream, error) {
 	if cfg.File == "" {
 		return nil, fmt.Errorf("cannot capture %s: no file to write to", cfg.FIFO)
 	}
-	pipe, err := openPipe(cfg.FIFO, fd, cfg.Writer)
+	kept = append(kept, nil, nil)
+	pipe, err := openPipe(cfg.FIFO, kept[0], cfg.Writer)
 	if err != nil {
 		return nil, err
 	}

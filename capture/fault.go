@@ -112,9 +112,13 @@ func (s *Stream) shed(now time.Time) int {
 	if err != nil || n <= s.pipeSize/2 && writable(s.pipe) {
 		return n
 	}
+	s.mu.Lock()
+	s.busy = true
+	s.mu.Unlock()
 	lost, err := s.discardLines(n-min(n/2, s.pipeSize/4), now)
 	s.mu.Lock()
 	s.stats.Lost += uint64(lost)
+	s.busy = false
 	s.mu.Unlock()
 	if err != nil {
 		s.failed(errors.Join(s.Stats().Err, err), now)
@@ -201,7 +205,8 @@ func (s *Stream) failed(err error, now time.Time) {
 func (s *Stream) wrote(n int, now time.Time) {
 	s.mu.Lock()
 	s.stats.Bytes += uint64(n)
-	over := s.stats.Err != nil && !s.short
+	s.busy = false
+	over := s.stats.Err != nil && n > 0 && !s.short
 	s.mu.Unlock()
 	if over {
 		s.resumed(now)

@@ -172,6 +172,16 @@ func (s *Stream) Descriptor() (*os.File, error) {
 	})
 }
 
+// Descriptors returns the descriptors to give to systemd's file descriptor store, named
+// after the paths of their FIFOs. The caller closes them.
+func (s *Stream) Descriptors() ([]*os.File, error) {
+	f, err := s.Descriptor()
+	if err != nil {
+		return nil, err
+	}
+	return []*os.File{f}, nil
+}
+
 // WriteEnd returns a new descriptor of the FIFO for a child to write to: blocking, and
 // for writing only, so the child cannot read its own output back. The caller closes it.
 func (s *Stream) WriteEnd() (*os.File, error) {

@@ -95,7 +95,7 @@ func FuzzLines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, at int) {
 		cut := func(parts ...string) string {
 			s := &sender{work: make(chan struct{}, 1)}
-			j := newJournalStream(s, JournalTarget{Rate: 1 << 20, Burst: 1 << 20}, func(_, _ uint64) {})
+			j := newJournalStream(s, JournalTarget{}, func(_, _ uint64) {})
 			now := time.Now()
 			j.budget.ready(now)
 			for _, p := range parts {
@@ -121,7 +121,7 @@ func FuzzLines(f *testing.F) {
 
 // A flood spends the budget; what exceeds it is counted, told once, and in the file.
 func TestJournalBudget(t *testing.T) {
-	b, f := journaled(t, func(j *JournalTarget) { j.Rate, j.Burst = 1, 10 })
+	b, f := journaled(t, func(j *JournalTarget) { j.Budget = NewBudget(1, 10) })
 	f.serve()
 	var text strings.Builder
 	for i := range 1000 {
@@ -147,7 +147,7 @@ func TestJournalBudget(t *testing.T) {
 // Once the budget is spent, bytes are not even looked at; then lines begin at a newline.
 func TestJournalSkip(t *testing.T) {
 	s := &sender{work: make(chan struct{}, 1)}
-	j := newJournalStream(s, JournalTarget{Rate: 100, Burst: 2}, func(_, _ uint64) {})
+	j := newJournalStream(s, JournalTarget{Budget: NewBudget(100, 2)}, func(_, _ uint64) {})
 	defer j.close()
 	now := time.Now()
 	j.budget.ready(now)
@@ -212,4 +212,44 @@ func TestJournalRestart(t *testing.T) {
 		b.drain()
 		return f.count() > 0
 	})
+}
+
+// The streams of a program share one budget.
+func TestSharedBudget(t *testing.T) {
+	var budget *Budget
+	b, f := journaled(t, func(j *JournalTarget) { budget = NewBudget(1, 100); j.Budget = budget })
+	f.serve()
+	second, err := b.mover.Open(Config{
+		FIFO: filepath.Join(b.dir, "second"), File: b.file + "2", Journal: &JournalTarget{Unit: "u.service", Budget: budget},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &bench{t: t, stream: second}
+	for i := range 100 {
+		b.write(fmt.Sprintf("one %d\n", i))
+		other.write(fmt.Sprintf("two %d\n", i))
+	}
+	b.drain()
+	other.drain()
+	await(t, "all are counted", func() bool {
+		one, two := b.stream.Stats(), second.Stats()
+		return one.JournalLines+one.JournalDropped+two.JournalLines+two.JournalDropped == 200 || one.JournalSkipped+two.JournalSkipped > 0
+	})
+	if n := b.stream.Stats().JournalLines + second.Stats().JournalLines; n < 100 || n > 105 {
+		t.Errorf("%d lines in the journal", n)
+	}
+	second.Close(soon(t))
+}
+
+func TestNoBudget(t *testing.T) {
+	if NewBudget(0, 5) != nil || NewBudget(7, 0).burst != 70 {
+		t.Error("defaults")
+	}
+	b, f := journaled(t, nil)
+	f.serve()
+	b.write(strings.Repeat("x\n", 30000))
+	b.drain()
+	await(t, "all lines", func() bool { return b.stream.Stats().JournalLines == 30000 })
+	_ = f
 }

@@ -17,9 +17,8 @@ type JournalTarget struct {
 	Priority int
 	Program  string // MSUP_PROGRAM
 	Name     string // MSUP_STREAM: "stdout" or "stderr"
-	// Rate and Burst are the budget in lines per second and lines; 0 = [DefaultRate],
-	// [DefaultBurst].
-	Rate, Burst int
+	// Budget is shared by the streams of a program; nil = no limit.
+	Budget *Budget
 }
 
 // Priorities of what programs write (syslog(3)): info, and warning, since programs
@@ -27,12 +26,6 @@ type JournalTarget struct {
 const (
 	PriorityStdout = 6
 	PriorityStderr = 4
-)
-
-// Budget of a stream that does not say otherwise.
-const (
-	DefaultRate  = 1000  // lines per second
-	DefaultBurst = 10000 // lines
 )
 
 // LineMax is the longest line in bytes; a longer one becomes several entries. It is
@@ -54,7 +47,7 @@ type journalStream struct {
 	prio   byte
 	report func(lines, bytes uint64)
 
-	budget  budget
+	budget  *Budget
 	partial []byte // a line without its end yet
 	resync  bool   // bytes were passed by: drop up to the next newline
 
@@ -70,18 +63,12 @@ type journalStream struct {
 }
 
 func newJournalStream(sink *sender, t JournalTarget, report func(lines, bytes uint64)) *journalStream {
-	if t.Rate == 0 {
-		t.Rate = DefaultRate
-	}
-	if t.Burst == 0 {
-		t.Burst = DefaultBurst
-	}
 	return &journalStream{
 		sink:   sink,
 		head:   fields(t),
 		prio:   byte('0' + t.Priority&7),
 		report: report,
-		budget: newBudget(t.Rate, t.Burst),
+		budget: t.Budget,
 	}
 }
 

@@ -14,26 +14,39 @@ type request struct {
 	upTo   uint64 // count of bytes that have left the pipe by then
 	set    bool   // upTo is known
 	rotate bool   // rotate the file then
+	mark   string // a line to write then
 	done   chan error
 }
 
 // ask has r done and waits for it.
 func (s *Stream) ask(ctx context.Context, r *request, what string) error {
-	r.done = make(chan error, 1)
-	s.mu.Lock()
-	if s.pipe < 0 {
-		s.mu.Unlock()
+	if !s.enqueue(r) {
 		return os.ErrClosed
 	}
-	s.drains = append(s.drains, r)
-	s.mu.Unlock()
-	s.kick()
 	select {
 	case err := <-r.done:
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("cannot %s: %w", what, ctx.Err())
 	}
+}
+
+// enqueue has r done, unless the stream is closed.
+func (s *Stream) enqueue(r *request) bool {
+	r.done = make(chan error, 1)
+	s.mu.Lock()
+	open := s.pipe >= 0
+	if open {
+		if !s.busy {
+			s.place(r)
+		}
+		s.drains = append(s.drains, r)
+	}
+	s.mu.Unlock()
+	if open {
+		s.kick()
+	}
+	return open
 }
 
 // asked returns how many requests wait. Only the running goroutine takes any away.
@@ -43,8 +56,16 @@ func (s *Stream) asked() int {
 	return len(s.drains)
 }
 
-// note tells the first requests, as many as asked, what they wait for, now that n bytes are
-// in the pipe, and does those that have it. It reports whether any is left.
+// place tells r what it waits for, with s.mu held and no bytes on their way.
+func (s *Stream) place(r *request) {
+	if n, err := readable(s.pipe); err == nil {
+		r.upTo, r.set = s.gone()+uint64(n), true
+	}
+}
+
+// note tells the first requests, as many as asked, what they wait for, if they do not know
+// yet, now that n bytes are in the pipe. It does those that have it, and reports whether
+// any is left.
 func (s *Stream) note(asked, n int) bool {
 	s.mu.Lock()
 	var reached []*request
@@ -71,12 +92,13 @@ func (s *Stream) note(asked, n int) bool {
 }
 
 // next returns how many bytes may be moved before a request is reached for which the very
-// byte matters.
+// byte matters. From now on until they are counted, bytes are on their way.
 func (s *Stream) next() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.busy = true
 	for _, r := range s.drains {
-		if r.rotate && r.set {
+		if r.set && (r.rotate || r.mark != "") {
 			return int(r.upTo - s.gone())
 		}
 	}
@@ -88,8 +110,12 @@ func (s *Stream) gone() uint64 { return s.stats.Bytes + s.stats.Lost }
 
 // do answers a request whose bytes are where they belong.
 func (s *Stream) do(r *request) {
-	if r.rotate {
+	switch {
+	case r.rotate:
 		s.due = append(s.due, r)
+		return
+	case r.mark != "":
+		s.writeMark(r.mark, time.Now())
 		return
 	}
 	if s.journal != nil {

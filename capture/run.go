@@ -56,8 +56,8 @@ func (s *Stream) run() {
 		}
 		now := time.Now()
 		moved, err := s.move(n, now)
+		s.wrote(moved, now)
 		if moved > 0 {
-			s.wrote(moved, now)
 			s.moved, s.took, s.last = moved, now.Sub(s.last), now
 		}
 		if err != nil {

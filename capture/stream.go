@@ -100,6 +100,7 @@ type Stream struct {
 	running bool // a goroutine moves bytes
 	again   bool // look once more before that goroutine ends
 	closing bool
+	busy    bool // bytes may be on their way: neither in the pipe nor counted
 	drains  []*request
 	stats   Stats
 	// lostBefore is Stats.Lost when writing failed.

@@ -57,6 +57,7 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 		return nil, err
 	}
 	owners := owners{}
+	var budget *capture.Budget // of the journal, shared by the streams of a program
 	open := func(p units.Program, name, file string) *capture.Stream {
 		if file == "" || file == os.DevNull || err != nil {
 			return nil
@@ -66,11 +67,15 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 		cfg := streamConfig(p, name, file, user)
 		cfg.FIFO = filepath.Join(dir, fifo)
 		cfg.Writer, cfg.Owner = owners.of(p)
+		if cfg.Journal != nil {
+			cfg.Journal.Budget = budget
+		}
 		s, err = o.mover.Open(cfg, kept.take(fifo))
 		return s
 	}
 	for _, p := range project.Programs {
 		var ps programStreams
+		budget = capture.NewBudget(p.Log.JournalRate, p.Log.JournalRate*units.JournalBurst)
 		ps.stdout = open(p, stdoutStream, p.Stdout)
 		if p.Stderr != "" && p.Stderr == p.Stdout {
 			ps.stderr = ps.stdout

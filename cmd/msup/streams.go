@@ -42,7 +42,6 @@ func streamConfig(p units.Program, name, file string, user bool) capture.Config 
 		}
 		cfg.Journal = &capture.JournalTarget{
 			Unit: p.Unit, UserManager: user, Identifier: p.Name, Priority: priority, Program: p.Name, Name: name,
-			Rate: p.Log.JournalRate, Burst: p.Log.JournalRate * units.JournalBurst,
 		}
 	}
 	return cfg
