@@ -23,9 +23,12 @@ type outputs struct {
 	mover  *capture.Mover
 	events chan capture.Event
 	paths  map[string][2]string // of the FIFOs of standard output and error, by program; "" = the journal
+	marked map[string]bool      // programs whose files get a line for each start and end
 
-	mu      sync.Mutex // of what follows
+	mu      sync.Mutex // of streams, never held while anything is waited for
 	streams map[string]programStreams
+
+	mending sync.Mutex // of kept
 	kept    *kept
 
 	once sync.Once // of close or remove
@@ -51,6 +54,7 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 	o := &outputs{
 		events: make(chan capture.Event, 1024), kept: kept,
 		paths: map[string][2]string{}, streams: map[string]programStreams{},
+		marked: map[string]bool{},
 	}
 	var err error
 	if o.mover, err = capture.New(capture.Options{Notify: o.notify}); err != nil {
@@ -83,6 +87,7 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 			ps.stderr = open(p, stderrStream, p.Stderr)
 		}
 		o.streams[p.Name] = ps
+		o.marked[p.Name] = p.Log.Markers
 		o.paths[p.Name] = [2]string{fifoOf(ps.stdout), fifoOf(ps.stderr)}
 	}
 	if err == nil {
@@ -105,9 +110,9 @@ func fifoOf(s *capture.Stream) string {
 // prepare sees to it, before a start of the program, that its FIFOs are where they should
 // be: systemd would make plain files in their place.
 func (o *outputs) prepare(program string) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	ps, mended := o.streams[program], false
+	o.mending.Lock()
+	defer o.mending.Unlock()
+	ps, mended := o.of(program), false
 	mend := func(s *capture.Stream) (*capture.Stream, error) {
 		if s == nil || s.Check() == nil {
 			return s, nil
@@ -131,7 +136,9 @@ func (o *outputs) prepare(program string) error {
 	} else {
 		ps.stderr, err2 = mend(ps.stderr)
 	}
+	o.mu.Lock()
 	o.streams[program] = ps
+	o.mu.Unlock()
 	if err = errors.Join(err, err2); err != nil || !mended {
 		return err
 	}
@@ -141,17 +148,21 @@ func (o *outputs) prepare(program string) error {
 
 // descriptors opens the FIFOs of all streams once more, under the names to keep them by.
 func (o *outputs) descriptors() (files []*os.File, err error) {
-	for _, ps := range o.streams {
-		ps.each(func(s *capture.Stream) {
-			f, dupErr := s.Descriptor()
-			if dupErr != nil {
-				err = dupErr
-				return
-			}
-			files = append(files, f)
-		})
+	for _, s := range o.all() {
+		some, dupErr := s.Descriptors()
+		files, err = append(files, some...), errors.Join(err, dupErr)
 	}
 	return files, err
+}
+
+// all returns every stream.
+func (o *outputs) all() (streams []*capture.Stream) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, ps := range o.streams {
+		ps.each(func(s *capture.Stream) { streams = append(streams, s) })
+	}
+	return streams
 }
 
 // notifyFD is sd_pid_notify_with_fds(3). Without a service manager it does nothing.
@@ -219,13 +230,9 @@ func (o *outputs) finish(end func(*capture.Stream, context.Context) error) {
 func (o *outputs) finishOnce(end func(*capture.Stream, context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var streams []*capture.Stream
-	for _, ps := range o.streams {
-		ps.each(func(s *capture.Stream) { streams = append(streams, s) })
-	}
-	together(streams, func(_ int, s *capture.Stream) { _ = end(s, ctx) }) // nobody is left to tell
+	o.mending.Lock()
+	defer o.mending.Unlock()
+	together(o.all(), func(_ int, s *capture.Stream) { _ = end(s, ctx) }) // nobody is left to tell
 	_ = o.mover.Close(ctx)
 }
 

@@ -38,6 +38,16 @@ func write(t *testing.T, o *outputs, program, text string) {
 	}
 }
 
+// drain waits until what the program has written is in its files.
+func drain(t *testing.T, o *outputs, program string) {
+	t.Helper()
+	o.of(program).each(func(s *capture.Stream) {
+		if err := s.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func content(t *testing.T, file string) string {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -96,7 +106,7 @@ func TestOutputReport(t *testing.T) {
 	o := outputsOf(t, units.Program{Name: "a.b", Stdout: both, Stderr: both, Log: log},
 		units.Program{Name: "bad", Stdout: os.DevNull, Stderr: missing, Log: log}, units.Program{Name: "plain", Log: units.Log{JournalRate: 5}})
 	write(t, o, "a.b", "12345")
-	o.of("a.b").each(func(s *capture.Stream) { _ = s.Drain(t.Context()) })
+	drain(t, o, "a.b")
 	got := o.report("a.b")
 	if len(got) != 1 || !cmp.Equal(got[0].Streams, []string{"stdout", "stderr"}) || got[0].File != both || got[0].Bytes != 5 || got[0].Error != nil {
 		t.Errorf("report %+v", got)

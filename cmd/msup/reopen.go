@@ -5,16 +5,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"msup/capture"
 )
 
 // reopen opens all files again, which somebody has moved away.
 func (o *outputs) reopen() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, ps := range o.streams {
-		ps.each((*capture.Stream).Reopen)
+	for _, s := range o.all() {
+		s.Reopen()
 	}
 }
 

@@ -85,11 +85,9 @@ func (o *outputs) rotate(ctx context.Context, programs []string) []control.Rotat
 
 // writers returns the streams that go to each file.
 func (o *outputs) writers() map[string][]*capture.Stream {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	writers := map[string][]*capture.Stream{}
-	for _, ps := range o.streams {
-		ps.each(func(s *capture.Stream) { writers[s.Config().File] = append(writers[s.Config().File], s) })
+	for _, s := range o.all() {
+		writers[s.Config().File] = append(writers[s.Config().File], s)
 	}
 	return writers
 }

@@ -126,7 +126,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		Watch:  peaks.watch,
 		Peak:   peaks.peak,
 		Ended:  outputs.ended,
-		Log:    log.append,
+		Log:    func(r units.Record) { log.append(r); outputs.mark(r) },
 		Save:   store.save,
 	}
 	cfg.Alive, cfg.AliveEvery = watchdog()

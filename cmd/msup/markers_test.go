@@ -1,0 +1,49 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"msup/policy"
+	"msup/units"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Marks stand where the program's output was when its state changed, once in each file.
+func TestMarks(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "x.log")
+	log := units.Log{NoJournal: true, Markers: true}
+	o := outputsOf(t,
+		units.Program{Name: "x", Stdout: file, Stderr: file, Log: log},
+		units.Program{Name: "quiet", Stdout: filepath.Join(dir, "quiet.log"), Log: units.Log{NoJournal: true}})
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.FixedZone("", 3600))
+	mark := func(program string, to policy.Phase, reason string) {
+		o.mark(units.Record{Time: at, Program: program, From: policy.Starting, To: to, Reason: reason})
+	}
+	mark("x", policy.Starting, "by request")
+	mark("x", policy.Running, "started")
+	mark("quiet", policy.Running, "started")
+	drain(t, o, "x")
+	write(t, o, "x", "first\nsecond")
+	mark("x", policy.Failed, "exit status 1")
+	mark("x", policy.Running, "started again")
+	drain(t, o, "x")
+	write(t, o, "x", "third\n")
+	o.close()
+	const want = `--- 2026-11-23T10:00:00.000+01:00 msup: x RUNNING: started ---
+first
+second
+--- 2026-11-23T10:00:00.000+01:00 msup: x FAILED: exit status 1 ---
+--- 2026-11-23T10:00:00.000+01:00 msup: x RUNNING: started again ---
+third
+`
+	if diff := cmp.Diff(want, content(t, file)); diff != "" {
+		t.Errorf("file (-want +got):\n%s", diff)
+	}
+	if got := content(t, filepath.Join(dir, "quiet.log")); got != "" {
+		t.Errorf("marks that nobody asked for: %q", got)
+	}
+}
