@@ -143,12 +143,18 @@ const JournalBurst = 10
 // the disk is large, and knows of no limits of units of a user manager.
 func journalRate(rate int) []Property {
 	if rate == 0 {
-		return []Property{{"LogRateLimitIntervalUSec", uint64(0)}}
+		return noJournalRate()
 	}
 	return []Property{
 		{"LogRateLimitIntervalUSec", usec(JournalBurst * time.Second)},
 		{"LogRateLimitBurst", uint32(rate * JournalBurst)},
 	}
+}
+
+// noJournalRate lifts journald's limit for a unit. An interval of 0 would leave the limit to
+// journald.conf(5): systemd hands only others on (unit_export_log_ratelimit_interval, 252).
+func noJournalRate() []Property {
+	return []Property{{"LogRateLimitIntervalUSec", uint64(1)}, {"LogRateLimitBurst", uint32(10_000_000)}}
 }
 
 // successExitStatus tells systemd which statuses are no failure, so that systemctl does
@@ -226,13 +232,13 @@ func SupervisorProperties(c SupervisorCommand, version int) []Property {
 		{"FileDescriptorStoreMax", uint32(2*len(c.Project.Programs) + 64)},
 		// No LimitNOFILE: scopes would inherit it as their hard limit. The default one is ample,
 		// and Go raises the soft limit to it.
-		// journald's limit counts lines per sending unit: here, of all programs together.
-		{"LogRateLimitIntervalUSec", uint64(0)},
 		{"SyslogIdentifier", "msup"},
 		// Not the project's folder: that may be renamed, and every path is absolute.
 		{"WorkingDirectory", "/"},
 		execStart(Program{Path: c.Path, Argv: append([]string{"msup"}, c.Args...)}, version),
 	}
+	// journald's limit counts lines per sending unit: here, of all programs together.
+	props = append(props, noJournalRate()...)
 	if !c.User {
 		// Among the last to be killed when the machine runs out of memory. An ordinary
 		// user may not lower the score.
