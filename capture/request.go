@@ -64,9 +64,8 @@ func (s *Stream) place(r *request) {
 }
 
 // note tells the first requests, as many as asked, what they wait for, if they do not know
-// yet, now that n bytes are in the pipe. It does those that have it, and reports whether
-// any is left.
-func (s *Stream) note(asked, n int) bool {
+// yet, now that n bytes are in the pipe. It does those that have it.
+func (s *Stream) note(asked, n int) {
 	s.mu.Lock()
 	var reached []*request
 	waiting := s.drains[:0]
@@ -88,7 +87,6 @@ func (s *Stream) note(asked, n int) bool {
 	for _, r := range reached {
 		s.do(r)
 	}
-	return len(waiting) > 0
 }
 
 // next returns how many bytes may be moved before a request is reached for which the very

@@ -25,13 +25,16 @@ func (s *Stream) kick() {
 	}
 }
 
-// run moves bytes until the pipe is empty. It lives only as long as there is something to
-// do, so that a quiet stream has no stack.
+// run moves bytes in batches until no more come. It lives only as long as there is
+// something to do, so that a quiet stream has no stack.
 func (s *Stream) run() {
-	s.moved, s.last = 0, time.Now() // of another time
-	for moves := 0; ; moves++ {
-		if moves == busyAfter {
-			s.mover.poll.disarm(s.pipe)
+	watched := true    // in the epoll set
+	pause := gatherFor // before the next look
+	credit := 0        // so many empty looks more before it rests
+	for wait := true; ; {
+		began := time.Now()
+		if wait {
+			s.gather(pause)
 		}
 		asked := s.asked() // before looking: what comes later may wait for later bytes
 		n, err := readable(s.pipe)
@@ -39,30 +42,43 @@ func (s *Stream) run() {
 			s.fail(fmt.Errorf("cannot read %s: %w", s.cfg.FIFO, err))
 			continue
 		}
-		hurry := s.note(asked, n)
+		s.note(asked, n)
 		if s.isClosing() {
 			s.finish()
 			return
 		}
+		now := time.Now()
 		if n == 0 {
-			s.rotateDue(time.Now())
-			if s.rest() {
+			s.rotateDue(now)
+			if err := s.reopen(now); err != nil {
+				s.fail(err)
+			} else if credit == 0 && s.rest() {
 				return
 			}
+			wait, pause, credit = credit > 0, gatherFor, max(0, credit-1)
 			continue
 		}
-		if !hurry {
-			n = s.gather(n)
+		if wait {
+			pause = pauseAfter(n, now.Sub(began), s.pipeSize)
 		}
-		now := time.Now()
+		much := n >= muchBytes
+		if much {
+			credit = min(credit+muchCredit, muchCreditMax)
+			if watched {
+				s.mover.poll.disarm(s.pipe)
+				watched = false
+			}
+			if n >= s.pipeSize/2 {
+				s.pipeSize = growPipe(s.pipe, s.pipeSize)
+			}
+		}
 		moved, err := s.move(n, now)
 		s.wrote(moved, now)
-		if moved > 0 {
-			s.moved, s.took, s.last = moved, now.Sub(s.last), now
-		}
 		if err != nil {
 			s.fail(err)
 		}
+		// What is known to be there is not waited for, nor a program that writes little.
+		wait = much && moved == n
 	}
 }
 
@@ -73,18 +89,21 @@ func (s *Stream) isClosing() bool {
 	return s.closing && len(s.drains) == 0
 }
 
+// reopen opens the file where that can be done while there is nothing to write: a moved
+// one should not be held, and an error that is over should not stay in the statistics.
+func (s *Stream) reopen(now time.Time) error {
+	if !s.target.stale.Load() && !s.broken() {
+		return nil
+	}
+	if err := s.target.ready(now); err != nil {
+		return err
+	}
+	s.resumed(now)
+	return nil
+}
+
 // rest ends the goroutine, its pipe being empty, unless somebody kicked meanwhile.
 func (s *Stream) rest() bool {
-	if s.target.stale.Load() || s.broken() {
-		// Nothing to write, but the file can be opened (again): a moved one should not
-		// be held, and an error that is over should not stay in the statistics.
-		now := time.Now()
-		if err := s.target.ready(now); err != nil {
-			s.fail(err)
-			return false
-		}
-		s.resumed(now)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.again || s.closing || len(s.drains) > 0 {
@@ -93,45 +112,58 @@ func (s *Stream) rest() bool {
 	}
 	if err := s.mover.poll.arm(s.pipe); err != nil {
 		// Only for want of memory (epoll_ctl(2)): stay, and look again.
-		_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(gatherFor)}, nil)
+		time.Sleep(gatherFor)
 		return false
 	}
 	s.running = false
 	return true
 }
 
-// gather gives the program a moment to write more before n bytes are moved: a move costs
-// about the same for one line as for a thousand. A pipe that is filling is not waited
-// for, and is made larger first.
-func (s *Stream) gather(n int) int {
-	if n >= s.pipeSize/2 {
-		s.pipeSize = growPipe(s.pipe, s.pipeSize)
-		if n >= s.pipeSize/2 {
-			return n
-		}
+// A move costs about the same for one line as for a thousand, so the program gets a
+// moment to write more before each.
+//
+// While a pipe is in an epoll set, each write into it calls the set, and wakes us if it is
+// armed. So the pipe of a program that writes much is taken out, and looked at now and
+// then even while it is empty: where there are more programs than CPUs, each of them is
+// held up for tens of milliseconds between two bursts.
+const (
+	gatherFor   = 2 * time.Millisecond  // the longest wait, and so the delay of a single line
+	gatherLeast = 50 * time.Microsecond // the kernel's timer slack: no shorter sleep exists
+
+	muchBytes     = 4 << 10 // so many bytes at one look, and it is a program that writes much
+	muchCredit    = 8       // empty looks that one such look buys
+	muchCreditMax = 32
+)
+
+// pauseAfter returns how long to let bytes gather when n of them came during over: until
+// half of a pipe of that size is full, so that the program need not wait. 0 = it fills
+// too fast to wait at all.
+func pauseAfter(n int, over time.Duration, size int) time.Duration {
+	pause := float64(over) * float64(size/2) / float64(n)
+	switch {
+	case pause >= float64(gatherFor):
+		return gatherFor
+	case pause < float64(gatherLeast):
+		return 0
 	}
-	// Not so long that a fast program fills the pipe and has to wait: by its last pace
-	// half of the pipe is free then.
-	pause := gatherFor
-	if s.moved > 0 && s.took > 0 {
-		pause = min(pause, time.Duration(float64(s.pipeSize/2-n)/float64(s.moved)*float64(s.took)))
-	}
-	if pause < gatherLeast {
-		return n
-	}
-	// Not time.Sleep: Go's timers wake after whole milliseconds.
-	_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(pause)}, nil)
-	if more, err := readable(s.pipe); err == nil {
-		return more
-	}
-	return n
+	return time.Duration(pause)
 }
 
-// busyAfter is after how many moves in a row a pipe leaves the epoll set for the time
-// being: a watched pipe costs the program a wakeup call for each of its writes.
-const busyAfter = 3
-
-const (
-	gatherFor   = time.Millisecond
-	gatherLeast = 50 * time.Microsecond // the kernel's timer slack: no shorter sleep exists
-)
+// gather lets bytes gather, unless or until somebody wants them in the file.
+func (s *Stream) gather(pause time.Duration) {
+	if pause == 0 || s.asked() > 0 || s.isClosing() {
+		return
+	}
+	if pause < time.Millisecond {
+		// Go's timers wake after whole milliseconds. This costs a thread, but few
+		// programs can write that fast at the same time.
+		_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(pause)}, nil)
+		return
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.wake:
+	}
+}

@@ -85,9 +85,6 @@ type Stream struct {
 
 	// Used by the running goroutine only, of which there is at most one.
 	pipeSize int
-	moved    int           // bytes of the last move
-	took     time.Duration // from the move before to the last
-	last     time.Time     // of the last move
 	pause    time.Duration // before the next try after a failure
 	failedAt time.Time     // when the last pause ended
 	short    bool          // the last move wrote less than it tried
