@@ -383,6 +383,7 @@ func (r *run) deafStop(s step) {
 
 // ups runs two msup up at once, also with the supervisor just killed.
 func (r *run) ups(s step, kill bool) {
+	r.behind.Wait() // they would start what is being stopped
 	from := time.Now()
 	pid := 0
 	if kill {
@@ -481,7 +482,7 @@ func (r *run) hang() {
 func (r *run) up(why string) {
 	r.note("%s", why)
 	from := time.Now()
-	s := r.msupDo("up", "-d", "--timeout", "2", "-c", r.conf)
+	s := r.msupDo("up", "-d", "--timeout", "1", "-c", r.conf)
 	if s.status != 0 && s.status != 3 && !strings.Contains(s.text, "not everything was up after") {
 		r.fail("commands", "", from, "msup up ended with %d: %s", s.status, s.text)
 	}

@@ -166,13 +166,13 @@ func (r *run) all() {
 	r.up("up")
 	deadline := r.began.Add(r.For)
 	// The last parts take about so long.
-	reserve := 4 * time.Second
+	reserve := 8 * time.Second
 	round := min(time.Until(deadline)-reserve, 2*time.Minute)
 	for n := 1; time.Until(deadline) > reserve+round/2; n++ {
 		r.mark()
 		r.steps(storm, round*5/10)
 		r.verify()
-		r.steady(round * 3 / 10)
+		r.steady(round * 2 / 10)
 		r.verify()
 		if n == 1 && r.For >= 4*time.Minute {
 			r.hang()
