@@ -130,7 +130,13 @@ func (m *Mover) Open(cfg Config, kept ...*os.File) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	stage, err := openStage(cfg, kept[1])
+	if err != nil {
+		unix.Close(pipe)
+		return nil, err
+	}
 	s := &Stream{
+		stage:    stage,
 		cfg:      cfg,
 		mover:    m,
 		pipe:     pipe,
@@ -149,11 +155,14 @@ func (m *Mover) Open(cfg Config, kept ...*os.File) (*Stream, error) {
 	if err := m.poll.add(pipe, s); err != nil {
 		m.release(s.target)
 		unix.Close(pipe)
+		if stage != nil {
+			stage.close()
+		}
 		return nil, fmt.Errorf("cannot watch %s: %w", cfg.FIFO, err)
 	}
 	m.keeper.tidy(s.target)
-	if s.broken() {
-		s.kick() // to try again
+	if s.broken() || s.stage != nil {
+		s.kick() // to try again, or to go on with a batch
 	}
 	return s, nil
 }

@@ -109,13 +109,14 @@ func (s *Stream) called() bool {
 // writes may fill all of its pages with few bytes.
 func (s *Stream) shed(now time.Time) int {
 	n, err := readable(s.pipe)
-	if err != nil || n <= s.pipeSize/2 && writable(s.pipe) {
-		return n
+	all, err2 := s.waiting()
+	if err != nil || err2 != nil || n <= s.pipeSize/2 && writable(s.pipe) {
+		return all
 	}
 	s.mu.Lock()
 	s.busy = true
 	s.mu.Unlock()
-	lost, err := s.discardLines(n-min(n/2, s.pipeSize/4), now)
+	lost, err := s.discardLines(all-min(n/2, s.pipeSize/4), now)
 	s.mu.Lock()
 	s.stats.Lost += uint64(lost)
 	s.busy = false
@@ -123,14 +124,17 @@ func (s *Stream) shed(now time.Time) int {
 	if err != nil {
 		s.failed(errors.Join(s.Stats().Err, err), now)
 	}
-	return n - lost
+	return all - lost
 }
 
 // discardLines takes n bytes out of the pipe, and the rest of the line in which they end.
 func (s *Stream) discardLines(n int, now time.Time) (lost int, err error) {
 	p, err := s.mover.peekers.get()
 	if err != nil { // no descriptor to look with
-		err = s.mover.discard(s.pipe, n)
+		from := s.oldest()
+		have, _ := readable(from)
+		n = min(n, have)
+		err = s.mover.discard(from, n)
 		if s.journal != nil {
 			s.journal.skip(n, now)
 		}
@@ -138,24 +142,30 @@ func (s *Stream) discardLines(n int, now time.Time) (lost int, err error) {
 	}
 	defer s.mover.peekers.put(p)
 	for lost < n {
-		data, err := p.peek(s.pipe, peekMax)
+		from := s.oldest()
+		data, err := p.peek(from, peekMax)
 		if err != nil || len(data) == 0 {
 			return lost, err
 		}
 		data = throughLine(data, n-lost)
-		if err := s.mover.discard(s.pipe, len(data)); err != nil {
+		if err := s.mover.discard(from, len(data)); err != nil {
 			return lost, fmt.Errorf("cannot read %s: %w", s.cfg.FIFO, err)
 		}
 		lost += len(data)
-		switch {
-		case s.journal == nil:
-		case s.journal.wants(now):
-			s.journal.feed(data, now)
-		default:
-			s.journal.skip(len(data), now)
-		}
+		s.offer(data, now)
 	}
 	return lost, nil
+}
+
+// offer shows bytes that have left the pipe to the journal.
+func (s *Stream) offer(data []byte, now time.Time) {
+	switch {
+	case s.journal == nil:
+	case s.journal.wants(now):
+		s.journal.feed(data, now)
+	default:
+		s.journal.skip(len(data), now)
+	}
 }
 
 // throughLine returns the first n bytes of data and what is left of the last line of them;

@@ -172,14 +172,26 @@ func (s *Stream) Descriptor() (*os.File, error) {
 	})
 }
 
-// Descriptors returns the descriptors to give to systemd's file descriptor store, named
-// after the paths of their FIFOs. The caller closes them.
+// Descriptors returns the descriptors to give to systemd's file descriptor store, in the
+// order in which [Mover.Open] takes them, named by the paths of their FIFOs. There are two
+// where something stands before each line. The caller closes them.
 func (s *Stream) Descriptors() ([]*os.File, error) {
 	f, err := s.Descriptor()
 	if err != nil {
 		return nil, err
 	}
-	return []*os.File{f}, nil
+	files := []*os.File{f}
+	if s.stage == nil {
+		return files, nil
+	}
+	fd := -1
+	err = os.ErrClosed
+	s.withPipe(func(int) { fd, err = unix.FcntlInt(uintptr(s.stage.pipe), unix.F_DUPFD_CLOEXEC, 3) })
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot open FIFO %s: %w", s.stage.path, err)
+	}
+	return append(files, os.NewFile(uintptr(fd), s.stage.path)), nil
 }
 
 // WriteEnd returns a new descriptor of the FIFO for a child to write to: blocking, and

@@ -61,7 +61,15 @@ func playSupervisor() {
 		if os.Getenv("CAPTURE_TEST_JOURNAL") != "" {
 			cfg.Journal = &JournalTarget{Unit: "msup-web.service"}
 		}
-		_, err = m.Open(cfg, os.NewFile(3, "kept"))
+		cfg.Prefix = os.Getenv("CAPTURE_TEST_PREFIX")
+		cfg.Rotation.MaxSize, _ = strconv.ParseInt(os.Getenv("CAPTURE_TEST_MAX"), 10, 64)
+		cfg.Rotation.Backups = 1 << 20
+		cfg.Rotation.Compress = cfg.Rotation.MaxSize > 0
+		kept := []*os.File{os.NewFile(3, "kept")}
+		if cfg.Prefix != "" {
+			kept = append(kept, os.NewFile(4, "kept"))
+		}
+		_, err = m.Open(cfg, kept...)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

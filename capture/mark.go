@@ -18,17 +18,18 @@ func (s *Stream) writeMark(line string, now time.Time) {
 	t := s.target
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.prepare(now) != nil || t.room(len(line), now) != nil {
+	if t.prepare(now) != nil || t.enough(len(line), now) != nil {
 		return
 	}
 	size, err := t.size()
 	if err != nil {
 		return
 	}
+	text := s.cfg.appendHead(nil, now)
 	if !t.atLineEnd(size) {
-		line = "\n" + line
+		text = append([]byte{'\n'}, text...)
 	}
-	if _, err := t.write([]byte(line)); err != nil && t.regular {
+	if _, err := t.write(append(text, line...)); err != nil && t.regular {
 		_ = unix.Ftruncate(t.fd, size) // no half of a mark
 	}
 }

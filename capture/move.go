@@ -26,11 +26,15 @@ func (s *Stream) move(n int, now time.Time) (int, error) {
 	if err := t.prepare(now); err != nil {
 		return 0, err
 	}
-	n, err := s.fit(min(n, s.next()), now)
+	next := s.next()
+	if s.stage != nil {
+		return s.moveStaged(next, now)
+	}
+	n, err := s.fit(min(n, next), now)
 	if n == 0 || err != nil {
 		return 0, err
 	}
-	if err := t.room(n, now); err != nil {
+	if err := t.enough(n, now); err != nil {
 		return 0, err
 	}
 	look := s.journal != nil && s.journal.wants(now)
@@ -152,6 +156,7 @@ type peeker struct {
 	r, w int
 	size int
 	buf  []byte
+	out  []byte // for who makes something else of it
 }
 
 // peek returns up to n of the bytes in the pipe, valid until the next peek.
@@ -219,6 +224,9 @@ func (ps *peekers) get() (*peeker, error) {
 func (ps *peekers) put(p *peeker) {
 	// What a failed read left behind must not be taken for the next stream's bytes.
 	left, err := readable(p.r)
+	if cap(p.out) > 1<<20 {
+		p.out = nil // prefixes before many short lines
+	}
 	ps.mu.Lock()
 	keep := len(ps.free) < idlePeekers && left == 0 && err == nil
 	if keep {

@@ -58,7 +58,7 @@ func (s *Stream) asked() int {
 
 // place tells r what it waits for, with s.mu held and no bytes on their way.
 func (s *Stream) place(r *request) {
-	if n, err := readable(s.pipe); err == nil {
+	if n, err := s.waiting(); err == nil {
 		r.upTo, r.set = s.gone()+uint64(n), true
 	}
 }

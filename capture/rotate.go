@@ -34,33 +34,45 @@ func (r Rotation) limit() int64 {
 	return r.MaxSize
 }
 
+// room returns how many more bytes go into the file of that size before it is rotated; less
+// than 0 if that should have been; false = any number. The file is open and t.mu held.
+func (s *Stream) room(size int64, now time.Time) (int64, bool) {
+	t := s.target
+	switch {
+	case len(s.due) == 0:
+	case !t.regular:
+		s.answer(fmt.Errorf("cannot rotate %s: it is not a regular file", t.path))
+	case size == 0:
+		s.answer(nil)
+	default:
+		if s.dueAt < 0 {
+			s.dueAt = size
+		}
+		return s.dueAt - size, true
+	}
+	limit := t.rotation.limit()
+	if limit == 0 || !t.regular || now.Before(t.rotateAt) {
+		return 0, false
+	}
+	return limit - size, true
+}
+
 // fit returns how many of the n bytes in the pipe may be written to the file now; 0 after
-// it has rotated the file. The file is open and t.mu held.
+// it has rotated the file, or tried to. The file is open and t.mu held.
 //
 // Far from the limit no byte is looked at. Near it, the last line end before it is found.
 func (s *Stream) fit(n int, now time.Time) (int, error) {
 	t := s.target
-	limit := t.rotation.limit()
-	if !t.regular || limit == 0 && len(s.due) == 0 {
+	if t.rotation.limit() == 0 && len(s.due) == 0 {
 		return n, nil
 	}
 	size, err := t.size()
 	if err != nil {
 		return 0, err
 	}
-	if len(s.due) > 0 {
-		if s.dueAt < 0 {
-			s.dueAt = size
-		}
-		if limit == 0 || limit > s.dueAt {
-			limit = s.dueAt
-		}
-	} else if now.Before(t.rotateAt) {
-		return n, nil
-	}
-	room := limit - size
+	room, limited := s.room(size, now)
 	switch {
-	case room >= int64(n):
+	case !limited || room >= int64(n):
 		return n, nil
 	case room > peekMax:
 		return int(room - peekMax), nil
@@ -74,17 +86,11 @@ func (s *Stream) fit(n int, now time.Time) (int, error) {
 	if err != nil || len(data) == 0 {
 		return 0, err
 	}
-	if take := beforeRotation(data, room, size > 0 && t.atLineEnd(size)); take > 0 {
-		return take, nil
+	take := beforeRotation(data, room, size > 0 && t.atLineEnd(size))
+	if take == 0 {
+		s.rotate(now)
 	}
-	if size > 0 {
-		if err := s.rotate(now); err != nil {
-			return n, nil // told; the file grows
-		}
-	} else {
-		s.answer(nil)
-	}
-	return 0, nil
+	return take, nil
 }
 
 // beforeRotation returns how much of data still goes into a file that has room for that
@@ -114,15 +120,12 @@ func (s *Stream) rotateDue(now time.Time) {
 	if err == nil {
 		size, err = t.size()
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		s.answer(err)
-	case !t.regular:
-		s.answer(fmt.Errorf("cannot rotate %s: it is not a regular file", t.path))
-	case size == 0:
-		s.answer(nil)
-	default:
-		_ = s.rotate(now) // which answers
+		return
+	}
+	if s.room(size, now); len(s.due) > 0 {
+		s.rotate(now)
 	}
 }
 
@@ -134,8 +137,9 @@ func (s *Stream) answer(err error) {
 	s.due, s.dueAt = nil, -1
 }
 
-// rotate rotates the file, with t.mu held, and answers and tells how it went.
-func (s *Stream) rotate(now time.Time) error {
+// rotate rotates the file, which is not empty, with t.mu held. It answers and tells how it
+// went; a file that cannot be rotated grows for a while.
+func (s *Stream) rotate(now time.Time) {
 	t := s.target
 	err := t.rotate(now)
 	if err != nil {
@@ -145,7 +149,6 @@ func (s *Stream) rotate(now time.Time) error {
 	s.rotated(err, now)
 	s.answer(err)
 	s.mover.keeper.tidy(t)
-	return err
 }
 
 // rotate makes the file FILE.1 and opens a new one.

@@ -37,7 +37,7 @@ func (s *Stream) run() {
 			s.gather(pause)
 		}
 		asked := s.asked() // before looking: what comes later may wait for later bytes
-		n, err := readable(s.pipe)
+		n, err := s.waiting()
 		if err != nil { // cannot happen to a FIFO
 			s.fail(fmt.Errorf("cannot read %s: %w", s.cfg.FIFO, err))
 			continue

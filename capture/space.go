@@ -20,9 +20,9 @@ type space struct {
 	written int64 // since then
 }
 
-// room fails if n more bytes should not be written, for the sake of MinFree. It is called
+// enough fails if n more bytes should not be written, for the sake of MinFree. It is called
 // with t.mu held and the file open.
-func (t *target) room(n int, now time.Time) error {
+func (t *target) enough(n int, now time.Time) error {
 	if t.rotation.MinFree == 0 || !t.regular {
 		return nil
 	}

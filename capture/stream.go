@@ -79,6 +79,7 @@ type Stream struct {
 	cfg     Config
 	mover   *Mover
 	target  *target
+	stage   *stage         // nil = bytes go straight to the file
 	journal *journalStream // nil = no journal; used by the running goroutine only
 	wake    chan struct{}  // ends a pause of the running goroutine
 	done    chan struct{}  // closed when the stream is no more
@@ -112,7 +113,7 @@ func (s *Stream) Stats() Stats {
 	s.mu.Lock()
 	st := s.stats
 	if s.pipe >= 0 {
-		st.Waiting, _ = readable(s.pipe)
+		st.Waiting, _ = s.waiting()
 	}
 	s.mu.Unlock()
 	if s.journal != nil {
@@ -162,19 +163,22 @@ func (s *Stream) Close(ctx context.Context) error {
 // counted as lost.
 func (s *Stream) Remove(ctx context.Context) error {
 	same := s.Check() == nil
-	left := 0
-	keep, kerr := s.Descriptor()
+	keep, kerr := s.Descriptors()
 	err := s.Close(ctx)
 	if kerr == nil {
-		if raw, e := keep.SyscallConn(); e == nil {
-			_ = raw.Control(func(fd uintptr) { left, _ = readable(int(fd)) })
+		for _, f := range keep {
+			_ = control(f, func(fd int) error {
+				left, err := readable(fd)
+				s.mu.Lock()
+				s.stats.Lost += uint64(left)
+				s.mu.Unlock()
+				return err
+			})
+			f.Close()
 		}
-		keep.Close()
 	}
-	if left > 0 {
-		s.mu.Lock()
-		s.stats.Lost += uint64(left)
-		s.mu.Unlock()
+	if s.stage != nil {
+		err = errors.Join(err, s.stage.remove(s.cfg.FIFO))
 	}
 	if !same {
 		return err // somebody else's file is at that path, or none
@@ -219,6 +223,9 @@ func (s *Stream) finish() {
 	s.mu.Lock()
 	unix.Close(s.pipe)
 	s.pipe = -1
+	if s.stage != nil {
+		s.stage.close()
+	}
 	drains := s.drains
 	s.drains = nil
 	s.mu.Unlock()

@@ -3,6 +3,7 @@ package capture
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,20 +15,40 @@ import (
 )
 
 // The process that captures is killed with SIGKILL again and again in the middle of a
-// stream, while this one holds the FIFO as systemd does: every line is in the file once.
+// stream, while this one holds the FIFO as systemd does: every line is in the files once.
 func TestKillLosesNothing(t *testing.T) {
-	for _, journal := range []bool{false, true} {
-		t.Run(fmt.Sprintf("journal=%v", journal), func(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		journal bool
+		prefix  string
+		max     int64
+	}{
+		{name: "file"},
+		{name: "journal", journal: true},
+		{name: "rotation", max: 100_000},
+		{name: "prefix", prefix: "web | "},
+		{name: "all", journal: true, prefix: "web | ", max: 100_000},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			fifo, file := filepath.Join(dir, "fifo"), filepath.Join(dir, "out.log")
-			fd, err := openPipe(fifo, nil, nil)
-			if err != nil {
-				t.Fatal(err)
+			cfg := Config{FIFO: fifo, File: file, Prefix: tt.prefix, Rotation: Rotation{MaxSize: tt.max, Backups: 1 << 20}}
+			paths := []string{fifo}
+			if tt.prefix != "" {
+				paths = append(paths, stagePath(fifo))
 			}
-			kept := os.NewFile(uintptr(fd), fifo)
-			defer kept.Close()
+			var kept []*os.File
+			for _, path := range paths {
+				fd, err := openPipe(path, nil, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f := os.NewFile(uintptr(fd), path)
+				defer f.Close()
+				kept = append(kept, f)
+			}
 			sock := ""
-			if journal {
+			if tt.journal {
 				sock = listen(t, filepath.Join(dir, "journal")).serve().path
 			}
 			w, err := os.OpenFile(fifo, os.O_WRONLY, 0)
@@ -44,21 +65,23 @@ func TestKillLosesNothing(t *testing.T) {
 				wrote <- b.Flush()
 				w.Close()
 			}()
-			size := func() int64 {
+			size := func() int64 { // grows, however files are rotated and compressed
 				st, err := os.Stat(file)
 				if err != nil {
 					return 0
 				}
-				return st.Size()
+				return st.Size() + int64(highest(t, file))*tt.max
 			}
 			kills := 0
+			random := rand.New(rand.NewPCG(1, 2))
 			for done := false; !done; kills++ {
-				c := role("capture", "CAPTURE_TEST_FIFO="+fifo, "CAPTURE_TEST_FILE="+file, "CAPTURE_TEST_JOURNAL="+sock)
-				c.ExtraFiles = []*os.File{kept}
+				c := role("capture", "CAPTURE_TEST_FIFO="+fifo, "CAPTURE_TEST_FILE="+file, "CAPTURE_TEST_JOURNAL="+sock,
+					"CAPTURE_TEST_PREFIX="+tt.prefix, fmt.Sprint("CAPTURE_TEST_MAX=", tt.max))
+				c.ExtraFiles = kept
 				if err := c.Start(); err != nil {
 					t.Fatal(err)
 				}
-				from := size()
+				from, some := size(), 50<<10+random.Int64N(300<<10)
 				await(t, "the capturer moves bytes", func() bool {
 					select {
 					case err := <-wrote:
@@ -68,7 +91,7 @@ func TestKillLosesNothing(t *testing.T) {
 						done = true
 					default:
 					}
-					return done || size() > from+200<<10
+					return done || size() > from+some
 				})
 				c.Process.Kill()
 				c.Wait()
@@ -78,23 +101,30 @@ func TestKillLosesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close(soon(t))
-			s, err := m.Open(Config{FIFO: fifo, File: file}, os.NewFile(uintptr(dup(t, kept)), fifo))
+			var last []*os.File
+			for _, f := range kept {
+				last = append(last, os.NewFile(uintptr(dup(t, f)), f.Name()))
+			}
+			s, err := m.Open(cfg, last...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := s.Remove(soon(t)); err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("killed %d times", kills)
-			f, err := os.Open(file)
-			if err != nil {
-				t.Fatal(err)
+			if left, _ := filepath.Glob(fifo + "*"); len(left) > 0 {
+				t.Errorf("%v are left", left)
 			}
-			defer f.Close()
+			n := highest(t, file)
+			t.Logf("killed %d times, %d backups", kills, n)
 			next := 0
-			for sc := bufio.NewScanner(f); sc.Scan(); next++ {
-				if want := fmt.Sprintf("line %d", next); sc.Text() != want {
-					t.Fatalf("%q in the place of %q", sc.Text(), want)
+			for ; n >= 0; n-- {
+				text := numbered(t, file, n)
+				for line := range strings.Lines(text) {
+					if want := fmt.Sprintf("%sline %d\n", tt.prefix, next); line != want {
+						t.Fatalf("%q in the place of %q in number %d", line, want, n)
+					}
+					next++
 				}
 			}
 			if next != lines {
@@ -102,6 +132,38 @@ func TestKillLosesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// highest returns the highest number of a backup of file.
+func highest(t *testing.T, file string) int {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, e := range entries {
+		if b, ok := parseBackup(e.Name(), filepath.Base(file)); ok {
+			n = max(n, b.n)
+		}
+	}
+	return n
+}
+
+// numbered returns the text of a backup, of the file itself for 0, "" = there is none.
+func numbered(t *testing.T, file string, n int) string {
+	t.Helper()
+	if n == 0 {
+		return read(t, file)
+	}
+	plain := fmt.Sprintf("%s.%d", file, n)
+	if _, err := os.Stat(plain); err == nil {
+		return read(t, plain)
+	}
+	if _, err := os.Stat(plain + ".gz"); err != nil {
+		return ""
+	}
+	return read(t, plain+".gz")
 }
 
 func dup(t *testing.T, f *os.File) int {

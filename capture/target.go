@@ -36,6 +36,7 @@ type target struct {
 	checked  time.Time
 	rotateAt time.Time // not before, since it failed
 	space    space
+	partial  *Stream     // who has last written with something before each line
 	stale    atomic.Bool // asked to reopen
 }
 
@@ -95,7 +96,7 @@ func (t *target) ready(now time.Time) error {
 	if err := t.prepare(now); err != nil {
 		return err
 	}
-	return t.room(0, now)
+	return t.enough(0, now)
 }
 
 // prepare is ready with t.mu held.
