@@ -240,7 +240,10 @@ func (s *Supervisor) answered(p *program) {
 func (s *Supervisor) onStartReply(r result) {
 	p := r.p
 	if r.child != nil {
-		if r.err != nil || r.attempt != p.attempt || !p.state.Phase.Up() {
+		// Whether a call was taken whose answer was lost shows when the connection is back;
+		// the process waits as long.
+		lost := errors.Is(r.err, ErrDisconnected)
+		if r.err != nil && !lost || r.attempt != p.attempt || !p.state.Phase.Up() {
 			discard(r.child)
 		} else {
 			s.scopeQueued(p, r)

@@ -38,6 +38,7 @@ type fakeSystemd struct {
 	wrong   []string      // rules of the protocol that were broken
 	stopErr error         // what Stop answers, if not nil
 	pinned  bool          // a unit that ended well stays loaded: something refers to it
+	unheard bool          // the answer of a start is lost with the connection
 	late    time.Duration // how much later than it is made a list arrives
 	random  *rand.Rand    // programs end by themselves, each with another status
 	ends    []string      // how they did
@@ -117,6 +118,10 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		}
 	}
 	invocation, job, hold := fmt.Sprintf("%032x", f.serial), f.job, f.hold
+	if f.unheard {
+		f.emit(units.Disconnected{Err: fmt.Errorf("connection reset")})
+		f.cut = true
+	}
 	go func() {
 		if hold != nil {
 			<-hold
@@ -160,6 +165,9 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 			}()
 		}
 	}()
+	if f.cut {
+		return units.ErrDisconnected
+	}
 	return nil
 }
 

@@ -221,6 +221,8 @@ func SupervisorProperties(c SupervisorCommand, version int) []Property {
 		{"Slice", slice},
 		{"Type", "notify"},
 		{"NotifyAccess", "main"},
+		// The processes that are to become scopes must not be told before it knows.
+		{"KillMode", "mixed"},
 		// Whatever happens to it, it comes back and takes over what runs.
 		{"Restart", "always"},
 		{"RestartUSec", usec(100 * time.Millisecond)},

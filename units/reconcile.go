@@ -68,6 +68,11 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		case fresh:
 			s.observe(p, f)
 		case f.JobID == 0 && p.wish == noWish && !p.calling:
+			if c := p.scope.child; c != nil {
+				p.scope = scopeRun{}
+				p.attempt++
+				c.Abort()
+			}
 			s.want(p, wishStart) // it was lost on the way
 		}
 	case policy.Running, policy.Stopping:

@@ -199,3 +199,37 @@ func TestScopeOfAnEarlierSupervisor(t *testing.T) {
 		})
 	}
 }
+
+// The connection is lost between the call and its answer. The process waits until it is known whether systemd has it.
+func TestScopeWhoseAnswerIsLost(t *testing.T) {
+	for _, taken := range []bool{true, false} {
+		t.Run(map[bool]string{true: "taken", false: "not taken"}[taken], func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake, forker := newFake(), &fakeForker{}
+				fake.unheard = true
+				r := startWith(t, fake, nil, forker, scopeProgram())
+				r.after(time.Second)
+				fake.set(func() {
+					fake.unheard = false
+					if !taken {
+						clear(fake.units)
+					}
+				})
+				fake.reconnect()
+				r.after(time.Second)
+				last := forker.children[len(forker.children)-1]
+				if got := r.phases(); got != "job RUNNING" || !last.released || last.aborted {
+					t.Errorf("got %s, %+v\n%s", got, last, r.log())
+				}
+				if n := len(forker.children); taken && n != 1 || !taken && (n != 2 || !forker.children[0].aborted) {
+					t.Errorf("%d processes", n)
+				}
+				if strings.Contains(r.log(), "FAILED") {
+					t.Errorf("a run that was none has ended:\n%s", r.log())
+				}
+				r.stop()
+				last.exit(0)
+			})
+		})
+	}
+}

@@ -151,7 +151,7 @@ func (c *caseOf) unfounded(t *transition, why string) {
 	if !c.damaged.IsZero() && !t.at.Before(c.damaged) {
 		return // of a run that the damaged state still had
 	}
-	if c.program.scope && t.from == policy.Starting && strings.Contains(t.reason, "unknowable") {
+	if c.program.scope && strings.Contains(t.reason, "unknowable") {
 		return // its supervisor was killed before it could let it become the program
 	}
 	if (t.from == policy.Stopping || t.from == policy.Starting) && (t.to == policy.Stopped || t.to == policy.Starting) && earlyDeath.MatchString(t.reason) {
