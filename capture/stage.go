@@ -39,7 +39,10 @@ const (
 	written // to be discarded
 )
 
-func stagePath(fifo string) string  { return fifo + ".staging" }
+// StagingSuffix is what the name of a staging FIFO has behind that of its stream's.
+const StagingSuffix = ".staging"
+
+func stagePath(fifo string) string  { return fifo + StagingSuffix }
 func recordPath(fifo string) string { return fifo + ".record" }
 
 // openStage opens the staging FIFO beside cfg.FIFO, or takes over kept. It returns nil

@@ -62,7 +62,7 @@ type ProgramReport struct {
 type OutputReport struct {
 	Streams []string `json:"streams"` // "stdout", "stderr"; both where they go to one file
 	File    string   `json:"file"`
-	Bytes   uint64   `json:"bytes"`   // written to the file
+	Bytes   uint64   `json:"bytes"`   // of the program's, written to the file
 	Waiting int      `json:"waiting"` // bytes in the pipe now
 	Lost    uint64   `json:"lost"`    // bytes discarded: the file could not be written, the pipe was full
 	// Error says why the file cannot be written now, since ErrorSince.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"msup/capture"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -52,14 +54,16 @@ func openKept(passed []*os.File) *kept {
 	return k
 }
 
-// take returns the FIFO of that name, nil = it was not kept.
-func (k *kept) take(name string) *os.File {
-	f := k.fifos[name]
+// take returns the FIFOs of a stream as [capture.Mover.Open] takes them, nil = one was not
+// kept. A stream that puts something before each line has two of them.
+func (k *kept) take(name string, two bool) []*os.File {
+	fifos := []*os.File{k.fifos[name], k.fifos[name+capture.StagingSuffix]}
 	delete(k.fifos, name)
-	if f == nil {
+	delete(k.fifos, name+capture.StagingSuffix)
+	if fifos[0] == nil || two != (fifos[1] != nil) {
 		k.stale = true
 	}
-	return f
+	return fifos
 }
 
 // update makes the store hold the FIFOs of now, and only them, if it does not yet. all opens

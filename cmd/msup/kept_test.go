@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"msup/capture"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,12 +57,12 @@ func TestHold(t *testing.T) {
 	if k.stale || len(k.fifos) != len(files) || len(k.stored) != 1 {
 		t.Errorf("openKept: %d FIFOs, stored as %q, stale %v", len(k.fifos), k.stored, k.stale)
 	}
-	f := k.take("p7.stdout")
+	f := k.take("p7.stdout", false)[0]
 	buf := make([]byte, 100)
 	if n, err := f.Read(buf); err != nil || string(buf[:n]) != "line 7\nmore\n" {
 		t.Errorf("read %q, %v", buf[:n], err)
 	}
-	if k.take("p7.stdout") != nil || !k.stale {
+	if k.take("p7.stdout", false)[0] != nil || !k.stale {
 		t.Error("a FIFO was there twice")
 	}
 	for _, f := range k.fifos {
@@ -82,7 +85,38 @@ func TestOpenKeptFIFO(t *testing.T) {
 		t.Errorf("openKept: %+v", k)
 	}
 	f.Close()
-	k.take("web.stdout").Close()
+	k.take("web.stdout", false)[0].Close()
+}
+
+// The store is as it should be only if it has the FIFOs that a stream has now.
+func TestTake(t *testing.T) {
+	const stream, staging = "web.stdout", "web.stdout" + capture.StagingSuffix
+	for _, tt := range []struct {
+		kept  []string
+		two   bool
+		stale bool
+	}{
+		{[]string{stream}, false, false},
+		{[]string{stream, staging}, true, false},
+		{[]string{stream, staging}, false, true}, // no more a text before each line: what waits there is still given
+		{[]string{stream}, true, true},
+		{[]string{staging}, true, true},
+		{nil, false, true},
+	} {
+		k := &kept{fifos: map[string]*os.File{}}
+		for _, name := range tt.kept {
+			f, err := os.Open(os.DevNull)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			k.fifos[name] = f
+		}
+		want := []*os.File{k.fifos[stream], k.fifos[staging]}
+		if got := k.take(stream, tt.two); !slices.Equal(got, want) || k.stale != tt.stale || len(k.fifos) != 0 {
+			t.Errorf("%+v: took %v, stale %v, left %v", tt, got, k.stale, k.fifos)
+		}
+	}
 }
 
 func dup(t *testing.T, f *os.File) (fd uintptr) {
