@@ -49,7 +49,7 @@ func recordPath(fifo string) string { return fifo + ".record" }
 // where the stream needs none and no earlier one has left bytes in it.
 func openStage(cfg Config, kept *os.File) (*stage, error) {
 	path := stagePath(cfg.FIFO)
-	if !cfg.stamped() && kept == nil {
+	if !cfg.Stamped() && kept == nil {
 		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
 			return nil, nil
 		}
@@ -59,7 +59,7 @@ func openStage(cfg Config, kept *os.File) (*stage, error) {
 		return nil, err
 	}
 	g := &stage{path: path, pipe: pipe}
-	if n, err := readable(pipe); !cfg.stamped() && n == 0 && err == nil {
+	if n, err := readable(pipe); !cfg.Stamped() && n == 0 && err == nil {
 		g.close()
 		return nil, g.remove(cfg.FIFO)
 	}

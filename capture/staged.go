@@ -94,7 +94,7 @@ func (s *Stream) stamp(p *peeker, data []byte, size int64, now time.Time) (used 
 	lead := 0
 	out = p.out[:0]
 	fresh := atLineEnd
-	if s.cfg.stamped() && !atLineEnd && t.partial != nil && t.partial != s {
+	if s.cfg.Stamped() && !atLineEnd && t.partial != nil && t.partial != s {
 		// The last line is another program's: ours begins on a new one.
 		out, lead, fresh = append(out, '\n'), 1, true
 	}

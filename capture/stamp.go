@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// stamped reports whether something stands before each line in the file.
-func (c Config) stamped() bool { return c.Timestamps != "" || c.Prefix != "" }
+// Stamped reports whether something stands before each line in the file.
+func (c Config) Stamped() bool { return c.Timestamps != "" || c.Prefix != "" }
 
 // appendHead appends what stands before a line whose first byte is moved now.
 func (c Config) appendHead(b []byte, now time.Time) []byte {

@@ -74,7 +74,7 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 		if cfg.Journal != nil {
 			cfg.Journal.Budget = budget
 		}
-		s, err = o.mover.Open(cfg, kept.take(fifo, cfg.Timestamps != "" || cfg.Prefix != "")...)
+		s, err = o.mover.Open(cfg, kept.take(fifo, cfg.Stamped())...)
 		return s
 	}
 	for _, p := range project.Programs {
