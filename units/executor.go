@@ -29,6 +29,7 @@ const (
 	resultAdopted   // the process of a scope was looked for
 	resultStopAgain // it is time to repeat a stop
 	resultLeftovers // a scope whose process has ended was asked to stop
+	resultLeftoversAgain
 )
 
 type result struct {
@@ -225,6 +226,10 @@ func (s *Supervisor) onResult(r result) {
 		s.onChild(r)
 	case resultLeftovers:
 		s.onLeftovers(r)
+	case resultLeftoversAgain:
+		if r.attempt == r.p.attempt && r.p.scope.exited && !r.p.scope.gone {
+			s.stopLeftovers(r.p)
+		}
 	}
 }
 
@@ -281,12 +286,14 @@ func (s *Supervisor) onStopReply(r result) {
 		}
 	default:
 		s.note(p, "cannot stop %s: %v; trying again", p.def.Unit, r.err)
-		s.do(result{kind: resultStopAgain, p: p, attempt: p.attempt}, func(ctx context.Context, _ *result) {
-			select {
-			case <-time.After(stopAgainDelay):
-			case <-ctx.Done():
-			}
-		})
+		s.do(result{kind: resultStopAgain, p: p, attempt: p.attempt}, waitToStopAgain)
+	}
+}
+
+func waitToStopAgain(ctx context.Context, _ *result) {
+	select {
+	case <-time.After(stopAgainDelay):
+	case <-ctx.Done():
 	}
 }
 

@@ -73,10 +73,10 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		if p.exit != nil {
 			e = *p.exit
 		}
+		digest := p.digest
 		s.end(p, e)
-		if p.wish == wishStart || p.wish == wishReset {
-			p.wish = noWish
-		}
+		// Whatever was wanted was meant for the other run; this one has its definition.
+		p.wish, p.digest = noWish, digest
 	}
 	if p.invocation != f.InvocationID {
 		p.invocation = f.InvocationID

@@ -67,6 +67,9 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		switch {
 		case fresh:
 			s.observe(p, f)
+			if p.def.Type == Scope && running && !p.calling {
+				s.adopt(p)
+			}
 		case f.JobID == 0 && p.wish == noWish && !p.calling:
 			if c := p.scope.child; c != nil {
 				p.scope = scopeRun{}
@@ -83,6 +86,9 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 			s.observe(p, f)
 			if p.def.Type == Scope && running {
 				s.adopt(p)
+				if p.scope.exited && f.JobID == 0 {
+					s.stopLeftovers(p)
+				}
 			}
 			if (p.state.Phase == policy.Stopping || p.exit != nil) && running && f.JobID == 0 && p.wish == noWish && !p.calling {
 				s.want(p, wishStop)

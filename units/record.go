@@ -66,6 +66,9 @@ type Saved struct {
 
 	// Damaged says that something is missing, because it could not be read.
 	Damaged bool `json:"-"`
+	// Anew says that what starts by itself shall be up, as if nothing had been before: the
+	// supervisor that wrote this did not come back, and a new one is asked for.
+	Anew bool `json:"-"`
 }
 
 // SavedVersion is the version of the format of [Saved] and [Change].

@@ -159,9 +159,13 @@ func (s *Supervisor) chosen(names []string) ([]*program, error) {
 func (s *Supervisor) snapshot() Snapshot {
 	snap := Snapshot{Seq: s.seq, Connected: s.connected, Ready: s.ready && s.begun, Down: s.down, Programs: make([]Status, len(s.programs))}
 	for i, p := range s.programs {
+		pid := p.pid
+		if p.over() {
+			pid = 0
+		}
 		snap.Programs[i] = Status{
 			Name: p.def.Name, Unit: p.def.Unit, State: p.state,
-			PID: p.pid, Invocation: p.invocation, Result: p.result, Changed: p.changed(), Removed: p.def.Removed,
+			PID: pid, Invocation: p.invocation, Result: p.result, Changed: p.changed(), Removed: p.def.Removed,
 		}
 	}
 	return snap
@@ -173,7 +177,9 @@ func (s *Supervisor) command(c Command, programs []*program) error {
 	}
 	switch c.Verb {
 	case Start:
-		s.each(programs, policy.StartRequested{By: by(c, "started by request")})
+		for _, p := range programs {
+			s.startOnRequest(p, by(c, "started by request"))
+		}
 	case Restart:
 		s.each(programs, policy.RestartRequested{By: by(c, "restarted by request")})
 	case Stop:
@@ -191,6 +197,16 @@ func (s *Supervisor) command(c Command, programs []*program) error {
 		return fmt.Errorf("unknown command %q", c.Verb)
 	}
 	return nil
+}
+
+// startOnRequest starts p. A run that has ended counts no more, although its phase is RUNNING
+// until its unit is gone, for which what it left behind may take a stop_timeout.
+func (s *Supervisor) startOnRequest(p *program, by string) {
+	if p.state.Phase == policy.Running && p.over() {
+		s.step(p, policy.RestartRequested{By: by})
+		return
+	}
+	s.step(p, policy.StartRequested{By: by})
 }
 
 func by(c Command, otherwise string) string {

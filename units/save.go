@@ -38,6 +38,9 @@ func (s *Supervisor) keep() {
 	if len(s.touched) == 0 && len(s.fresh) == 0 && s.down == s.downKept {
 		return
 	}
+	if s.cfg.Saved == nil && !s.begun {
+		return // whoever comes next is not to believe that anything was started
+	}
 	c := Change{Records: s.fresh, Down: s.down}
 	s.downKept = s.down
 	if len(s.touched) > 0 {

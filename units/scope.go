@@ -177,7 +177,12 @@ func (s *Supervisor) onChild(r result) {
 		s.scopeOver(p)
 		return
 	}
-	// What the program leaves behind in its scope ends with it, as in a service.
+	s.stopLeftovers(p)
+}
+
+// stopLeftovers stops what the program has left behind in its scope: it ends with it, as in
+// a service.
+func (s *Supervisor) stopLeftovers(p *program) {
 	bus, unit := s.cfg.Bus, p.def.Unit
 	s.do(result{kind: resultLeftovers, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) { r.err = bus.Stop(ctx, unit) })
 }
@@ -185,8 +190,16 @@ func (s *Supervisor) onChild(r result) {
 // onLeftovers takes the answer to the stop of a scope whose process has ended.
 func (s *Supervisor) onLeftovers(r result) {
 	p := r.p
-	if r.attempt == p.attempt && r.err != nil && p.scope.exited && !p.scope.gone {
+	if r.attempt != p.attempt || !p.scope.exited || p.scope.gone {
+		return
+	}
+	switch {
+	case r.err == nil, errors.Is(r.err, ErrDisconnected): // reconcile will stop them
+	case errors.Is(r.err, ErrNoSuchUnit):
 		s.scopeGone(p, "success")
+	default:
+		s.note(p, "cannot stop %s: %v; trying again", p.def.Unit, r.err)
+		s.do(result{kind: resultLeftoversAgain, p: p, attempt: p.attempt}, waitToStopAgain)
 	}
 }
 

@@ -288,6 +288,7 @@ func (s *Supervisor) begin() {
 		return
 	}
 	s.begun = true
+	takesOver := s.cfg.Saved != nil && !s.cfg.Saved.Anew
 	running := 0
 	for _, p := range s.programs {
 		if p.state.Phase == policy.Running && p.exit == nil {
@@ -297,8 +298,8 @@ func (s *Supervisor) begin() {
 	for _, p := range s.programs {
 		switch {
 		case s.down:
-		case p.state.Phase != policy.Stopped || s.knew(p):
-		case s.cfg.Saved != nil && !s.cfg.Saved.Damaged:
+		case p.state.Phase != policy.Stopped || (takesOver && s.knew(p)):
+		case takesOver && !s.cfg.Saved.Damaged:
 			// Taking over starts nothing that did not run.
 			p.state.Reason = "added to the configuration since, and not started"
 			s.touch(p)
@@ -316,6 +317,9 @@ func (s *Supervisor) begin() {
 		s.stopAll("project going down")
 	}
 }
+
+// over reports whether the main process of the run has ended, though its unit is still there.
+func (p *program) over() bool { return p.exit != nil || p.scope.exited }
 
 // changed reports whether p runs by another definition than the one it would be started by.
 func (p *program) changed() bool {
