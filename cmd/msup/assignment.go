@@ -13,6 +13,7 @@ type assignment struct {
 	units.Project
 	before  units.Project // what an earlier supervisor had to do, if there was one
 	back    bool          // it comes back after a crash or an upgrade
+	anew    bool          // another msup up asks for what an earlier supervisor has left behind
 	strict  bool          // refuse to start where limits cannot be enforced
 	problem error         // why Project is not what the configuration says
 }
@@ -38,17 +39,25 @@ func (a *app) superviseWhat(run string) (assignment, error) {
 	case err != nil:
 		return assignment{}, err
 	}
-	return assignment{Project: cfg.Project, before: before.Project, back: back, strict: cfg.StrictLimits && !back}, nil
+	return assignment{
+		Project: cfg.Project, before: before.Project,
+		back: back, anew: known && run != "" && !back, strict: cfg.StrictLimits && !back,
+	}, nil
 }
 
 // keepRemoved adds to a project the programs that the configuration no longer has and that
-// are up: they run on until they are stopped.
-func keepRemoved(project, before units.Project, saved *units.Saved) units.Project {
-	if saved == nil {
-		return project
+// are up: they run on until they are stopped. One that a damaged state does not know may be up.
+func keepRemoved(project, before units.Project, saved *units.Saved, damaged bool) units.Project {
+	up := func(name string) bool {
+		if saved != nil {
+			if old, ok := saved.Programs[name]; ok {
+				return old.State.Phase.Up() || old.State.Phase == policy.Backoff
+			}
+		}
+		return damaged
 	}
 	for _, p := range before.Programs {
-		if old, ok := saved.Programs[p.Name]; ok && project.Program(p.Name) == nil && (old.State.Phase.Up() || old.State.Phase == policy.Backoff) {
+		if project.Program(p.Name) == nil && up(p.Name) {
 			p.Removed, p.Autostart = true, false
 			project.Programs = append(project.Programs, p)
 		}

@@ -90,13 +90,18 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	saved, damage := loadState(store.path, project.Name)
 	if saved != nil && !what.back {
 		saved.Down = false // going down has ended otherwise, and this is a new start
+		saved.Anew = what.anew
 	}
-	project = keepRemoved(project, what.before, saved)
-	log, err := openTransitionLog(project, a.user, saved)
-	if err != nil {
-		return err
-	}
+	project = keepRemoved(project, what.before, saved, damage != nil)
+	log, err := openTransitionLog(project, a.user, saved, filepath.Join(dir, loggedName))
 	defer log.close()
+	if err != nil {
+		if !what.back {
+			return err
+		}
+		// What runs needs a supervisor more than that one needs a file.
+		log.append(units.Record{Time: time.Now(), Reason: err.Error() + "; the journal has what it misses"})
+	}
 	if what.problem != nil {
 		log.append(units.Record{Time: time.Now(), Reason: "goes on with the definitions of before: " + firstLine(what.problem.Error())})
 	}
@@ -115,7 +120,10 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	defer outputs.close()
 	reopenOnSignal(ctx, outputs, log)
 	if err := writeJSON(filepath.Join(dir, projectFile), runningProject{run, project}); err != nil {
-		return err
+		if !what.back {
+			return err
+		}
+		log.append(units.Record{Time: time.Now(), Reason: err.Error() + "; the one of before stays"})
 	}
 	peaks := newPeaks(project)
 	defer peaks.close()
@@ -236,8 +244,18 @@ func asOwnUnit(project units.Project) bool {
 func stopsOwnUnit(ctx context.Context, bus bus, project units.Project) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	job, err := bus.JobType(ctx, units.SupervisorUnit(project.Name))
-	return err == nil && job == "stop"
+	for {
+		job, err := bus.JobType(ctx, units.SupervisorUnit(project.Name))
+		if err == nil {
+			return job == "stop"
+		}
+		// The connection may just have been cut, by a daemon-reexec.
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // stopOwnUnit makes systemd stop the supervisor's unit, which would be started again

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,28 +37,64 @@ type transitionLog struct {
 
 	anew    atomic.Bool // the file shall be opened again
 	missing int         // lines that could not be written; only run's goroutine looks at it
+	marker  *os.File    // holds the number of the last record in the file; nil = it cannot be had
 }
 
+// loggedName is the file in the runtime directory that says which record was logged last.
+// The log's own end does not when somebody has rotated or emptied it.
+const loggedName = "logged"
+
 // openTransitionLog opens the log. Of the records that an earlier supervisor has written
-// down it appends those that it could not log any more.
-func openTransitionLog(project units.Project, user bool, saved *units.Saved) (*transitionLog, error) {
+// down it appends those that it could not log any more. With an error comes a log that
+// writes to the journal only.
+func openTransitionLog(project units.Project, user bool, saved *units.Saved, marker string) (*transitionLog, error) {
 	l := &transitionLog{user: user, terminal: !asOwnUnit(project), work: make(chan struct{}, 1), done: make(chan struct{})}
+	var err error
 	if project.Logfile != "" {
-		if err := os.MkdirAll(filepath.Dir(project.Logfile), 0o755); err != nil {
-			return nil, fmt.Errorf("cannot open the transition log: %w", err)
-		}
-		f, err := os.OpenFile(project.Logfile, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o644)
-		if err != nil {
-			return nil, fmt.Errorf("cannot open the transition log: %w", err)
-		}
-		l.file = f
-		if saved != nil {
-			l.queue = unlogged(mend(f), saved.Records)
+		if err = l.open(project.Logfile, saved, marker); err != nil {
+			err = fmt.Errorf("cannot open the transition log: %w", err)
 		}
 	}
 	go l.run()
 	l.poke()
-	return l, nil
+	return l, err
+}
+
+func (l *transitionLog) open(path string, saved *units.Saved, marker string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return err
+	}
+	l.file = f
+	l.marker, _ = os.OpenFile(marker, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600) // the log's end tells most of it
+	var records []units.Record
+	if saved != nil {
+		records = saved.Records
+	}
+	logged := l.marked()
+	if n := len(records); n == 0 || records[n-1].Seq < logged {
+		logged = 0 // it is of another state: the numbers have begun anew
+		l.mark(0)
+	}
+	l.queue = unlogged(mend(f), logged, records)
+	return nil
+}
+
+// marked and mark read and write the number of the last record in the file.
+func (l *transitionLog) marked() (seq uint64) {
+	if l.marker != nil {
+		_, _ = fmt.Fscanf(io.NewSectionReader(l.marker, 0, 64), "%d", &seq) // 0 = not known
+	}
+	return seq
+}
+
+func (l *transitionLog) mark(seq uint64) {
+	if l.marker != nil {
+		_, _ = fmt.Fprintf(io.NewOffsetWriter(l.marker, 0), "%020d\n", seq) // as when opening
+	}
 }
 
 // mend takes a line away that a kill has cut off, and returns the end of the log.
@@ -78,8 +115,10 @@ func mend(log *os.File) []byte {
 	return tail
 }
 
-// unlogged returns the records, given in their order, that come after the last one in tail.
-func unlogged(tail []byte, records []units.Record) []units.Record {
+// unlogged returns the records, given in their order, that come after the one with the number
+// logged and after the last one in tail.
+func unlogged(tail []byte, logged uint64, records []units.Record) []units.Record {
+	records = slices.DeleteFunc(slices.Clone(records), func(r units.Record) bool { return r.Seq <= logged })
 	for i, r := range slices.Backward(records) {
 		if bytes.Contains(tail, []byte(logLine(r))) {
 			return records[i+1:]
@@ -134,6 +173,9 @@ func (l *transitionLog) close() {
 	if l.file != nil {
 		l.file.Close()
 	}
+	if l.marker != nil {
+		l.marker.Close()
+	}
 }
 
 func (l *transitionLog) run() {
@@ -148,6 +190,9 @@ func (l *transitionLog) run() {
 		}
 		for _, r := range records {
 			l.write(r)
+			if r.Seq > 0 && l.file != nil && l.missing == 0 {
+				l.mark(r.Seq)
+			}
 		}
 		if closed {
 			return
