@@ -211,6 +211,12 @@ func (s *Supervisor) scopeGone(p *program, result string) {
 	p.result = result
 	p.scope.gone, p.scope.result = true, result
 	switch {
+	case p.scope.child == nil && p.state.Phase == policy.Starting && result == "resources":
+		// The process died with the supervisor that had forked it, before systemd could take
+		// it, and never became the program.
+		p.ended, p.invocation, p.scope = p.invocation, "", scopeRun{}
+		s.touch(p)
+		s.want(p, wishStart)
 	case p.scope.child == nil:
 		e := exitOf(Facts{Unit: p.def.Unit, Result: result}, s.memory(p, result))
 		if e.Cause == policy.CauseUnknown {

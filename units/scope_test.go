@@ -233,3 +233,23 @@ func TestScopeWhoseAnswerIsLost(t *testing.T) {
 		})
 	}
 }
+
+// A supervisor was killed before systemd could take the process, which died with it: that was no run.
+func TestScopeWhoseProcessDiedWithItsSupervisor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, forker := newFake(), &fakeForker{}
+		fake.units["msup-job.scope"] = &fakeUnit{facts: units.Facts{
+			Unit: "msup-job.scope", LoadState: "loaded", ActiveState: "failed", SubState: "failed", Result: "resources",
+			InvocationID: strings.Repeat("f", 32), Transient: true, Slice: "msup.slice",
+		}}
+		saved := &units.Saved{Programs: map[string]units.SavedProgram{"job": {State: policy.State{Phase: policy.Starting, Restarts: 1}}}}
+		r := startWith(t, fake, saved, forker, scopeProgram())
+		r.after(time.Second)
+		r.wantLog(`
+msup: supervises 1 program of /x/msup.conf
+job STARTING -> RUNNING: restarted
+`)
+		r.stop()
+		forker.children[0].exit(0)
+	})
+}
