@@ -92,7 +92,7 @@ func chain(path string) (files []*reader, problems []error) {
 		once, n = slices.Delete(once, n-2, n-1), n-1
 		log.copied = true
 	}
-	if n >= 2 && once[n-2].number == 1 {
+	if n >= 2 && once[n-2].number <= 2 {
 		log.behind = once[n-2].birth()
 	}
 	return once, problems
@@ -197,9 +197,10 @@ func (r *reader) birth() birth {
 	return birthOf(&st)
 }
 
-// newest says which file is FILE.1 of a log, the zero birth if there is none.
+// newest says which file is the newest rotated one of a log, the zero birth if there is
+// none. While a rotation goes on that may be FILE.2.
 func newest(path string) birth {
-	for _, name := range []string{path + ".1", path + ".1.gz"} {
+	for _, name := range []string{path + ".1", path + ".1.gz", path + ".2", path + ".2.gz"} {
 		var st unix.Statx_t
 		if unix.Statx(unix.AT_FDCWD, name, 0, unix.STATX_INO|unix.STATX_BTIME, &st) == nil {
 			return birthOf(&st)

@@ -69,8 +69,9 @@ func (f *feed) stampAll(from int) {
 	}
 }
 
-// feed gives what a log has now, and if final also an incomplete last line. Texts are
-// copied: several feeds wait for their turn.
+// feed gives what a log has now, and if final also an incomplete last line. The end of ctx
+// ends it: what was read until then is still given. Texts are copied: several feeds wait
+// for their turn.
 func (t *tail) feed(ctx context.Context, buf []byte, w Window, final bool) *feed {
 	f := &feed{}
 	var arena []byte
@@ -88,15 +89,15 @@ func (t *tail) feed(ctx context.Context, buf []byte, w Window, final bool) *feed
 	limit := int64(-1)
 	narrow := w.timed() && t.timed
 	f.more = func() (bool, error) {
-		if err := ctx.Err(); err != nil {
-			return false, err
+		if ctx.Err() != nil {
+			return false, nil
 		}
 		arena = arena[:0]
 		if len(t.files) == 0 {
 			t.open()
 		}
 		if limit < 0 && len(t.files) > 0 {
-			limit = t.last().size()
+			limit = max(t.last().opened, t.last().size())
 			for _, r := range t.files {
 				if r.size() > 0 {
 					f.changed = r.place().mtime
@@ -146,7 +147,7 @@ func (f *feed) keepLast(n int) {
 
 // giveFeeds gives out all lines of feeds: those with times merged by them, the others in
 // blocks, in the order of their programs.
-func giveFeeds(ctx context.Context, feeds []*feed, o *output) error {
+func giveFeeds(feeds []*feed, o *output) error {
 	type part struct {
 		program int
 		changed time.Time
@@ -177,7 +178,7 @@ func giveFeeds(ctx context.Context, feeds []*feed, o *output) error {
 		return cmp.Or(cmp.Compare(a.program, b.program), a.changed.Compare(b.changed))
 	})
 	for _, p := range parts {
-		if err := merge(ctx, p.feeds, o); err != nil {
+		if err := merge(p.feeds, o); err != nil {
 			return err
 		}
 	}
@@ -189,7 +190,7 @@ const batch = 512
 
 // merge gives out the lines of feeds in the order of their times. Each feed stays in its
 // own order.
-func merge(ctx context.Context, feeds []*feed, o *output) error {
+func merge(feeds []*feed, o *output) error {
 	h := byTime(feeds)
 	heap.Init(&h)
 	lines := make([]Line, 0, batch)
@@ -198,7 +199,7 @@ func merge(ctx context.Context, feeds []*feed, o *output) error {
 		lines = lines[:0]
 		return err
 	}
-	for len(h) > 0 && ctx.Err() == nil {
+	for len(h) > 0 {
 		f := h[0]
 		l := f.head().Line
 		lines = append(lines, l)
@@ -219,10 +220,7 @@ func merge(ctx context.Context, feeds []*feed, o *output) error {
 			heap.Fix(&h, 0)
 		}
 	}
-	if err := give(); err != nil {
-		return err
-	}
-	return ctx.Err()
+	return give()
 }
 
 type byTime []*feed

@@ -120,7 +120,7 @@ func (f *follower) past(ctx context.Context, j *journal, final bool) error {
 		}
 		feeds = append(feeds, feed)
 	}
-	return giveFeeds(ctx, append(feeds, j.feeds(ctx, order)...), f.out)
+	return giveFeeds(append(feeds, j.feeds(ctx, order)...), f.out)
 }
 
 func (f *follower) run(ctx context.Context) error {
@@ -134,7 +134,7 @@ func (f *follower) run(ctx context.Context) error {
 	}
 	f.rewatch()
 	j := newJournal(f.sources, f.from.journal)
-	if err := f.past(ctx, j, false); err != nil && ctx.Err() == nil {
+	if err := f.past(ctx, j, false); err != nil {
 		return err
 	}
 	entries := j.follow(ctx)

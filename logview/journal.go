@@ -215,7 +215,7 @@ func (j *journal) allFeed(ctx context.Context, program int) *feed {
 	f.more = func() (bool, error) {
 		e, ok := <-entries
 		if !ok {
-			return false, ctx.Err()
+			return false, nil
 		}
 		if e.note != "" {
 			if !j.told {

@@ -136,7 +136,10 @@ func Tail(ctx context.Context, sources []Source, w Window, out func([]Line) erro
 	}
 	f := newFollower(sources, from, out)
 	defer f.close()
-	return f.past(ctx, newJournal(sources, from.journal), true)
+	if err := f.past(ctx, newJournal(sources, from.journal), true); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // atMost lets n lines of each stream through: more may have come since its last n lines

@@ -57,7 +57,8 @@ func (t *tail) step(o *output) (again bool, err error) {
 	isLast := len(t.files) == 1
 	// So little was read that it does not tell one file from another.
 	var weak *place
-	if r.number == 0 && r.at.offset < seenSize {
+	isLog := r.number == 0
+	if isLog && r.at.offset < seenSize {
 		weak = &place{offset: r.at.offset, seen: bytes.Clone(r.seen)}
 	}
 	complete := t.complete() // before the read, so that nothing can come after it
@@ -67,7 +68,7 @@ func (t *tail) step(o *output) (again bool, err error) {
 	case weak != nil && (err == nil || errors.Is(err, errTruncated)) && t.overtaken(*weak):
 		return true, nil
 	case errors.Is(err, errTruncated):
-		if r.number == 0 {
+		if isLog {
 			return true, t.truncated(o)
 		}
 	case err != nil:
