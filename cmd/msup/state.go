@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 
 	"msup/units"
+
+	"golang.org/x/sys/unix"
 )
 
 // projectFile holds, in the runtime directory, the project as it runs: for commands that
@@ -149,7 +150,8 @@ func replace(path string, v any) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	// One name for it: who is killed in between leaves it for the next one to write over.
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write %s: %w", path, bare(err))
 	}
