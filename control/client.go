@@ -119,12 +119,14 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (*h
 	}
 	resp, err := c.http.Do(req)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED),
-		// It ended before it answered. What it was told to do it may have done.
-		method == http.MethodGet && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, ErrNoSupervisor
 	case errors.Is(err, fs.ErrPermission):
 		return nil, ErrDenied
+	case err != nil && method == http.MethodGet && ctx.Err() == nil && !dialFailed(err):
+		// It ended before it answered: reset, end of file, or what net/http makes of them. What
+		// it was told to do it may have done, so that is for questions only.
+		return nil, ErrNoSupervisor
 	case err != nil:
 		return nil, fmt.Errorf("cannot talk to the supervisor: %w", err)
 	}
@@ -141,6 +143,11 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (*h
 		return nil, ErrNoSupervisor
 	}
 	return nil, errors.New(msg)
+}
+
+func dialFailed(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
 }
 
 // NoSuchProgramError is the supervisor's answer to a command about a program it does not

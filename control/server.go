@@ -78,7 +78,7 @@ const farewell = 2 * time.Second
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	snap, err := s.Supervisor.Snapshot(r.Context())
 	if err != nil {
-		fail(w, err)
+		fail(w, r, err)
 		return
 	}
 	answer(w, s.report(snap))
@@ -154,7 +154,7 @@ type Line struct {
 func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	snap, records, err := s.Supervisor.Watch(r.Context())
 	if err != nil {
-		fail(w, err)
+		fail(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -181,7 +181,7 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) {
 	}
 	snap, err := s.Supervisor.Do(r.Context(), cmd)
 	if err != nil {
-		fail(w, err)
+		fail(w, r, err)
 		return
 	}
 	answer(w, snap)
@@ -214,7 +214,7 @@ func (s *Server) rotate(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, name := range req.Programs {
 		if s.Project.Program(name) == nil {
-			fail(w, units.UnknownProgramError{Name: name})
+			fail(w, r, units.UnknownProgramError{Name: name})
 			return
 		}
 	}
@@ -228,12 +228,13 @@ func answer(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the client has gone
 }
 
-func fail(w http.ResponseWriter, err error) {
+func fail(w http.ResponseWriter, r *http.Request, err error) {
 	var unknown units.UnknownProgramError
 	switch {
 	case errors.As(err, &unknown):
 		http.Error(w, err.Error(), http.StatusNotFound)
-	case errors.Is(err, units.ErrDown):
+	case errors.Is(err, units.ErrDown), r.Method == http.MethodGet && errors.Is(err, context.Canceled):
+		// Cancelled is what the end of the supervisor does to a question that came last.
 		http.Error(w, err.Error(), http.StatusGone)
 	default:
 		http.Error(w, err.Error(), http.StatusConflict)
