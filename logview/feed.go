@@ -21,51 +21,67 @@ type feed struct {
 	program int       // the place of its program among the sources
 	changed time.Time // when it was last written to
 	timed   bool      // its lines have times, known after the first prime
-	// more adds to lines. It reports whether there may be more. The texts of lines given
-	// before become invalid.
+	// more adds to lines. It reports whether there may be more.
 	more func() (bool, error)
 
 	lines []stamped
-	at    int // in lines
+	arena []byte // of the texts of lines, where these are copied
+	at    int    // in lines
 	over  bool
 	stamp int64 // of the last line
 	place int   // among the feeds, decides between equal times
 }
 
-// prime makes sure that there is a next line, if there is one.
+// prime makes sure that there is a next line, if there is one. The texts of the lines
+// before become invalid.
 func (f *feed) prime() error {
 	for f.at == len(f.lines) && !f.over {
-		f.lines, f.at = f.lines[:0], 0
-		again, err := f.more()
-		if err != nil {
+		f.lines, f.at, f.arena = f.lines[:0], 0, f.arena[:0]
+		if err := f.read(); err != nil {
 			return err
 		}
-		f.over = !again
 	}
 	return nil
+}
+
+func (f *feed) read() error {
+	again, err := f.more()
+	f.over = !again
+	return err
+}
+
+// findTime looks for a line with a time, not too far.
+func (f *feed) findTime() error {
+	err := f.prime()
+	for err == nil && !f.timed && !f.over && len(f.arena) < sample {
+		err = f.read()
+	}
+	return err
 }
 
 func (f *feed) head() *stamped { return &f.lines[f.at] }
 
 func (f *feed) done() bool { return f.over && f.at == len(f.lines) }
 
-// stampAll gives lines from index at on their times. Before the first time of all stands
+// stampAll gives lines from an index on their times. Before the first time of all stands
 // what belongs to it: a banner, or the end of something longer.
 func (f *feed) stampAll(from int) {
-	fresh := f.lines[from:]
-	for i := range fresh {
-		if l := &fresh[i]; !l.Rest && !l.Note {
-			if stamp := stampOf(l.Text); stamp != 0 {
-				f.stamp = stamp
-				if !f.timed {
-					f.timed = true
-					for j := range fresh[:i] {
-						fresh[j].stamp = stamp
-					}
+	for i := from; i < len(f.lines); i++ {
+		l := &f.lines[i]
+		stamp := int64(0)
+		if !l.Rest && !l.Note {
+			stamp = stampOf(l.Text)
+		}
+		if stamp != 0 {
+			f.stamp = stamp
+			if !f.timed {
+				f.timed = true
+				for j := range f.lines[:i] {
+					f.lines[j].stamp = stamp
 				}
 			}
 		}
-		fresh[i].stamp = f.stamp
+		l.stamp = f.stamp
 	}
 }
 
@@ -74,13 +90,12 @@ func (f *feed) stampAll(from int) {
 // for their turn.
 func (t *tail) feed(ctx context.Context, buf []byte, w Window, final bool) *feed {
 	f := &feed{}
-	var arena []byte
 	o := &output{buf: buf, out: func(lines []Line) error {
 		at := len(f.lines)
 		for _, l := range lines {
-			begin := len(arena)
-			arena = append(arena, l.Text...)
-			l.Text = arena[begin:len(arena):len(arena)]
+			begin := len(f.arena)
+			f.arena = append(f.arena, l.Text...)
+			l.Text = f.arena[begin:len(f.arena):len(f.arena)]
 			f.lines = append(f.lines, stamped{Line: l})
 		}
 		f.stampAll(at)
@@ -92,7 +107,6 @@ func (t *tail) feed(ctx context.Context, buf []byte, w Window, final bool) *feed
 		if ctx.Err() != nil {
 			return false, nil
 		}
-		arena = arena[:0]
 		if len(t.files) == 0 {
 			t.open()
 		}
@@ -114,7 +128,7 @@ func (t *tail) feed(ctx context.Context, buf []byte, w Window, final bool) *feed
 		if narrow {
 			past := !w.Until.IsZero() && f.stamp > w.Until.Add(outOfOrder).UnixNano()
 			again = again && !past
-			f.lines = slices.DeleteFunc(f.lines, func(l stamped) bool { return !l.Note && !w.has(l.stamp) })
+			f.lines = slices.DeleteFunc(f.lines, func(l stamped) bool { return !l.Note && l.stamp != 0 && !w.has(l.stamp) })
 		}
 		return again, err
 	}
@@ -127,7 +141,7 @@ func (f *feed) keepLast(n int) {
 	f.more = func() (bool, error) {
 		var ring []stamped
 		for again := true; again; {
-			f.lines = f.lines[:0]
+			f.lines, f.arena = f.lines[:0], f.arena[:0]
 			var err error
 			if again, err = more(); err != nil {
 				return false, err
@@ -157,7 +171,7 @@ func giveFeeds(feeds []*feed, o *output) error {
 	merged := part{program: math.MaxInt}
 	for i, f := range feeds {
 		f.place = i
-		if err := f.prime(); err != nil {
+		if err := f.findTime(); err != nil {
 			return err
 		}
 		switch {

@@ -14,6 +14,7 @@ type start struct {
 	timed    bool // lines carry times; known only where a window asks for it
 	byFile   bool // they do not, and whole files were chosen by time
 	torn     bool // the log was truncated while it was looked at
+	older    bool // there are files before these
 }
 
 // begin finds the place where the window begins in a log and its rotated files.
@@ -70,7 +71,7 @@ func (s *start) find(path string, n int, since time.Time) {
 		s.before = endOf(s.files[:from])
 	}
 	closeAll(s.files[:from])
-	s.files = s.files[from:]
+	s.files, s.older = s.files[from:], from > 0
 }
 
 // back returns which of the files the last n lines begin in, and goes to the place there.
@@ -217,8 +218,20 @@ func (s *start) choose(w Window) {
 			}
 		}
 	}
-	if r := s.files[0]; s.timed && !w.Since.IsZero() && !r.zipped && r.at.offset == 0 {
+	r := s.files[0]
+	if !s.timed || w.Since.IsZero() || r.at.offset > 0 {
+		return
+	}
+	if !r.zipped {
 		r.seek(sinceOffset(r.file, r.size(), w.Since))
+	}
+	if stream, err := r.stream(); err == nil && s.older && r.at.offset == 0 {
+		// Lines without a time at the beginning belong to the file before.
+		buf := make([]byte, sample)
+		n, _ := io.ReadFull(stream, buf)
+		if at, _ := firstStamp(buf[:n]); at > 0 {
+			r.seek(int64(at))
+		}
 	}
 }
 
