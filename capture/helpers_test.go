@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -53,8 +54,10 @@ func playWriter() {
 	}
 }
 
-// playSupervisor captures with the FIFO of descriptor 3 until it is killed.
+// playSupervisor captures with the FIFO of descriptor 3, and the staging one of 4, until it
+// is killed. It does what its standard input says.
 func playSupervisor() {
+	var s *Stream
 	m, err := New(Options{JournalSocket: os.Getenv("CAPTURE_TEST_JOURNAL")})
 	if err == nil {
 		cfg := Config{FIFO: os.Getenv("CAPTURE_TEST_FIFO"), File: os.Getenv("CAPTURE_TEST_FILE")}
@@ -69,11 +72,19 @@ func playSupervisor() {
 		if cfg.Prefix != "" {
 			kept = append(kept, os.NewFile(4, "kept"))
 		}
-		_, err = m.Open(cfg, kept...)
+		s, err = m.Open(cfg, kept...)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		switch in.Text() {
+		case "rotate":
+			go s.Rotate(context.Background())
+		case "reopen":
+			s.Reopen()
+		}
 	}
 	select {}
 }

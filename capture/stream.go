@@ -40,8 +40,10 @@ type Owner struct{ UID, GID int }
 // Rotation says when a file becomes FILE.1, FILE.1 becomes FILE.2 and so on, and what is
 // kept. The zero value does nothing by itself; [Stream.Rotate] works all the same.
 type Rotation struct {
-	MaxSize  int64         // bytes; 0 = no rotation for size
-	Backups  int           // how many rotated files are kept
+	// MaxSize in bytes; 0 = no rotation for size. Lines longer than 128 KiB may exceed it
+	// by their length, up to 1 MiB.
+	MaxSize  int64
+	Backups  int           // how many rotated files are kept; 0 = what is rotated is removed
 	MaxAge   time.Duration // rotated files older than this are removed; 0 = never
 	Compress bool          // gzip in the background: FILE.2.gz; FILE.1 stays plain
 	TotalMax int64         // bytes of the file and its rotated ones together; 0 = no limit
