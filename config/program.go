@@ -115,7 +115,7 @@ func (l *loader) fill(d *draft) {
 		t.warn(d.at("memory_high"), "memory_high is above memory_limit and has no effect", "")
 	}
 	l.fillOutput(d)
-	d.Program.Digest = d.digest()
+	d.Digest = d.digest()
 	l.resolve(t)
 	if l.check {
 		l.checkDirectory(d)

@@ -81,18 +81,30 @@ func TestEndsThatNobodySaw(t *testing.T) {
 		want   string
 	}{
 		{"a clean exit", func(f *fakeSystemd) { f.die("msup-web.service", 1, 0, "success") }, "web RUNNING -> EXITED: exit status 0"},
-		{"SIGTERM from somewhere", func(f *fakeSystemd) { f.die("msup-web.service", 2, 15, "success") },
-			"web RUNNING -> BACKOFF: killed by SIGTERM, restart 1 of 2 in 1s"},
-		{"a failure", func(f *fakeSystemd) { f.die("msup-web.service", 1, 7, "exit-code") },
-			"web RUNNING -> BACKOFF: exit status 7, restart 1 of 2 in 1s"},
-		{"systemctl stop", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 15, "success") },
-			"web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: systemd has unloaded the unit"},
-		{"systemctl stop of one that exits with 143", func(f *fakeSystemd) { f.stopNow("msup-web.service", 1, 143, "exit-code") },
-			"web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: exit status 143"},
-		{"systemctl stop of one that is deaf", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 9, "timeout") },
-			"web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: timed out, killed by SIGKILL"},
-		{"out of memory", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 9, "oom-kill") },
-			"web RUNNING -> BACKOFF: killed for memory, restart 1 of 2 in 1s"},
+		{
+			"SIGTERM from somewhere", func(f *fakeSystemd) { f.die("msup-web.service", 2, 15, "success") },
+			"web RUNNING -> BACKOFF: killed by SIGTERM, restart 1 of 2 in 1s",
+		},
+		{
+			"a failure", func(f *fakeSystemd) { f.die("msup-web.service", 1, 7, "exit-code") },
+			"web RUNNING -> BACKOFF: exit status 7, restart 1 of 2 in 1s",
+		},
+		{
+			"systemctl stop", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 15, "success") },
+			"web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: systemd has unloaded the unit",
+		},
+		{
+			"systemctl stop of one that exits with 143", func(f *fakeSystemd) { f.stopNow("msup-web.service", 1, 143, "exit-code") },
+			"web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: exit status 143",
+		},
+		{
+			"systemctl stop of one that is deaf", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 9, "timeout") },
+			"web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: timed out, killed by SIGKILL",
+		},
+		{
+			"out of memory", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 9, "oom-kill") },
+			"web RUNNING -> BACKOFF: killed for memory, restart 1 of 2 in 1s",
+		},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {

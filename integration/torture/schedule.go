@@ -25,13 +25,38 @@ func (s step) String() string {
 // it comes before all others have come, too.
 var (
 	storm = []kindOf{
-		{"kill", 2}, {"series", 2}, {"start and kill", 3}, {"stop and kill", 2}, {"death and kill", 3}, {"restart", 1}, {"upgrade", 2},
-		{"away", 3}, {"ups and kill", 1}, {"rotate and kill", 2}, {"deaf stop", 1}, {"dbus", 1}, {"reload", 1}, {"reexec", 1},
-		{"reexec and kill", 1}, {"journald", 1}, {"socket", 1}, {"halt", 1},
+		{"kill", 2},
+		{"series", 2},
+		{"start and kill", 3},
+		{"stop and kill", 2},
+		{"death and kill", 3},
+		{"restart", 1},
+		{"upgrade", 2},
+		{"away", 3},
+		{"ups and kill", 1},
+		{"rotate and kill", 2},
+		{"deaf stop", 1},
+		{"dbus", 1},
+		{"reload", 1},
+		{"reexec", 1},
+		{"reexec and kill", 1},
+		{"journald", 1},
+		{"socket", 1},
+		{"halt", 1},
 	}
 	weather = []kindOf{
-		{"death", 3}, {"halt", 2}, {"restart a program", 3}, {"deaf stop", 1}, {"ups", 1}, {"rotate", 2}, {"followers", 1},
-		{"dbus", 1}, {"reload", 1}, {"reexec", 2}, {"journald", 1}, {"socket", 1},
+		{"death", 3},
+		{"halt", 2},
+		{"restart a program", 3},
+		{"deaf stop", 1},
+		{"ups", 1},
+		{"rotate", 2},
+		{"followers", 1},
+		{"dbus", 1},
+		{"reload", 1},
+		{"reexec", 2},
+		{"journald", 1},
+		{"socket", 1},
 	}
 )
 
