@@ -27,6 +27,7 @@ var imports = map[string][]string{
 	"integration":                {"*"},
 	"integration/bench":          {"*"},
 	"dbus/dbustest":              {"github.com/godbus/dbus"},
+	"integration/bench/spout":    {},
 	"integration/bench/beacon":   {"golang.org/x/sys"},
 	"integration/boot":           {"integration/sandbox", "golang.org/x/sys"},
 	"integration/sandbox":        {"golang.org/x/sys"},

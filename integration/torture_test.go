@@ -26,11 +26,11 @@ func TestTorture(t *testing.T) {
 		tortureInside(t, share)
 		return
 	}
-	length, build := 24*time.Second, []string{"-race"}
+	length, build := 18*time.Second, []string{"-race"}
 	if text := os.Getenv("TORTURE_FOR"); text != "" {
 		var err error
-		if length, err = time.ParseDuration(text); err != nil || length < 20*time.Second {
-			t.Fatalf("TORTURE_FOR=%s: want 20s or more, as 5m", text)
+		if length, err = time.ParseDuration(text); err != nil || length < 15*time.Second {
+			t.Fatalf("TORTURE_FOR=%s: want 15s or more, as 5m", text)
 		}
 		build = nil // the race detector takes memory of its own, and time
 	}

@@ -25,19 +25,21 @@ import (
 )
 
 type options struct {
-	programs int
-	rounds   int
-	kills    int
-	idle     time.Duration
-	only     string
-	bin      string // folder of the built programs; set: this runs inside the sandbox
+	programs  int
+	rounds    int
+	kills     int
+	idle      time.Duration
+	size      int // MiB
+	logRounds int
+	only      string
+	bin       string // folder of the built programs; set: this runs inside the sandbox
 }
 
 // flags are the flags to give to the same program inside.
 func (o *options) flags() []string {
 	return []string{
 		fmt.Sprintf("-programs=%d", o.programs), fmt.Sprintf("-rounds=%d", o.rounds), fmt.Sprintf("-kills=%d", o.kills),
-		fmt.Sprintf("-idle=%s", o.idle), "-only=" + o.only,
+		fmt.Sprintf("-idle=%s", o.idle), fmt.Sprintf("-size=%d", o.size), fmt.Sprintf("-log-rounds=%d", o.logRounds), "-only=" + o.only,
 	}
 }
 
@@ -47,7 +49,9 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of bring-up and stop")
 	flag.IntVar(&o.kills, "kills", 150, "kills on each side")
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long to watch the idle supervisor")
-	flag.StringVar(&o.only, "only", "", "measure only these: up, restart, idle (status is part of idle)")
+	flag.IntVar(&o.size, "size", 1024, "MiB of output to write")
+	flag.IntVar(&o.logRounds, "log-rounds", 3, "rounds of output")
+	flag.StringVar(&o.only, "only", "", "measure only these: up, restart, idle (status is part of idle), logs")
 	flag.StringVar(&o.bin, "bin", "", "set by bench itself")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -73,7 +77,7 @@ func outside(ctx context.Context, o *options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, pkg := range []string{"msup/cmd/msup", "msup/integration/bench/beacon"} {
+	for _, pkg := range []string{"msup/cmd/msup", "msup/integration/bench/beacon", "msup/integration/bench/spout"} {
 		build := exec.CommandContext(ctx, "go", "build", "-o", dir+"/", pkg)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
@@ -107,6 +111,7 @@ func inside(ctx context.Context, o *options) error {
 		{"up", b.bringUp},
 		{"restart", b.restarts},
 		{"idle", b.idling},
+		{"logs", b.logging},
 	}
 	var err error
 	for _, p := range parts {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -112,6 +113,9 @@ func (r *run) lastDown(before []string) {
 	}
 }
 
+// temporary matches what os.CreateTemp makes.
+var temporary = regexp.MustCompile(`\.\d+$`)
+
 // final checks what is there before the last down.
 func (r *run) final() {
 	rep, err := r.report(10 * time.Second)
@@ -180,7 +184,7 @@ func (r *run) final() {
 				r.fail("leftovers", "", now, "a FIFO of no program: %s", name)
 			}
 			delete(fifos, name)
-		case !slices.Contains([]string{"lock", "control.sock", "project.json", "state.jsonl"}, name):
+		case temporary.MatchString(name):
 			r.fail("leftovers", "", now, "%s in %s", name, runtimeDir)
 		}
 	}
