@@ -77,6 +77,25 @@ func TestPrint(t *testing.T) {
 	}
 }
 
+func TestNotesTo(t *testing.T) {
+	var out, notes bytes.Buffer
+	p := newPrinter(&out, []string{"a", "b"}, false, false)
+	p.NotesTo(&notes)
+	must(t, p.Print([]Line{
+		{Program: "a", Text: []byte("one")},
+		{Program: "a", Text: []byte("begin "), More: true},
+		{Note: true, Text: []byte("cannot \x1b[2J")},
+		{Program: "a", Text: []byte("end"), Rest: true},
+	}))
+	must(t, p.Close())
+	if got, want := out.String(), "a | one\na | begin \na | end\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := notes.String(), "msup: cannot ^[[2J\n"; got != want {
+		t.Errorf("notes %q, want %q", got, want)
+	}
+}
+
 func TestNewPrinter(t *testing.T) {
 	f, err := os.CreateTemp(t.TempDir(), "")
 	must(t, err)
