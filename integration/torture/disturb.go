@@ -117,7 +117,7 @@ func (r *run) step(s step) {
 	}
 }
 
-func (r *run) back2(pid int, at time.Time) int { return r.back(at, pid) }
+func (r *run) back2(pid int, at time.Time) { r.back(at, pid) }
 
 // beside runs something beside what comes next.
 func (r *run) beside(do func()) <-chan struct{} {
