@@ -49,6 +49,10 @@ func (s *Supervisor) observe(p *program, f Facts) {
 		if f.JobID != 0 {
 			return
 		}
+		if p.calling && p.invocation == "" && p.state.Phase == policy.Starting {
+			p.lookAgain = true // of the run before, or of one that is shorter than the answer takes
+			return
+		}
 		if p.state.Phase.Up() && (p.invocation == "" || p.invocation == f.InvocationID) {
 			s.gone(p, f)
 		}
@@ -234,6 +238,9 @@ func (s *Supervisor) onRead(r result) {
 		p.failed = f.ActiveState == "failed" // the next start has systemd forget it
 		s.end(p, policy.Exit{Cause: policy.CauseStart, Reason: "systemd keeps the unit of its last run loaded: another unit refers to it " +
 			"(After=, Requires= …), which msup cannot work with"})
+	case p.orphaned():
+		p.failed = f.ActiveState == "failed"
+		s.startAgain(p)
 	case p.startJob != "": // else the job's end is still to come
 		s.end(p, policy.Exit{Cause: policy.CauseStart, Reason: fmt.Sprintf("its start job ended with %q", p.startJob)})
 	}

@@ -211,12 +211,8 @@ func (s *Supervisor) scopeGone(p *program, result string) {
 	p.result = result
 	p.scope.gone, p.scope.result = true, result
 	switch {
-	case p.scope.child == nil && p.state.Phase == policy.Starting && result == "resources":
-		// The process died with the supervisor that had forked it, before systemd could take
-		// it, and never became the program.
-		p.ended, p.invocation, p.scope = p.invocation, "", scopeRun{}
-		s.touch(p)
-		s.want(p, wishStart)
+	case p.orphaned() && result == "resources":
+		s.startAgain(p)
 	case p.scope.child == nil:
 		e := exitOf(Facts{Unit: p.def.Unit, Result: result}, s.memory(p, result))
 		if e.Cause == policy.CauseUnknown {
@@ -226,6 +222,22 @@ func (s *Supervisor) scopeGone(p *program, result string) {
 	case p.scope.exited:
 		s.scopeOver(p)
 	}
+}
+
+// orphaned reports whether p is a scope that is being started, and its process died with the supervisor that had forked it, before
+// systemd could take it. It never became the program.
+func (p *program) orphaned() bool {
+	return p.def.Type == Scope && p.state.Phase == policy.Starting && p.scope.child == nil && !p.calling
+}
+
+// startAgain starts an orphaned scope, which was no run.
+func (s *Supervisor) startAgain(p *program) {
+	if p.invocation != "" {
+		p.ended = p.invocation
+	}
+	p.invocation, p.startJob, p.scope = "", "", scopeRun{}
+	s.touch(p)
+	s.want(p, wishStart)
 }
 
 // scopeOver closes a run of which both ends are known.

@@ -236,20 +236,40 @@ func TestScopeWhoseAnswerIsLost(t *testing.T) {
 
 // A supervisor was killed before systemd could take the process, which died with it: that was no run.
 func TestScopeWhoseProcessDiedWithItsSupervisor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fake, forker := newFake(), &fakeForker{}
-		fake.units["msup-job.scope"] = &fakeUnit{facts: units.Facts{
-			Unit: "msup-job.scope", LoadState: "loaded", ActiveState: "failed", SubState: "failed", Result: "resources",
-			InvocationID: strings.Repeat("f", 32), Transient: true, Slice: "msup.slice",
-		}}
-		saved := &units.Saved{Programs: map[string]units.SavedProgram{"job": {State: policy.State{Phase: policy.Starting, Restarts: 1}}}}
-		r := startWith(t, fake, saved, forker, scopeProgram())
-		r.after(time.Second)
-		r.wantLog(`
+	failed := units.Facts{
+		Unit: "msup-job.scope", LoadState: "loaded", ActiveState: "failed", SubState: "failed", Result: "resources",
+		Transient: true, Slice: "msup.slice",
+	}
+	for _, tt := range []struct {
+		name   string
+		before func(f units.Facts) units.Facts
+		after  bool
+	}{
+		{"seen as failed", func(f units.Facts) units.Facts { f.InvocationID = strings.Repeat("f", 32); return f }, false},
+		{"told by its job", func(f units.Facts) units.Facts { f.ActiveState, f.SubState, f.JobID = "inactive", "dead", 7; return f }, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake, forker := newFake(), &fakeForker{}
+				u := &fakeUnit{facts: tt.before(failed)}
+				fake.units["msup-job.scope"] = u
+				saved := &units.Saved{Programs: map[string]units.SavedProgram{"job": {State: policy.State{Phase: policy.Starting, Restarts: 1}}}}
+				r := startWith(t, fake, saved, forker, scopeProgram())
+				r.after(time.Second)
+				if tt.after {
+					fake.set(func() {
+						u.facts = failed
+						fake.emit(units.JobRemoved{Unit: failed.Unit, JobID: 7, Result: "failed"})
+					})
+					r.after(time.Second)
+				}
+				r.wantLog(`
 msup: supervises 1 program of /x/msup.conf
 job STARTING -> RUNNING: restarted
 `)
-		r.stop()
-		forker.children[0].exit(0)
-	})
+				r.stop()
+				forker.children[0].exit(0)
+			})
+		})
+	}
 }

@@ -142,7 +142,14 @@ func (r *run) systemctl(args ...string) {
 
 // msupDo runs msup. One that does not end is a failure whatever it was disturbed by.
 func (r *run) msupDo(args ...string) said {
-	s := command(r.ctx, time.Minute, append([]string{r.msup}, args...)...)
+	return r.do(r.msup, args)
+}
+
+// tell is msupDo by a copy that is never replaced.
+func (r *run) tell(args ...string) said { return r.do(r.Msup, args) }
+
+func (r *run) do(msup string, args []string) said {
+	s := command(r.ctx, time.Minute, append([]string{msup}, args...)...)
 	if s.status < 0 && r.ctx.Err() == nil {
 		r.fail("commands", "", time.Now(), "msup %s does not end: %s", strings.Join(args, " "), s.text)
 	}
@@ -150,7 +157,7 @@ func (r *run) msupDo(args ...string) said {
 }
 
 // order runs a command about one program.
-func (r *run) order(verb string, p *program) said { return r.msupDo(verb, p.name, "-p", "default") }
+func (r *run) order(verb string, p *program) said { return r.tell(verb, p.name, "-p", "default") }
 
 // series kills each supervisor as soon as it is there, or a moment later.
 func (r *run) series(times int) {
@@ -419,7 +426,7 @@ func (r *run) rotate(s step, kill bool) {
 	}
 	from := time.Now()
 	var said said
-	done := r.beside(func() { said = r.msupDo("rotate", "-p", "default") })
+	done := r.beside(func() { said = r.tell("rotate", "-p", "default") })
 	if kill {
 		r.sleep(s.after + 10*time.Millisecond)
 		r.back2(r.kill9())
@@ -497,7 +504,7 @@ func (r *run) downAndUp() {
 	}
 	r.note("down, killed %d times (%v)", kills, after[:kills])
 	var said said
-	done := r.beside(func() { said = r.msupDo("down", "-p", "default") })
+	done := r.beside(func() { said = r.tell("down", "-p", "default") })
 	for i := range kills {
 		r.sleep(after[i])
 		if pid := r.pid(); pid != 0 {
@@ -509,13 +516,13 @@ func (r *run) downAndUp() {
 	r.note("  msup down: %d %s", said.status, firstLine(said.text))
 	if !said.ok() {
 		// It may say that the supervisor is gone. Another one, which nobody disturbs, has to do it.
-		if again := r.msupDo("down", "-p", "default"); !again.ok() && len(r.left()) > 0 {
+		if again := r.tell("down", "-p", "default"); !again.ok() && len(r.left()) > 0 {
 			r.fail("down", "", from, "a second msup down fails as well: %d %s", again.status, again.text)
 		}
 	}
 	if !r.await(comeback, func() bool { return len(r.left()) == 0 }) {
 		r.fail("down", "", from, "left after msup down (%d %s):\n%s", said.status, said.text, strings.Join(r.left(), "\n"))
-		r.msupDo("down", "--kill", "-p", "default")
+		r.tell("down", "--kill", "-p", "default")
 	}
 	r.away(from, time.Now())
 	r.up("up again")

@@ -97,7 +97,7 @@ func (r *run) lastDown(before []string) {
 	r.final()
 	r.note("the last down")
 	from := time.Now()
-	s := r.msupDo("down", "-p", "default")
+	s := r.tell("down", "-p", "default")
 	r.figure("the last down took %s", s.took)
 	if !s.ok() {
 		r.fail("down", "", from, "msup down failed: %d %s", s.status, s.text)

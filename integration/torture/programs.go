@@ -87,8 +87,8 @@ func cast(dir, victim string, d time.Duration, has func(key string) bool) []*pro
 		if long {
 			size = "1M"
 		}
-		out(writer("wrot", "-burst 20 -width 100 -pace 40ms", "log_max_size = "+size, "log_backups = 1000"), 100)
-		out(writer("wzip", "-burst 20 -width 100 -pace 40ms", "log_max_size = "+size, "log_backups = 1000", "log_compress = true"), 100)
+		out(writer("wrot", "-burst 20 -width 100 -pace 40ms", "log_max_size = "+size), 100)
+		out(writer("wzip", "-burst 20 -width 100 -pace 40ms", "log_max_size = "+size, "log_compress = true"), 100)
 	}
 	sh := writer("wsh", "")
 	sh.command = "/bin/sh " + filepath.Join(dir, "writer.sh") + " " + sh.book
@@ -166,9 +166,9 @@ func mostOf(flags string) time.Duration {
 }
 
 // configuration is the file for msup.
-func configuration(dir string, programs []*program) string {
+func configuration(dir, defaults string, programs []*program) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "[msup]\nlogfile = %s\n\n[defaults]\nmax_restarts = 0\n", filepath.Join(dir, "supervisor.log"))
+	fmt.Fprintf(&text, "[msup]\nlogfile = %s\n\n[defaults]\nmax_restarts = 0\n%s\n", filepath.Join(dir, "supervisor.log"), defaults)
 	for _, p := range programs {
 		// Everything that a copy of it starts can be told by this.
 		fmt.Fprintf(&text, "\n[program %s]\ncommand = %s\nenvironment = %s=%s\n", p.name, p.command, markVariable, p.name)

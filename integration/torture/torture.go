@@ -136,8 +136,12 @@ func (r *run) prepare() error {
 	if err := os.WriteFile(filepath.Join(r.Dir, "writer.sh"), []byte(writerScript), 0o644); err != nil {
 		return err
 	}
+	defaults := ""
+	if r.hasKey("log_backups") {
+		defaults = "log_backups = 1000" // nothing shall be deleted
+	}
 	r.programs = cast(r.Dir, r.Victim, r.For, r.hasKey)
-	if err := os.WriteFile(r.conf, []byte(configuration(r.Dir, r.programs)), 0o644); err != nil {
+	if err := os.WriteFile(r.conf, []byte(configuration(r.Dir, defaults, r.programs)), 0o644); err != nil {
 		return err
 	}
 	cfg, err := config.Load(r.conf)
