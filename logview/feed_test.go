@@ -264,8 +264,10 @@ func TestSinceJournal(t *testing.T) {
 
 func TestOfStream(t *testing.T) {
 	sources := []Source{
-		{Program: "two", Stream: Stdout, File: "/o"}, {Program: "two", Stream: Stderr, Unit: "two.service"},
-		{Program: "one", File: "/one"}, {Program: "plain", Unit: "plain.service"},
+		{Program: "two", Stream: Stdout, File: "/o"},
+		{Program: "two", Stream: Stderr, Unit: "two.service"},
+		{Program: "one", File: "/one"},
+		{Program: "plain", Unit: "plain.service"},
 	}
 	got, notes := OfStream(sources, Stderr)
 	if len(got) != 3 || got[0].Stream != Stderr || len(notes) != 2 || !strings.Contains(notes[0], "of one go to one file") || !strings.Contains(notes[1], "of plain go to the journal") {

@@ -129,7 +129,7 @@ func zipped(t testing.TB, text string) []byte {
 // beside a follower that is now and then held up: every line is shown once and in order.
 func TestFollowRotations(t *testing.T) {
 	bothWays(t, func(t *testing.T, change func(*follower)) {
-		for range rounds(40) {
+		for range rounds(20) {
 			seed := rand.Uint64()
 			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 				t.Parallel()

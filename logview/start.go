@@ -3,6 +3,7 @@ package logview
 import (
 	"bytes"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -81,8 +82,7 @@ func (s *start) back(n int, since time.Time) int {
 		return len(s.files)
 	}
 	contents := false // of a later file
-	for i := len(s.files) - 1; i >= 0; i-- {
-		r := s.files[i]
+	for i, r := range slices.Backward(s.files) {
 		if !since.IsZero() && r.mtime.Before(since) {
 			return i + 1
 		}

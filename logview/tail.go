@@ -3,7 +3,6 @@ package logview
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -197,8 +196,8 @@ func (t *tail) replaced() bool {
 // find returns which rotated file but those of the log itself holds a place, the newest if
 // several do, -1 if none does.
 func find(files []*reader, p place, log *reader) int {
-	for i := len(files) - 1; i >= 0; i-- {
-		if r := files[i]; r.number > 0 && (log == nil || !r.same(log)) && r.holds(p) {
+	for i, r := range slices.Backward(files) {
+		if r.number > 0 && (log == nil || !r.same(log)) && r.holds(p) {
 			return i
 		}
 	}
@@ -382,54 +381,4 @@ func sameFolder(a, b string) bool {
 	}
 	sb, err := os.Stat(filepath.Dir(b))
 	return err == nil && os.SameFile(sa, sb)
-}
-
-// output hands lines to the function of the caller.
-type output struct {
-	out   func([]Line) error
-	err   error // the first error of out; nothing is given out after it
-	lines []Line
-	buf   []byte
-}
-
-func (o *output) buffer() []byte {
-	if o.buf == nil {
-		o.buf = make([]byte, chunk)
-	}
-	return o.buf
-}
-
-func (o *output) give(lines []Line) error {
-	if o.err == nil && len(lines) > 0 {
-		o.err = o.out(lines)
-	}
-	return o.err
-}
-
-func (o *output) notes(texts []string) error {
-	for _, text := range texts {
-		_ = o.give([]Line{{Text: []byte(text), Note: true}})
-	}
-	return o.err
-}
-
-// problem tells once why a file cannot be read. A device has nothing to show, which is no
-// problem: "stdout = /dev/null" is a usual thing to write.
-func (o *output) problem(t *tail, err error) error {
-	text := problemText(err)
-	if errors.Is(err, errNotRegular) || t.noted[text] {
-		return o.err
-	}
-	if t.noted == nil {
-		t.noted = map[string]bool{}
-	}
-	t.noted[text] = true
-	return o.give([]Line{{Program: t.src.Program, Stream: t.src.Stream, Text: []byte(text), Note: true}})
-}
-
-func problemText(err error) string {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Sprintf("cannot read %s: %v", pe.Path, pe.Err)
-	}
-	return "cannot read: " + err.Error()
 }
