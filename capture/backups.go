@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -39,26 +38,15 @@ func backupName(base string, n int, gz bool) string {
 // backups returns the backups of base in the folder dir, the newest first. It removes what
 // a kill left behind: a plain file beside its complete compressed one.
 func backups(dir int, base string) ([]backup, error) {
-	fd, err := unix.Openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	names, err := list(dir)
 	if err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), base)
-	defer f.Close()
 	var found []backup
-	for {
-		some, err := f.Readdirnames(1000)
-		for _, name := range some {
-			b, ok := parseBackup(name, base)
-			if ok && unix.Fstatat(dir, name, &b.st, unix.AT_SYMLINK_NOFOLLOW) == nil {
-				found = append(found, b)
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, bare(err)
+	for _, name := range names {
+		b, ok := parseBackup(name, base)
+		if ok && unix.Fstatat(dir, name, &b.st, unix.AT_SYMLINK_NOFOLLOW) == nil {
+			found = append(found, b)
 		}
 	}
 	slices.SortFunc(found, func(a, b backup) int {
@@ -74,6 +62,18 @@ func backups(dir int, base string) ([]backup, error) {
 		i := slices.IndexFunc(found, func(o backup) bool { return o.n == b.n && o.gz })
 		return i >= 0 && complete(dir, &found[i], &b) && unix.Unlinkat(dir, b.name, 0) == nil
 	}), nil
+}
+
+// list returns the names in a folder.
+func list(dir int) ([]string, error) {
+	fd, err := unix.Openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), ".")
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	return names, bare(err)
 }
 
 // parseBackup takes the name of a backup apart.

@@ -156,8 +156,8 @@ func (s *Stream) waiting() (int, error) {
 func (t *target) takeBack(r record) (done bool, err error) {
 	fd := t.fd
 	if t.dev != r.Dev || t.ino != r.Ino {
-		// It was rotated meanwhile, by somebody else.
-		if fd, err = t.openBackup(r); fd < 0 || err != nil {
+		// Somebody else has rotated it meanwhile.
+		if fd, err = t.openMoved(r); fd < 0 || err != nil {
 			return false, err
 		}
 		defer unix.Close(fd)
@@ -178,22 +178,24 @@ func (t *target) takeBack(r record) (done bool, err error) {
 	return false, nil
 }
 
-// openBackup opens the backup that r is about; -1 = there is none.
-func (t *target) openBackup(r record) (int, error) {
-	dir, base, err := openFolder(t.path)
+// openMoved opens the file that r is about, which has another name in its folder now; -1 =
+// it is not there.
+func (t *target) openMoved(r record) (int, error) {
+	dir, _, err := openFolder(t.path)
 	if err != nil {
 		return -1, err
 	}
 	defer unix.Close(dir)
-	all, err := backups(dir, base)
+	all, err := list(dir)
 	if err != nil {
 		return -1, err
 	}
-	for _, b := range all {
-		if b.st.Dev != r.Dev || b.st.Ino != r.Ino {
+	var st unix.Stat_t
+	for _, name := range all {
+		if unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Dev != r.Dev || st.Ino != r.Ino {
 			continue
 		}
-		fd, st, err := openFile(dir, b.name, t.mode, t.owner)
+		fd, st, err := openFile(dir, name, t.mode, t.owner)
 		if err == nil && (st.Dev != r.Dev || st.Ino != r.Ino) {
 			unix.Close(fd)
 			return -1, nil

@@ -238,8 +238,8 @@ func TestStageSteps(t *testing.T) {
 		{"truncated meanwhile", "", "b\n", record{State: writing, Offset: 4, Length: 4}, "> b\n"},
 		{"somebody appended", "> a\n> b\nx\n", "b\n", record{State: writing, Offset: 4, Length: 4}, "> a\n> b\nx\n"},
 	} {
-		for _, rotated := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, rotated %v", tt.name, rotated), func(t *testing.T) {
+		for _, rotated := range []string{"", ".1", "-20261123"} {
+			t.Run(fmt.Sprintf("%s, moved to %q", tt.name, rotated), func(t *testing.T) {
 				b := prefixed(t, func(b *bench, c *Config) {
 					if err := os.WriteFile(c.File, []byte(tt.file), 0o644); err != nil {
 						t.Fatal(err)
@@ -248,8 +248,8 @@ func TestStageSteps(t *testing.T) {
 					if err := unix.Stat(c.File, &st); err != nil {
 						t.Fatal(err)
 					}
-					if rotated {
-						if err := os.Rename(c.File, c.File+".1"); err != nil {
+					if rotated != "" {
+						if err := os.Rename(c.File, c.File+rotated); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -276,8 +276,8 @@ func TestStageSteps(t *testing.T) {
 				})
 				b.drain()
 				got := b.content()
-				if rotated {
-					got = read(t, b.file+".1") + got
+				if rotated != "" {
+					got = read(t, b.file+rotated) + got
 				}
 				if got != tt.want {
 					t.Errorf("%q, want %q", got, tt.want)
