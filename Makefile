@@ -42,7 +42,8 @@ torture:
 	integration/install-deps.sh
 	CGO_ENABLED=0 MSUP_REQUIRE=1 TORTURE_FOR=$(TORTURE_FOR) $(GO) test ./integration -count=1 -v -timeout 0 -run '^TestTorture$$'
 
-# Figures, not tests: bring-up, restart latency, memory, status; beside what systemd does.
+# Figures, not tests: bring-up, restart latency, memory, status, log throughput; beside what
+# systemd and cat do.
 bench: build
 	integration/install-deps.sh
 	CGO_ENABLED=0 $(GO) run ./integration/bench

@@ -189,7 +189,7 @@ func (b *bench) throughMsup(ctx context.Context, l load, keys string) (took, cpu
 	var text strings.Builder
 	fmt.Fprintf(&text, "[msup]\nproject = %s\n\n[defaults]\nautorestart = never\nlog_max_size = 0\n%s\n", projectName, keys)
 	for i, file := range f.files {
-		fmt.Fprintf(&text, "\n[program w%02d]\ncommand = %s\nstdout = %s\n", i, strings.Join(f.command(), " "), file)
+		fmt.Fprintf(&text, "\n[program w%02d]\ncommand = %s\nstdout = %s\nstderr = null\n", i, strings.Join(f.command(), " "), file)
 	}
 	p := &project{b: b, file: b.path("logs.conf")}
 	if err := os.WriteFile(p.file, []byte(text.String()), 0o644); err != nil {
