@@ -61,7 +61,7 @@ func writers(b *testing.B, fifos []string, total, chunk int) (used float64) {
 }
 
 // BenchmarkCapture compares capture with `cat FIFO > file`: each iteration runs cat, file
-// only and file with journal one after the other, so that what else the machine does
+// only, file with journal and file with times before the lines one after the other, so that what else the machine does
 // hits all alike. Reported are medians over the iterations of each one's own figures (MiB/s
 // from the first byte to the last, CPU seconds for each GiB of the one that moves, and of
 // the writers, who pay for wakeups and for waiting on the pipe's lock)
@@ -74,11 +74,12 @@ func BenchmarkCapture(b *testing.B) {
 				total = 256 << 20
 			}
 			b.Run(fmt.Sprintf("writers=%d/write=%d", n, chunk), func(b *testing.B) {
-				var cat, file, journal []figures
+				var cat, file, journal, times []figures
 				for b.Loop() {
 					cat = append(cat, benchCat(b, n, total, chunk))
-					file = append(file, benchMover(b, n, total, chunk, false))
-					journal = append(journal, benchMover(b, n, total, chunk, true))
+					file = append(file, benchMover(b, n, total, chunk, "file"))
+					journal = append(journal, benchMover(b, n, total, chunk, "journal"))
+					times = append(times, benchMover(b, n, total, chunk, "times"))
 				}
 				speed := func(f figures) float64 { return f.speed }
 				cpu := func(f figures) float64 { return f.cpu }
@@ -87,7 +88,7 @@ func BenchmarkCapture(b *testing.B) {
 				for _, who := range []struct {
 					name string
 					f    []figures
-				}{{"cat", cat}, {"file", file}, {"journal", journal}} {
+				}{{"cat", cat}, {"file", file}, {"journal", journal}, {"times", times}} {
 					b.ReportMetric(median(who.f, nil, speed), who.name+"-MiB/s")
 					b.ReportMetric(median(who.f, nil, cpu), who.name+"-cpu-s/GiB")
 					b.ReportMetric(median(who.f, nil, paid), who.name+"-writers-cpu-s/GiB")
@@ -95,6 +96,7 @@ func BenchmarkCapture(b *testing.B) {
 				b.ReportMetric(median(file, cat, speed), "file/cat-speed")
 				b.ReportMetric(median(file, cat, cpu), "file/cat-cpu")
 				b.ReportMetric(median(journal, file, speed), "journal/file-speed")
+				b.ReportMetric(median(times, cat, speed), "times/cat-speed")
 			})
 		}
 	}
@@ -150,11 +152,11 @@ func benchCat(b *testing.B, n, total, chunk int) figures {
 	return perByte(total, time.Since(begin).Seconds(), used, paid)
 }
 
-func benchMover(b *testing.B, n, total, chunk int, journal bool) figures {
+func benchMover(b *testing.B, n, total, chunk int, kind string) figures {
 	dir := benchFolder(b)
 	defer os.RemoveAll(dir)
 	o := Options{JournalSocket: filepath.Join(dir, "journal")}
-	if journal {
+	if kind == "journal" {
 		// In a process of its own: journald's work is not ours.
 		sink := role("sink", "CAPTURE_TEST_JOURNAL="+o.JournalSocket)
 		if err := sink.Start(); err != nil {
@@ -172,8 +174,13 @@ func benchMover(b *testing.B, n, total, chunk int, journal bool) figures {
 	for i := range n {
 		fifo := filepath.Join(dir, strconv.Itoa(i))
 		cfg := Config{FIFO: fifo, File: fifo + ".log"}
-		if journal {
-			cfg.Journal = &JournalTarget{Unit: "msup-bench.service", Identifier: "bench", Priority: PriorityStdout}
+		switch kind {
+		case "journal":
+			cfg.Journal = &JournalTarget{
+				Unit: "msup-bench.service", Identifier: "bench", Priority: PriorityStdout, Budget: NewBudget(DefaultRate, 0),
+			}
+		case "times":
+			cfg.Timestamps = RFC3339
 		}
 		s, err := m.Open(cfg, nil)
 		if err != nil {
@@ -192,7 +199,7 @@ func benchMover(b *testing.B, n, total, chunk int, journal bool) figures {
 	m.Close(soon(b))
 	for _, s := range streams {
 		st, err := os.Stat(s.cfg.File)
-		if err != nil || st.Size() != int64(s.Stats().Bytes) {
+		if err != nil || kind != "times" && st.Size() != int64(s.Stats().Bytes) {
 			b.Fatalf("%s: size %v, stats %+v, %v", s.cfg.File, st, s.Stats(), err)
 		}
 	}
