@@ -59,7 +59,7 @@ func (r *run) step(s step) {
 	case "kill":
 		pid, at := r.kill9()
 		if s.pick%3 > 0 {
-			r.back(at, pid)
+			r.back(pid, at)
 		}
 	case "series":
 		r.series(s.times + 2)
@@ -78,7 +78,7 @@ func (r *run) step(s step) {
 		if s.pick%2 == 0 {
 			r.restartUnit()
 		} else {
-			r.back2(r.kill9())
+			r.back(r.kill9())
 		}
 	case "away":
 		r.absent(s)
@@ -103,7 +103,7 @@ func (r *run) step(s step) {
 		r.sleep(s.after)
 		pid, at := r.kill9()
 		<-done
-		r.back(at, pid)
+		r.back(pid, at)
 	case "journald":
 		if s.pick%2 == 0 {
 			r.systemctl("restart", "systemd-journald.service")
@@ -116,8 +116,6 @@ func (r *run) step(s step) {
 		panic("unknown step " + s.kind)
 	}
 }
-
-func (r *run) back2(pid int, at time.Time) { r.back(at, pid) }
 
 // beside runs something beside what comes next.
 func (r *run) beside(do func()) <-chan struct{} {
@@ -167,7 +165,7 @@ func (r *run) series(times int) {
 		r.sleep(time.Duration(r.rng.Int64N(int64(150 * time.Millisecond))))
 		old, _ = r.kill9()
 	}
-	r.back(from, old)
+	r.back(old, from)
 }
 
 // restartUnit restarts the supervisor by its unit.
@@ -177,7 +175,7 @@ func (r *run) restartUnit() {
 	if !s.ok() && r.ctx.Err() == nil {
 		r.fail("comeback", "", from, "systemctl restart %s: %s", supervisorUnit, s.text)
 	}
-	r.back(from, pid)
+	r.back(pid, from)
 }
 
 // startAndKill restarts a program, and kills the supervisor while it has systemd do that.
@@ -193,7 +191,7 @@ func (r *run) startAndKill(s step, kill bool) {
 		r.sleep(s.after + 10*time.Millisecond) // the command itself takes as long to begin
 		pid, at := r.kill9()
 		<-done
-		r.back(at, pid)
+		r.back(pid, at)
 	}
 	<-done
 	r.note("  msup restart %s: %d %s", p.name, said.status, firstLine(said.text))
@@ -222,7 +220,7 @@ func (r *run) stopAndKill(s step) {
 	r.sleep(s.after + 10*time.Millisecond)
 	pid, at := r.kill9()
 	<-done
-	r.back(at, pid)
+	r.back(pid, at)
 	r.note("  msup stop %s: %d %s", p.name, said.status, firstLine(said.text))
 	if said.ok() {
 		r.stopped(p, from, "msup stop said "+said.text)
@@ -275,7 +273,7 @@ func (r *run) death(s step, kill bool) {
 	r.note("  %s to %s", name, p.name)
 	if kill {
 		r.sleep(s.after)
-		r.back2(r.kill9())
+		r.back(r.kill9())
 	}
 	r.restarted(p, before, from)
 }
@@ -299,14 +297,14 @@ func (r *run) absent(s step) {
 		_ = syscall.Kill(pid, syscall.SIGSTOP)
 		back = func() {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
-			r.back(from, pid)
+			r.back(pid, from)
 		}
 	} else {
 		_ = os.Rename(r.msup, r.msup+".away")
 		pid, _ := r.kill9()
 		back = func() {
 			_ = os.Rename(r.msup+".away", r.msup)
-			r.back(from, pid)
+			r.back(pid, from)
 		}
 	}
 	r.sleep(s.after)
@@ -406,7 +404,7 @@ func (r *run) ups(s step, kill bool) {
 		<-done[i]
 	}
 	if kill {
-		r.back(from, pid)
+		r.back(pid, from)
 	}
 	for _, s := range said {
 		// 3: a program gave up; crashing ones may not be up for long enough.
@@ -429,7 +427,7 @@ func (r *run) rotate(s step, kill bool) {
 	done := r.beside(func() { said = r.tell("rotate", "-p", "default") })
 	if kill {
 		r.sleep(s.after + 10*time.Millisecond)
-		r.back2(r.kill9())
+		r.back(r.kill9())
 	}
 	<-done
 	if !said.ok() && !kill {
@@ -482,7 +480,7 @@ func (r *run) hang() {
 	}
 	r.note("  it was replaced after %s", time.Since(from).Round(time.Second))
 	r.away(from, time.Now())
-	r.back(time.Now(), pid)
+	r.back(pid, time.Now())
 }
 
 // up brings the project up.
@@ -584,7 +582,7 @@ func (r *run) damage() {
 			}
 		}
 		_ = syscall.Kill(pid, syscall.SIGKILL)
-		r.back(from, pid)
+		r.back(pid, from)
 		if i > 0 { // one whose end is missing looks like one that was not written to its end
 			told := func() bool {
 				all, _ := readTransitions(r.log)

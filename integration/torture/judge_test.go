@@ -43,16 +43,20 @@ func TestJudge(t *testing.T) {
 		{"all is well", exampleBook, exampleLog, ""},
 		{"an end is missing", exampleBook, strings.Replace(exampleLog, line(6), "", 1), "chain exits"},
 		{"an end is there twice", exampleBook, strings.Replace(exampleLog, line(6), line(6)+line(6), 1), "chain exits"},
-		{"an end that was none", exampleBook, exampleLog + "1970-01-01T00:16:44.500Z web RUNNING -> BACKOFF: exit status 1, restart 3 of 5 in 1s\n" +
-			"1970-01-01T00:16:45.500Z web RUNNING -> BACKOFF: exit status 1, restart 4 of 5 in 1s\n", "chain exits"},
+		{
+			"an end that was none", exampleBook, exampleLog + "1970-01-01T00:16:44.500Z web RUNNING -> BACKOFF: exit status 1, restart 3 of 5 in 1s\n" +
+				"1970-01-01T00:16:45.500Z web RUNNING -> BACKOFF: exit status 1, restart 4 of 5 in 1s\n", "chain exits",
+		},
 		{"an end before it was", exampleBook, strings.Replace(exampleLog, "00:16:43.002Z web RUNNING", "00:16:42.900Z web RUNNING", 1), "exits"},
 		{"another cause", exampleBook, strings.Replace(exampleLog, "exit status 3", "exit status 0", 1), "exits"},
 		{"a number that begins alike", exampleBook, strings.Replace(exampleLog, "exit status 3", "exit status 33", 1), "exits"},
 		{"another count", exampleBook, strings.Replace(exampleLog, "restart 2 of 5", "restart 1 of 5", 1), "restarts"},
 		{"given up too early", exampleBook, strings.Replace(exampleLog, "RUNNING -> BACKOFF: killed by SIGKILL, restart 2 of 5 in 1s", "RUNNING -> FAILED: killed by SIGKILL", 1), "chain restarts"},
 		{"started too early", strings.Replace(exampleBook, "1002100000000", "1001900000000", 1), exampleLog, "delays"},
-		{"started too late", strings.ReplaceAll(strings.ReplaceAll(exampleBook, "1004100000000", "1009100000000"), "1005000000000", "1009200000000"),
-			strings.ReplaceAll(exampleLog, "00:16:44", "00:16:49"), "delays"},
+		{
+			"started too late", strings.ReplaceAll(strings.ReplaceAll(exampleBook, "1004100000000", "1009100000000"), "1005000000000", "1009200000000"),
+			strings.ReplaceAll(exampleLog, "00:16:44", "00:16:49"), "delays",
+		},
 		{"two at a time", strings.Replace(exampleBook, "1004100000000", "1002900000000", 1), exampleLog, "copies exits"},
 		{"a torn write", exampleBook + "error 300 13 1 1006000000000 2 0 wrote 1 of 2\n", exampleLog, "lines"},
 		{"stopped by nobody", exampleBook, exampleLog + "1970-01-01T00:16:45.000Z web RUNNING -> STOPPING: stopped with systemctl\n", "stops"},

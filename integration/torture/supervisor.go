@@ -33,20 +33,20 @@ func (r *run) report(limit time.Duration) (control.Report, error) {
 // comeback is how long a supervisor may take until it answers.
 const comeback = 15 * time.Second
 
-// back waits for a supervisor other than that with PID old, and returns its PID.
-func (r *run) back(from time.Time, old int) int {
+// back waits for a supervisor other than that with PID old, which ended at from.
+func (r *run) back(old int, from time.Time) {
 	for {
 		rep, err := r.report(time.Second)
 		if err == nil && rep.Supervisor.PID != nil && *rep.Supervisor.PID != old {
 			r.away(from, time.Now())
-			return *rep.Supervisor.PID
+			return
 		}
 		if time.Since(from) > comeback+r.stalls.tolerance() {
 			status := command(r.ctx, 10*time.Second, "systemctl", "status", "-n", "30", supervisorUnit)
 			r.fail("comeback", "", from, "no supervisor answers %s later: %v\n%s", time.Since(from).Round(time.Millisecond), err, status.text)
 			command(r.ctx, time.Minute, "systemctl", "restart", supervisorUnit)
 			r.away(from, time.Now())
-			return 0
+			return
 		}
 		r.sleep(10 * time.Millisecond)
 	}

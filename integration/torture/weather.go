@@ -63,7 +63,7 @@ func (r *run) countGoroutines() int {
 	from, pid := time.Now(), r.pid()
 	r.quits++
 	_ = syscall.Kill(pid, syscall.SIGQUIT)
-	r.back(from, pid)
+	r.back(pid, from)
 	n, last := 0, -1
 	for range 20 {
 		s := command(r.ctx, 30*time.Second, "journalctl", "-o", "cat", "_PID="+strconv.Itoa(pid), "--since", "@"+strconv.FormatInt(from.Unix(), 10))
