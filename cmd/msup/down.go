@@ -35,34 +35,90 @@ func (a *app) down(ctx context.Context, kill bool) error {
 	if err != nil {
 		return err
 	}
+	asked := false
+	for tries := 0; ; tries++ {
+		err := a.askDown(ctx, t, kill, &asked)
+		if err == nil {
+			if err := a.awaitGone(ctx, t); err != nil {
+				return err
+			}
+			a.saySteppedDown(t)
+			return nil
+		}
+		gone := errors.Is(err, control.ErrNoSupervisor) || errors.Is(err, errSupervisorGone) || asked && !errors.Is(err, control.ErrDenied)
+		if !gone || tries == downTries || ctx.Err() != nil {
+			return err
+		}
+		// It has done its work, or has died: then the next one comes in a moment, and takes
+		// the programs' last words and ends, which would be lost without it.
+		back, err := a.awaitReturn(ctx, t)
+		if err != nil {
+			return err
+		}
+		if !back {
+			return a.downWithoutSupervisor(ctx, t, asked)
+		}
+	}
+}
+
+const (
+	downTries  = 20               // how often a supervisor may die on the way
+	returnTime = 15 * time.Second // how long one that died may take to come back
+)
+
+func (a *app) saySteppedDown(t *target) {
+	fmt.Fprintf(a.stdout, "%s stopped\n", plural(len(t.project.Programs), "program", "programs"))
+}
+
+// askDown has the supervisor bring everything down, and waits until it is.
+func (a *app) askDown(ctx context.Context, t *target, kill bool, asked *bool) error {
 	watch, cancel := context.WithCancel(ctx)
 	defer cancel()
 	snap, records, err := t.client.Watch(watch)
-	if errors.Is(err, control.ErrNoSupervisor) {
-		return a.downWithoutSupervisor(ctx, t)
-	}
 	if err != nil {
 		return err
 	}
 	v := newView(snap, records)
-	snap, err = t.client.Do(ctx, units.Command{Verb: units.Down, By: "stopped by msup down"})
-	if err != nil && !errors.Is(err, control.ErrNoSupervisor) {
+	*asked = true
+	if snap, err = t.client.Do(ctx, units.Command{Verb: units.Down, By: "stopped by msup down"}); err != nil {
 		return err
 	}
 	v.reset(snap)
 	if kill {
-		if _, err := t.client.Do(ctx, units.Command{Verb: units.Kill}); err != nil && !errors.Is(err, control.ErrNoSupervisor) {
+		if _, err := t.client.Do(ctx, units.Command{Verb: units.Kill}); err != nil {
 			return err
 		}
 	}
-	if err := a.await(ctx, v, "stopped", t.names(), v.isDown); err != nil && !errors.Is(err, errSupervisorGone) {
-		return err
+	return a.await(ctx, v, "stopped", t.names(), v.isDown)
+}
+
+// awaitReturn waits while there is a supervisor that stops or is being started again, and
+// reports whether one answers.
+func (a *app) awaitReturn(ctx context.Context, t *target) (back bool, err error) {
+	bus, err := a.dial(ctx)
+	if err != nil {
+		return false, err
 	}
-	if err := a.awaitGone(ctx, t); err != nil {
-		return err
+	defer bus.Close()
+	limit, cancel := context.WithTimeout(ctx, returnTime)
+	defer cancel()
+	for {
+		f, err := bus.Read(ctx, units.SupervisorUnit(t.project.Name))
+		if err != nil {
+			return false, fmt.Errorf("cannot see the supervisor: %w", err)
+		}
+		if f.LoadState == "not-found" || f.ActiveState == "inactive" || f.ActiveState == "failed" {
+			return false, nil
+		}
+		select {
+		case <-limit.Done():
+			return false, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+		if _, err := t.client.Status(limit); err == nil {
+			return true, nil
+		}
 	}
-	fmt.Fprintf(a.stdout, "%s stopped\n", plural(len(t.project.Programs), "program", "programs"))
-	return nil
 }
 
 // awaitGone waits until systemd has unloaded the supervisor's unit.
@@ -92,13 +148,13 @@ func (a *app) awaitGone(ctx context.Context, t *target) error {
 }
 
 // downWithoutSupervisor stops what runs although no supervisor does.
-func (a *app) downWithoutSupervisor(ctx context.Context, t *target) error {
+func (a *app) downWithoutSupervisor(ctx context.Context, t *target, asked bool) error {
 	bus, err := a.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer bus.Close()
-	// One that has just died comes back in a moment, and would start everything again.
+	// One that is loaded all the same would come back and start everything again.
 	supervisor := units.SupervisorUnit(t.project.Name)
 	f, err := bus.Read(ctx, supervisor)
 	if err != nil {
@@ -121,6 +177,10 @@ func (a *app) downWithoutSupervisor(ctx context.Context, t *target) error {
 		if err := leave(bus, t.dir); err != nil {
 			return err
 		}
+	}
+	if n == 0 && asked {
+		a.saySteppedDown(t)
+		return nil
 	}
 	if n == 0 {
 		fmt.Fprintf(a.stdout, "project %s is not running\n", t.project.Name)
