@@ -2,153 +2,18 @@ package capture
 
 import (
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
-	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// tidyEvery is how often files that may grow too old or too large together are looked at
-// besides at their opening and rotation.
-const tidyEvery = time.Hour
-
-// keeper looks after backups in the background: it removes what is too old or too much
-// and compresses, one file at a time. Its goroutine exists only while there is work, and
-// one timer serves all files.
-type keeper struct {
-	mover *Mover
-	stop  chan struct{}
-	done  sync.WaitGroup
-
-	mu      sync.Mutex
-	queue   []*target
-	running bool
-	closed  bool
-	timer   *time.Timer // nil = no file needs it
-}
-
-func newKeeper(m *Mover) *keeper { return &keeper{mover: m, stop: make(chan struct{})} }
-
-// tidy has the backups of t looked after soon. t is in use.
-func (k *keeper) tidy(t *target) {
-	r := t.rotation
-	if !r.Compress && r.MaxAge == 0 && r.TotalMax == 0 {
-		return
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.closed || slices.Contains(k.queue, t) {
-		return
-	}
-	if k.timer == nil {
-		k.timer = time.AfterFunc(tidyEvery, k.tidyAll)
-	}
-	k.queue = append(k.queue, k.mover.hold(t))
-	if !k.running {
-		k.running = true
-		k.done.Go(k.run)
-	}
-}
-
-// tidyAll looks after all files that are in use.
-func (k *keeper) tidyAll() {
-	k.mu.Lock()
-	k.timer = nil
-	k.mu.Unlock()
-	for _, t := range k.mover.held() {
-		k.tidy(t)
-		k.mover.release(t)
-	}
-}
-
-// run works the queue off with the lowest priority there is. The thread has it, so the
-// thread ends with the goroutine, which is never unlocked from it.
-func (k *keeper) run() {
-	runtime.LockOSThread()
-	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19) // of the calling thread, setpriority(2)
-	const ioprioWhoProcess, ioprioIdle = 1, 3 << 13
-	_, _, _ = unix.Syscall(unix.SYS_IOPRIO_SET, ioprioWhoProcess, 0, ioprioIdle) // ioprio_set(2)
-	for {
-		k.mu.Lock()
-		if len(k.queue) == 0 || k.closed {
-			left := k.queue
-			k.queue, k.running = nil, false
-			k.mu.Unlock()
-			for _, t := range left {
-				k.mover.release(t)
-			}
-			return
-		}
-		t := k.queue[0]
-		k.queue = slices.Delete(k.queue, 0, 1)
-		k.mu.Unlock()
-		// What fails is tried again at the next rotation, or in an hour.
-		_ = t.tidy(k.stop)
-		k.mover.release(t)
-	}
-}
-
-// close stops what is being done and waits for its end, or for that of ctx.
-func (k *keeper) close(ctx context.Context) error {
-	k.mu.Lock()
-	k.closed = true
-	if k.timer != nil {
-		k.timer.Stop()
-	}
-	k.mu.Unlock()
-	close(k.stop)
-	ended := make(chan struct{})
-	go func() { k.done.Wait(); close(ended) }()
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("cannot end a compression: %w", ctx.Err())
-	}
-}
-
-// tidy removes backups that are too old or too much, and compresses all but the newest.
-func (t *target) tidy(stop <-chan struct{}) error {
-	dir, base, err := openFolder(t.path)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(dir)
-	_ = unix.Unlinkat(dir, compressing(base), 0) // of a predecessor
-	for {
-		var all []backup
-		// Under the lock, so that no number changes meanwhile.
-		t.mu.Lock()
-		if all, err = backups(dir, base); err == nil {
-			size := t.rotation.limit() // it may grow to that
-			if t.fd >= 0 && t.regular {
-				if now, err := t.size(); err == nil {
-					size = max(size, now)
-				}
-			}
-			err = prune(dir, all, -1, t.rotation, size, time.Now())
-		}
-		t.mu.Unlock()
-		if err != nil || !t.rotation.Compress {
-			return err
-		}
-		i := slices.IndexFunc(all, func(b backup) bool { return b.n > 1 && !b.gz && b.regular() && b.st.Nlink == 1 })
-		if i < 0 {
-			return nil
-		}
-		if err := t.compress(dir, base, all[i], stop); err != nil {
-			_ = unix.Unlinkat(dir, compressing(base), 0)
-			return err
-		}
-	}
-}
 
 // compressing is the name of a compressed file until it is complete.
 func compressing(base string) string { return base + ".gz.tmp" }
@@ -167,17 +32,23 @@ func (t *target) compress(dir int, base string, b backup, stop <-chan struct{}) 
 	if st.Ino != b.st.Ino || st.Dev != b.st.Dev {
 		return nil // its number has changed already: look again
 	}
+	if r := t.rotation; r.MinFree > 0 {
+		var fs unix.Statfs_t
+		if err := unix.Fstatfs(dir, &fs); err == nil && int64(fs.Bavail)*fs.Frsize < r.MinFree+st.Size {
+			return unix.ENOSPC
+		}
+	}
 	out, err := openIn(dir, compressing(base), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	zip := gzip.NewWriter(out)
-	zip.ModTime = time.Unix(st.Mtim.Unix())
-	if _, err := io.CopyBuffer(struct{ io.Writer }{zip}, &source{in, stop}, make([]byte, 256<<10)); err != nil {
-		return err
+	if st.Size <= smallFile {
+		err = gzipTo(out, in)
+	} else {
+		err = zip(in, out, stop)
 	}
-	if err := zip.Close(); err != nil {
+	if err != nil {
 		return err
 	}
 	err = control(out, func(fd int) error {
@@ -223,25 +94,64 @@ func (t *target) replace(dir int, base string, st *unix.Stat_t) error {
 	return unix.Unlinkat(dir, all[i].name, 0)
 }
 
-// source reads a file that is being compressed until there is a reason not to go on.
-type source struct {
-	file *os.File
-	stop <-chan struct{}
+// smallFile is the size up to which a process of its own is not worth it: it is compressed
+// in some ten milliseconds.
+const smallFile = 1 << 20
+
+// zip has another process compress in to out, so that it can have the lowest priority: in
+// ours, the garbage collector would wait for a thread that gets no CPU, and with it all
+// streams (measured: most of a second on a busy machine).
+func zip(in, out *os.File, stop <-chan struct{}) error {
+	// The death signal comes when the thread ends that made the process (prctl(2)).
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	c := exec.Command("/proc/self/exe", GzipCommand)
+	c.Args[0] = "msup"
+	c.Env, c.Stdin, c.Stdout = []string{}, in, out
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-stop:
+			_ = c.Process.Kill()
+			stop = nil
+		case <-look.C:
+			var st unix.Stat_t
+			if err := control(in, func(fd int) error { return unix.Fstat(fd, &st) }); err == nil && st.Nlink == 0 {
+				_ = c.Process.Kill() // it was removed: there were too many
+			}
+		}
+	}
 }
 
-var errRemoved = errors.New("it was removed: there were too many")
+// GzipCommand is the only argument of a process whose main function must call [RunGzip].
+const GzipCommand = "gzip-log"
 
-func (s *source) Read(b []byte) (int, error) {
-	select {
-	case <-s.stop:
-		return 0, context.Canceled
-	default:
+// RunGzip compresses standard input to standard output with the lowest priority there is,
+// and returns the exit status.
+func RunGzip() int {
+	runtime.LockOSThread()                         // which has the priority, and does the work
+	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19) // of the calling thread, setpriority(2)
+	const ioprioWhoProcess, ioprioIdle = 1, 3 << 13
+	_, _, _ = unix.Syscall(unix.SYS_IOPRIO_SET, ioprioWhoProcess, 0, ioprioIdle) // ioprio_set(2)
+	if gzipTo(os.Stdout, os.Stdin) != nil {
+		return 1
 	}
-	var st unix.Stat_t
-	if err := control(s.file, func(fd int) error { return unix.Fstat(fd, &st) }); err == nil && st.Nlink == 0 {
-		return 0, errRemoved
-	}
-	return s.file.Read(b)
+	return 0
+}
+
+func gzipTo(out, in *os.File) error {
+	z := gzip.NewWriter(out)
+	_, err := io.Copy(z, in)
+	return errors.Join(err, z.Close())
 }
 
 func openIn(dir int, name string, flags int) (*os.File, error) {

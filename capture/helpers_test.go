@@ -21,6 +21,9 @@ import (
 
 // TestMain lets the test binary play the parts that need a process of their own.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == GzipCommand {
+		os.Exit(RunGzip())
+	}
 	switch os.Getenv("CAPTURE_TEST_ROLE") {
 	case "write":
 		playWriter()
@@ -110,12 +113,13 @@ func role(name string, env ...string) *exec.Cmd {
 	return c
 }
 
-// await waits until ok, checking often, and fails the test after ten seconds.
+// await waits until ok, checking often, and fails the test after half a minute: a busy
+// machine leaves little to what has the lowest priority.
 func await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); <-tick.C {
+	for deadline := time.Now().Add(30 * time.Second); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)
 		}
@@ -123,7 +127,7 @@ func await(t testing.TB, what string, ok func() bool) {
 }
 
 func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -220,11 +220,7 @@ func (w *world) finish() {
 	if err := s.Remove(soon(w.t)); err != nil {
 		w.t.Fatal(err)
 	}
-	await(w.t, "the keeper is done", func() bool {
-		m.keeper.mu.Lock()
-		defer m.keeper.mu.Unlock()
-		return !m.keeper.running
-	})
+	await(w.t, "the keeper is done", m.keeper.idle)
 	paths, _ := filepath.Glob(w.file + "*")
 	parts := map[string]string{}
 	for _, p := range paths {

@@ -156,11 +156,7 @@ func TestPlantedBackups(t *testing.T) {
 		b.write(fmt.Sprintf("line %d\n", i))
 	}
 	b.drain()
-	await(t, "the keeper is done", func() bool {
-		b.mover.keeper.mu.Lock()
-		defer b.mover.keeper.mu.Unlock()
-		return !b.mover.keeper.running
-	})
+	b.tidied()
 	if got := read(t, victim); got != "untouched" {
 		t.Errorf("the victim has %q", got)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"msup/capture"
 	"msup/units"
 )
 
@@ -15,6 +16,9 @@ func main() {
 	debug.SetGCPercent(400)
 	if len(os.Args) == 2 && os.Args[1] == units.StubCommand {
 		os.Exit(units.RunStub())
+	}
+	if len(os.Args) == 2 && os.Args[1] == capture.GzipCommand {
+		os.Exit(capture.RunGzip())
 	}
 	os.Exit(run(context.Background(), os.Args[1:]))
 }
