@@ -119,8 +119,7 @@ func shift(dir int, base string, all []backup) error {
 			break
 		}
 	}
-	for i := len(all) - 1; i >= 0; i-- {
-		b := all[i]
+	for _, b := range slices.Backward(all) {
 		if b.n >= free {
 			continue
 		}

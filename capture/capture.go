@@ -6,7 +6,14 @@
 // of the program nor that of the supervisor breaks the pipe. Bytes go from the pipe to
 // the file by splice(2): what was not written to the file is still in the pipe, and a
 // supervisor that is killed at any moment loses and doubles nothing. Where the bytes
-// must be looked at (the journal), tee(2) peeks at them first and the splice commits.
+// must be looked at (the journal, a rotation near), tee(2) peeks at them first and the
+// splice commits. Where something stands before each line, they go through a staging FIFO.
+//
+// While a file cannot be written, bytes wait in the pipe; when that is full the oldest are
+// discarded and counted, for a program must not stop for its log.
+//
+// To file systems that cannot be spliced to, or where a write may hang for good (NFS,
+// FUSE), bytes are copied, and a kill in the wrong moment doubles some.
 //
 // The file is the complete record; the journal gets what it can take: a slow, absent or
 // flooded journald costs journal lines, which are counted, and never delays the file.

@@ -273,8 +273,13 @@ func TestThroughLine(t *testing.T) {
 		n    int
 		want string
 	}{
-		{"ab\ncd\nef", 1, "ab\n"}, {"ab\ncd\nef", 3, "ab\n"}, {"ab\ncd\nef", 4, "ab\ncd\n"},
-		{"ab\ncd\nef", 7, "ab\ncd\n"}, {"abcdef", 3, "abc"}, {"ab\n", 10, "ab\n"}, {"\n\n", 1, "\n"},
+		{"ab\ncd\nef", 1, "ab\n"},
+		{"ab\ncd\nef", 3, "ab\n"},
+		{"ab\ncd\nef", 4, "ab\ncd\n"},
+		{"ab\ncd\nef", 7, "ab\ncd\n"},
+		{"abcdef", 3, "abc"},
+		{"ab\n", 10, "ab\n"},
+		{"\n\n", 1, "\n"},
 	} {
 		if got := string(throughLine([]byte(tt.data), tt.n)); got != tt.want {
 			t.Errorf("throughLine(%q, %d) = %q, want %q", tt.data, tt.n, got, tt.want)

@@ -253,3 +253,51 @@ func TestNoBudget(t *testing.T) {
 	await(t, "all lines", func() bool { return b.stream.Stats().JournalLines == 30000 })
 	_ = f
 }
+
+// A journald that is slow, then gone, then back, while the program writes: the file has
+// everything at the usual speed, and each line is sent or counted.
+func TestJournalSlow(t *testing.T) {
+	b, f := journaled(t, nil)
+	go func() {
+		for buf := make([]byte, 1<<20); ; time.Sleep(time.Millisecond) {
+			if _, err := f.conn.Read(buf); err != nil {
+				return
+			}
+		}
+	}()
+	var text strings.Builder
+	lines := 0
+	var longest time.Duration
+	for phase := range 3 {
+		switch phase {
+		case 1:
+			f.conn.Close()
+			os.Remove(f.path)
+		case 2:
+			f = listen(t, f.path).serve()
+		}
+		for range 200 {
+			from := text.Len()
+			for range 100 {
+				fmt.Fprintf(&text, "line %d of some length, so that it takes some room\n", lines)
+				lines++
+			}
+			b.write(text.String()[from:])
+			begin := time.Now()
+			b.drain()
+			longest = max(longest, time.Since(begin))
+		}
+	}
+	if longest > 500*time.Millisecond {
+		t.Errorf("a drain took %v", longest)
+	}
+	b.want(text.String())
+	var st Stats
+	await(t, "each line is sent or counted", func() bool {
+		st = b.stream.Stats()
+		return st.JournalLines+st.JournalDropped == uint64(lines)
+	})
+	if st.JournalDropped == 0 || st.JournalLines == 0 || st.JournalSkipped != 0 || st.Bytes != uint64(text.Len()) {
+		t.Errorf("stats %+v", st)
+	}
+}
