@@ -98,7 +98,9 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		s.scopeActive(p)
 	case f.ActiveState == "active" || f.ActiveState == "reloading":
 		s.step(p, policy.Started{})
-	case f.ActiveState == "deactivating" && f.JobID != 0 && !p.scope.exited && p.exit == nil:
+	case f.ActiveState == "deactivating" && f.JobID != 0 && f.Result == "success" && !p.scope.exited && p.exit == nil:
+		// With another Result systemd ends it for a reason of its own, and the job may be
+		// that of its start.
 		s.step(p, policy.StopSeen{})
 	}
 }

@@ -241,3 +241,28 @@ func TestAnswersWhenItHasLooked(t *testing.T) {
 		r.stop()
 	})
 }
+
+// systemd may end a program for a reason of its own before the job of its start is over:
+// nobody has stopped it.
+func TestKilledDuringItsStartJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.hold = make(chan struct{})
+		r := start(t, fake, nil, program("web", func(p *units.Program) { p.Rules.Autorestart = policy.Never }))
+		r.after(time.Second)
+		fake.set(func() {
+			u := fake.units["msup-web.service"]
+			u.facts.InvocationID, u.facts.ActiveState, u.facts.Result = "00000000000000000000000000000abc", "deactivating", "oom-kill"
+			fake.changed(u)
+			u.facts.JobID = 0
+			fake.end("msup-web.service", u, 2, 9, "oom-kill")
+		})
+		r.after(time.Second)
+		if got := r.phases(); got != "web KILLED" {
+			t.Errorf("got %s\n%s", got, r.log())
+		}
+		close(fake.hold)
+		r.after(time.Second)
+		r.stop()
+	})
+}
