@@ -232,11 +232,10 @@ func TestSharedBudget(t *testing.T) {
 	}
 	b.drain()
 	other.drain()
-	await(t, "all are counted", func() bool {
-		one, two := b.stream.Stats(), second.Stats()
-		return one.JournalLines+one.JournalDropped+two.JournalLines+two.JournalDropped == 200 || one.JournalSkipped+two.JournalSkipped > 0
-	})
-	if n := b.stream.Stats().JournalLines + second.Stats().JournalLines; n < 100 || n > 105 {
+	sent := func() uint64 { return b.stream.Stats().JournalLines + second.Stats().JournalLines }
+	await(t, "what the budget allows", func() bool { return sent() >= 100 })
+	// Anything beyond comes at one line a second.
+	if n := sent(); n > 130 {
 		t.Errorf("%d lines in the journal", n)
 	}
 	second.Close(soon(t))
