@@ -144,3 +144,13 @@ func (c *Conn) Reset(ctx context.Context, unit string) error {
 	_, err := c.manager(ctx, "ResetFailedUnit", unit)
 	return err
 }
+
+// SetProperties implements [units.Bus].
+func (c *Conn) SetProperties(ctx context.Context, unit string, props []units.Property) error {
+	list, err := properties(props)
+	if err != nil {
+		return err
+	}
+	_, err = c.manager(ctx, "SetUnitProperties", unit, true, list)
+	return err
+}

@@ -272,6 +272,34 @@ func TestStartAndWait(t *testing.T) {
 	})
 }
 
+func TestProperties(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, srv *dbustest.Server, c *dbus.Conn) {
+		ctx := timeout(t)
+		if err := c.SetProperties(ctx, web, nil); !errors.Is(err, units.ErrNoSuchUnit) {
+			t.Errorf("SetProperties of a unit that is not loaded: %v", err)
+		}
+		if _, err := c.Properties(ctx, web, "MemoryMax"); !errors.Is(err, units.ErrNoSuchUnit) {
+			t.Errorf("Properties of a unit that is not loaded: %v", err)
+		}
+		if err := c.Start(ctx, web, append(props(), units.Property{Name: "After", Value: []string{"msup@shop.service", "x.service"}}), false); err != nil {
+			t.Fatal(err)
+		}
+		want := []units.Property{{Name: "MemoryMax", Value: uint64(1 << 20)}, {Name: "CPUQuotaPerSecUSec", Value: units.Infinity}}
+		if err := c.SetProperties(ctx, web, want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Properties(ctx, web, "MemoryMax", "CPUQuotaPerSecUSec", "Nonsense")
+		if diff := cmp.Diff(map[string]any{"MemoryMax": uint64(1 << 20), "CPUQuotaPerSecUSec": units.Infinity}, got); diff != "" || err != nil {
+			t.Errorf("%v, -want +got:\n%s", err, diff)
+		}
+		f, err := c.Read(ctx, web)
+		if diff := cmp.Diff([]string{"msup@shop.service"}, f.Supervisors); diff != "" || err != nil {
+			t.Errorf("%v, -want +got:\n%s", err, diff)
+		}
+	})
+}
+
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, srv *dbustest.Server, c *dbus.Conn) {

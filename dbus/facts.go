@@ -52,7 +52,21 @@ func setFact(f *units.Facts, name string, v any) {
 		set(&f.FragmentPath, v)
 	case "Transient":
 		set(&f.Transient, v)
+	case "After":
+		if names, ok := v.([]string); ok {
+			f.Supervisors = supervisors(names)
+		}
 	}
+}
+
+// supervisors picks the supervisors' units.
+func supervisors(names []string) (out []string) {
+	for _, name := range names {
+		if units.IsSupervisor(name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func set[T any](to *T, v any) {

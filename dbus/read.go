@@ -44,6 +44,27 @@ func (c *Conn) getAll(ctx context.Context, unit string) (units.Facts, error) {
 	return f, nil
 }
 
+// Properties implements [units.Bus].
+func (c *Conn) Properties(ctx context.Context, unit string, names ...string) (map[string]any, error) {
+	if _, err := c.manager(ctx, "GetUnit", unit); err != nil {
+		return nil, err
+	}
+	body, err := c.call(ctx, unitPath(unit), propsIface+".GetAll", "")
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]any, len(names))
+	if len(body) > 0 {
+		props, _ := body[0].(map[string]godbus.Variant)
+		for _, name := range names {
+			if v, ok := props[name]; ok {
+				out[name] = v.Value()
+			}
+		}
+	}
+	return out, nil
+}
+
 func notLoaded(unit string) units.Facts {
 	return units.Facts{Unit: unit, LoadState: "not-found", ActiveState: "inactive", SubState: "dead"}
 }

@@ -42,6 +42,9 @@ type Facts struct {
 	Slice        string
 	FragmentPath string
 	Transient    bool
+	// Supervisors are the units of supervisors that it is ordered after (After=): one of
+	// msup's is ordered after its own.
+	Supervisors []string
 }
 
 // BusEvent is one thing the connection to systemd tells.
@@ -94,9 +97,17 @@ type Bus interface {
 	Kill(ctx context.Context, unit, who string, signal int32) error
 	// Reset forgets the failure of a unit so that systemd unloads it.
 	Reset(ctx context.Context, unit string) error
+	// SetProperties changes properties of a loaded unit, until it is unloaded
+	// (SetUnitProperties with runtime, systemctl(1) set-property --runtime): those of
+	// systemd.resource-control(5) and Description. The unit must be transient: of any other
+	// systemd keeps what was set, in files below /run/systemd/system.control.
+	SetProperties(ctx context.Context, unit string, props []Property) error
 	// Read returns the full facts of one unit. A unit that is not loaded is no error: its
 	// LoadState is "not-found".
 	Read(ctx context.Context, unit string) (Facts, error)
+	// Properties returns those of these properties that a loaded unit has, as D-Bus gives
+	// them: uint64, string, bool …
+	Properties(ctx context.Context, unit string, names ...string) (map[string]any, error)
 	// List returns the full facts of the loaded units whose names match one of the patterns
 	// (as in systemctl list-units).
 	List(ctx context.Context, patterns ...string) ([]Facts, error)

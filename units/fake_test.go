@@ -55,7 +55,8 @@ type outcome struct {
 
 type fakeUnit struct {
 	facts units.Facts
-	slow  time.Duration // how long it takes to stop
+	props map[string]any // as they were set
+	slow  time.Duration  // how long it takes to stop
 }
 
 func newFake() *fakeSystemd {
@@ -304,6 +305,46 @@ func (f *fakeSystemd) stop(name string, u *fakeUnit) {
 }
 
 func (f *fakeSystemd) Kill(context.Context, string, string, int32) error { return nil }
+
+// SetProperties notes what was set. As in systemd, the unit must be loaded.
+func (f *fakeSystemd) SetProperties(_ context.Context, name string, props []units.Property) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cut {
+		return units.ErrDisconnected
+	}
+	u := f.units[name]
+	if u == nil {
+		return units.ErrNoSuchUnit
+	}
+	if u.props == nil {
+		u.props = map[string]any{}
+	}
+	for _, p := range props {
+		u.props[p.Name] = p.Value
+	}
+	f.traced("systemd: set " + name)
+	return nil
+}
+
+func (f *fakeSystemd) Properties(_ context.Context, name string, names ...string) (map[string]any, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cut {
+		return nil, units.ErrDisconnected
+	}
+	u := f.units[name]
+	if u == nil {
+		return nil, units.ErrNoSuchUnit
+	}
+	out := map[string]any{}
+	for _, n := range names {
+		if v, ok := u.props[n]; ok {
+			out[n] = v
+		}
+	}
+	return out, nil
+}
 
 func (f *fakeSystemd) Reset(_ context.Context, name string) error {
 	f.mu.Lock()

@@ -1,5 +1,7 @@
 package units
 
+import "strings"
+
 // The names below are part of what msup promises its users (DESIGN.md, Names):
 //
 //	project   program unit            slice            supervisor
@@ -35,4 +37,9 @@ func SupervisorUnit(project string) string {
 		return "msup.service"
 	}
 	return "msup@" + project + ".service"
+}
+
+// IsSupervisor reports whether a unit has the name of a supervisor's.
+func IsSupervisor(unit string) bool {
+	return unit == SupervisorUnit(DefaultProject) || strings.HasPrefix(unit, "msup@") && strings.HasSuffix(unit, ".service")
 }

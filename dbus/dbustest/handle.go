@@ -69,6 +69,16 @@ func (s *Server) handle(conn *godbus.Conn, msg *godbus.Message) {
 				s.remove(u)
 			}
 		}
+	case "SetUnitProperties":
+		if u := s.unit(conn, msg, arg(0)); u != nil {
+			props, _ := msg.Body[2].([][]any)
+			for _, p := range props {
+				if v, ok := p[1].(godbus.Variant); ok {
+					u.set[fmt.Sprint(p[0])] = v.Value()
+				}
+			}
+			s.reply(conn, msg)
+		}
 	case "KillUnit":
 		if u := s.unit(conn, msg, arg(0)); u != nil {
 			if u.mainPID == 0 {

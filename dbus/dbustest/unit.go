@@ -22,6 +22,8 @@ type unit struct {
 	env          []string
 	fragment     string
 	transient    bool
+	after        []string
+	set          map[string]any // by SetUnitProperties
 }
 
 // Path is the object path of a unit.
@@ -80,6 +82,8 @@ func (u *unit) allProps() map[string]any {
 	all["FragmentPath"], all["Transient"] = u.fragment, u.transient
 	all["Slice"], all["Environment"] = u.slice, u.env
 	all["ControlGroup"] = "/" + u.slice + "/" + u.name
+	all["After"] = append([]string{"basic.target"}, u.after...)
+	maps.Copy(all, u.set)
 	return all
 }
 
@@ -116,7 +120,7 @@ func (s *Server) start(conn *godbus.Conn, msg *godbus.Message, name string, prop
 		s.error(conn, msg, "org.freedesktop.systemd1.UnitExists", "Unit "+name+" was already loaded or has a fragment file.")
 		return
 	}
-	u := &unit{name: name, active: "inactive", sub: "dead", result: "success", transient: true, slice: "system.slice", invocation: []byte{}}
+	u := &unit{name: name, active: "inactive", sub: "dead", result: "success", transient: true, slice: "system.slice", invocation: []byte{}, set: map[string]any{}}
 	for _, p := range props {
 		if len(p) != 2 {
 			continue
@@ -127,6 +131,8 @@ func (s *Server) start(conn *godbus.Conn, msg *godbus.Message, name string, prop
 			u.slice, _ = v.Value().(string)
 		case "Description":
 			u.descr, _ = v.Value().(string)
+		case "After":
+			u.after, _ = v.Value().([]string)
 		case "Environment":
 			u.env, _ = v.Value().([]string)
 		case "Nonsense":
@@ -193,7 +199,7 @@ func (s *Server) Exit(name string, code, status int32, result string) {
 func (s *Server) AddUnit(name, active string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.units[name] = &unit{name: name, active: active, sub: active, result: "success", fragment: "/etc/systemd/system/" + name, slice: "system.slice", invocation: []byte{}}
+	s.units[name] = &unit{name: name, active: active, sub: active, result: "success", fragment: "/etc/systemd/system/" + name, slice: "system.slice", invocation: []byte{}, set: map[string]any{}}
 }
 
 func (s *Server) list(patterns []string) any {
