@@ -14,8 +14,12 @@ import (
 
 // live are the keys of a program that take effect while it runs.
 var live = []string{
-	"autostart", "autorestart", "restart_delay", "max_restarts", "restart_reset", "success_exit_codes", "description",
-	"journal", "journal_rate",
+	"autostart", "description", "journal", "journal_rate",
+	// The policy. Of success_exit_codes only what systemctl shows waits for the next start.
+	"autorestart", "restart_delay", "restart_backoff", "restart_delay_max", "restart_jitter",
+	"max_restarts", "restart_window", "restart_reset", "restart_cooldown",
+	"success_exit_codes", "restart_on", "restart_never_on", "on_oom",
+	"start_timeout", // has a meaning only while it starts
 }
 
 // Live reports whether the key takes effect without a restart of the program. (Of stdout

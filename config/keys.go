@@ -45,9 +45,9 @@ const (
 )
 
 // keys is the one place that knows the keys.
-var keys = slices.Concat(programKeys, outputKeys, projectKeys)
+var keys = slices.Concat(programKeys, restartKeys, outputKeys, projectKeys)
 
-// programKeys say what a program is and how it is kept running.
+// programKeys say what a program is and how it runs.
 var programKeys = []Key{
 	{
 		Section: programSection, Name: "command", Kind: Words, Unset: "required", Allowed: "a program and its arguments", Example: "/usr/bin/python3 -m http.server 8080",
@@ -58,38 +58,6 @@ var programKeys = []Key{
 		Section: programSection, Name: "autostart", Kind: Scalar, Default: "true", Allowed: boolWords, Example: "false",
 		Doc: "Start it with msup up.", set: func(t *target, s setting) (err error) {
 			t.prog.Autostart, err = parseBool(s.value)
-			return err
-		},
-	},
-	{
-		Section: programSection, Name: "autorestart", Kind: Scalar, Default: "on-failure", Allowed: "never, on-failure or always", Example: "always",
-		Doc:   "After which kind of end it is started again.",
-		Other: []string{"Restart", "restart"}, set: setAutorestart,
-	},
-	{
-		Section: programSection, Name: "restart_delay", Kind: Scalar, Default: "1s", Allowed: durationWords, Example: "500ms",
-		Doc:   "Time between an end and the next start.",
-		Other: []string{"RestartSec", "backoff_seconds"}, set: duration(func(p *units.Program) *time.Duration { return &p.Rules.RestartDelay }),
-	},
-	{
-		Section: programSection, Name: "max_restarts", Kind: Scalar, Default: "5", Allowed: "a whole number, 0 = no limit", Example: "10",
-		Doc:   "Restarts before giving up; 0 = no limit.",
-		Other: []string{"startretries", "StartLimitBurst"}, set: func(t *target, s setting) error {
-			n, err := parseInt(s.value, 0, 1<<31-1)
-			t.prog.Rules.MaxRestarts = int(n)
-			return err
-		},
-	},
-	{
-		Section: programSection, Name: "restart_reset", Kind: Scalar, Default: "60s", Allowed: durationWords + ", 0 = never", Example: "5m",
-		Doc:   "How long it must stay up for its count of restarts to go back to zero; 0 = never.",
-		Other: []string{"StartLimitIntervalSec", "min_uptime"}, set: duration(func(p *units.Program) *time.Duration { return &p.Rules.RestartReset }),
-	},
-	{
-		Section: programSection, Name: "success_exit_codes", Kind: Scalar, Default: "0", Allowed: "exit statuses from 0 to 255 and ranges, separated by spaces or commas", Example: "0 2 64-78",
-		Doc:   "Exit statuses that count as ending well. A death by signal never does.",
-		Other: []string{"exitcodes", "SuccessExitStatus", "stop_exit_codes"}, set: func(t *target, s setting) (err error) {
-			t.prog.Rules.SuccessExitCodes, err = parseCodes(s.value)
 			return err
 		},
 	},
@@ -239,19 +207,15 @@ var projectKeys = []Key{
 	},
 }
 
-// otherModes are what other supervisors write for a value of autorestart.
-var otherModes = map[string]string{
-	"true": "always", "yes": "always", "unexpected": "on-failure", "false": "never", "no": "never",
-	"unless-stopped": "always",
-}
-
 // notKeys are keys of other supervisors that are not one key here, and what to do instead.
 var notKeys = map[string]string{
 	"redirect_stderr": "write stderr = stdout",
 	"merge_logs":      "write stderr = stdout",
-	"startsecs":       "a program runs as soon as systemd has started it; see restart_reset for when its restarts are forgotten",
 	"killasgroup":     "systemd always ends every process of a program",
 	"stopasgroup":     "systemd always ends every process of a program",
 	"process_name":    "the name stands in the header, [program NAME]",
 	"numprocs":        "write one program for each process",
+	"RestartSteps":    "write restart_backoff",
+
+	"exp_backoff_restart_delay": "write restart_delay = 100ms, restart_backoff = 1.5, restart_delay_max = 15s and restart_reset = 30s",
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -220,29 +219,4 @@ func ParseSignal(s string) (syscall.Signal, error) {
 		return sig, nil
 	}
 	return 0, fmt.Errorf("%s is not a signal", quote(s))
-}
-
-// parseCodes reads exit statuses: numbers and ranges, separated by white space or commas.
-// They come back sorted and each once.
-func parseCodes(s string) ([]int, error) {
-	var codes []int
-	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
-		from, to, isRange := strings.Cut(word, "-")
-		if !isRange {
-			to = from
-		}
-		low, err := strconv.ParseUint(from, 10, 8)
-		high, err2 := strconv.ParseUint(to, 10, 8)
-		if err != nil || err2 != nil || low > high {
-			return nil, fmt.Errorf("%s is neither an exit status (0 to 255) nor a range of them", quote(word))
-		}
-		for code := low; code <= high; code++ {
-			codes = append(codes, int(code))
-		}
-	}
-	if len(codes) == 0 {
-		return nil, fmt.Errorf("%s holds no exit status", quote(s))
-	}
-	slices.Sort(codes)
-	return slices.Compact(codes), nil
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"msup/units"
@@ -74,18 +73,6 @@ func TestParseDuration(t *testing.T) {
 }
 
 func TestParseWords(t *testing.T) {
-	for value, want := range map[string][]int{
-		"0": {0}, "0,2": {0, 2}, "3-5 0": {0, 3, 4, 5}, "2, 2 1-2": {1, 2}, "255": {255}, "7-7": {7},
-	} {
-		if got, err := parseCodes(value); err != nil || !cmp.Equal(got, want) {
-			t.Errorf("parseCodes(%q) = %v, %v; want %v", value, got, err, want)
-		}
-	}
-	for _, value := range []string{"256", "-1", "5-3", "a", ",", "1-", "1-2-3", "+1"} {
-		if got, err := parseCodes(value); err == nil {
-			t.Errorf("parseCodes(%q) = %v, want an error", value, got)
-		}
-	}
 	for value, want := range map[string]int{"TERM": 15, "SIGTERM": 15, "int": 2, "9": 9, "sighup": 1, "34": 34} {
 		if got, err := ParseSignal(value); err != nil || int(got) != want {
 			t.Errorf("ParseSignal(%q) = %d, %v; want %d", value, got, err, want)

@@ -114,6 +114,7 @@ func (l *loader) fill(d *draft) {
 	if lim := d.Limits; lim.MemoryMax != nil && lim.MemoryHigh != nil && *lim.MemoryHigh > *lim.MemoryMax {
 		t.warn(d.at("memory_high"), "memory_high is above memory_limit and has no effect", "")
 	}
+	checkRules(t)
 	l.fillOutput(d)
 	d.Digest = d.digest()
 	l.resolve(t)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"msup/policy"
 	"msup/units"
 )
 
@@ -156,14 +155,6 @@ func oneOf[T ~string](word string, allowed ...T) error {
 		hint = "did you mean " + near + "?"
 	}
 	return hinted(hint, "%s is not %s", quote(word), list)
-}
-
-func setAutorestart(t *target, s setting) error {
-	if other := otherModes[strings.ToLower(s.value)]; other != "" {
-		return hinted("did you mean "+other+"?", "%s is not never, on-failure or always", quote(s.value))
-	}
-	t.prog.Rules.Autorestart = policy.Mode(s.value)
-	return oneOf(s.value, policy.Never, policy.OnFailure, policy.Always)
 }
 
 func setProject(t *target, s setting) error {

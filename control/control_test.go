@@ -167,6 +167,7 @@ func TestReportShape(t *testing.T) {
    "since": null,
    "restarts": 0,
    "max_restarts": 5,
+   "restart_window": null,
    "next_start": null,
    "result": null,
    "exit_code": null,

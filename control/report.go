@@ -42,15 +42,17 @@ type ProgramReport struct {
 	Since       *time.Time   `json:"since"` // when it came into this state
 	Restarts    int          `json:"restarts"`
 	MaxRestarts int          `json:"max_restarts"` // 0 = no limit
-	NextStart   *time.Time   `json:"next_start"`
-	Result      *string      `json:"result"`    // systemd's Result of the last end
-	ExitCode    *int         `json:"exit_code"` // of the last end, if it exited
-	Signal      *string      `json:"signal"`    // of the last end, if a signal ended it
-	Memory      MemoryReport `json:"memory"`
-	CPU         CPUReport    `json:"cpu"`
-	Tasks       *uint64      `json:"tasks"`
-	Stdout      *string      `json:"stdout"` // file; null = the journal only
-	Stderr      *string      `json:"stderr"`
+	// RestartWindow is the time within which Restarts count, in seconds; null = no window.
+	RestartWindow *float64     `json:"restart_window"`
+	NextStart     *time.Time   `json:"next_start"`
+	Result        *string      `json:"result"`    // systemd's Result of the last end
+	ExitCode      *int         `json:"exit_code"` // of the last end, if it exited
+	Signal        *string      `json:"signal"`    // of the last end, if a signal ended it
+	Memory        MemoryReport `json:"memory"`
+	CPU           CPUReport    `json:"cpu"`
+	Tasks         *uint64      `json:"tasks"`
+	Stdout        *string      `json:"stdout"` // file; null = the journal only
+	Stderr        *string      `json:"stderr"`
 	// Output is what became of the output that goes to files, as far as a supervisor knows.
 	Output []OutputReport `json:"output"`
 	// Warnings are what is not as configured: a limit that does not hold, a log file that
@@ -94,7 +96,12 @@ type CPUReport struct {
 func Describe(def units.Program, st units.Status) ProgramReport {
 	r := ProgramReport{
 		Name: def.Name, Unit: def.Unit, State: st.State.Phase, Reason: st.State.Reason, Changed: st.Changed, Removed: st.Removed,
-		Restarts: st.State.Restarts, MaxRestarts: def.Rules.MaxRestarts, Warnings: []string{}, Output: []OutputReport{},
+		Warnings: []string{}, Output: []OutputReport{},
+	}
+	var window time.Duration
+	r.Restarts, r.MaxRestarts, window = def.Rules.Budget(st.State, time.Now())
+	if window > 0 {
+		r.RestartWindow = new(window.Seconds())
 	}
 	if st.PID != 0 {
 		r.PID = new(int(st.PID))
@@ -102,8 +109,8 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 	if !st.State.Since.IsZero() {
 		r.Since = new(st.State.Since)
 	}
-	if st.State.Phase == policy.Backoff && !st.State.Deadline.IsZero() {
-		r.NextStart = new(st.State.Deadline)
+	if next := st.State.NextStart(); !next.IsZero() {
+		r.NextStart = new(next)
 	}
 	if st.Result != "" {
 		r.Result = new(st.Result)

@@ -2,62 +2,8 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
-
-// Cause says why a program ended, or why it could not be started.
-type Cause string
-
-const (
-	CauseExit      Cause = "exit"        // exited by itself with Exit.Code
-	CauseSignal    Cause = "signal"      // died of a signal nobody but the sender accounts for
-	CauseCoreDump  Cause = "core-dump"   // died of a signal and dumped core
-	CauseOOM       Cause = "oom-kill"    // killed for memory, by the kernel or by systemd-oomd
-	CauseTimeout   Cause = "timeout"     // a start, stop or runtime limit ran out
-	CauseWatchdog  Cause = "watchdog"    // did not ping systemd's watchdog in time
-	CauseExec      Cause = "exec-failed" // systemd could not execute it (statuses 200 to 243)
-	CauseResources Cause = "resources"   // systemd had not what the start needs
-	CauseProtocol  Cause = "protocol"    // broke the protocol of its service type
-	CauseStart     Cause = "start-failed"
-	CauseUnknown   Cause = "unknown" // ended unobserved, and nobody knows how
-)
-
-// Exit is one end of a program, or one start that failed.
-type Exit struct {
-	Cause  Cause  `json:"cause"`
-	Code   int    `json:"code"`   // exit status, where Cause is exit or exec-failed
-	Signal int    `json:"signal"` // signal number, 0 = none
-	Reason string `json:"reason"` // the same in words, with the facts: "exit status 3"
-	// Final says that another try cannot help: systemd refuses the unit, or its name is taken.
-	Final bool `json:"final,omitempty"`
-}
-
-// limit reports whether the program was ended for exceeding a limit, which makes giving
-// up KILLED instead of FAILED.
-func (e Exit) limit() bool {
-	return e.Cause == CauseOOM || e.Cause == CauseTimeout || e.Cause == CauseWatchdog
-}
-
-// Success reports whether e counts as ending well under the rules.
-func (r Rules) Success(e Exit) bool {
-	return e.Cause == CauseExit && slices.Contains(r.SuccessExitCodes, e.Code)
-}
-
-// State is all the policy remembers about one program. The zero value is a program that
-// was never started.
-type State struct {
-	Phase    Phase     `json:"phase"`
-	Reason   string    `json:"reason"` // why it is in this phase
-	Since    time.Time `json:"since"`  // when it came into this phase
-	Restarts int       `json:"restarts"`
-	// Deadline is when the program wants a [DeadlineReached]; zero = never. In BACKOFF it
-	// is the next start, in RUNNING the moment the count of restarts is forgiven.
-	Deadline time.Time `json:"deadline"`
-	Last     *Exit     `json:"last,omitempty"` // how it ended last
-	// StartAgain says that the stop under way is the first half of a restart.
-	StartAgain bool `json:"start_again,omitempty"`
-}
 
 // Event is what happened to one program.
 type Event interface{ event() }
@@ -74,8 +20,12 @@ type (
 	Started struct{ Adopted bool }
 	// StopSeen says that somebody else, with systemctl, is stopping the unit.
 	StopSeen struct{}
-	// Ended says that the unit is no longer active, or that its start failed.
-	Ended struct{ Exit Exit }
+	// Ended says that the unit is no longer active, or that its start failed. Random is the
+	// chance that jitter needs, in [0,1).
+	Ended struct {
+		Exit   Exit
+		Random float64
+	}
 	// DeadlineReached says that State.Deadline has come.
 	DeadlineReached struct{}
 )
@@ -113,25 +63,18 @@ func Step(r Rules, s State, ev Event, now time.Time) (State, Action) {
 	case RestartRequested:
 		return s.restart(ev, now)
 	case Started:
-		return s.started(r, ev, now)
+		return s.started(r, ev, now), None
 	case StopSeen:
 		if s.Phase == Running || s.Phase == Starting {
 			return s.to(Stopping, now, "stopped with systemctl"), None
 		}
 		return s, None
 	case Ended:
-		return s.ended(r, ev.Exit, now)
+		return s.ended(r, ev, now)
 	case DeadlineReached:
-		return s.deadline(now)
+		return s.deadline(r, now)
 	}
 	panic(fmt.Sprintf("policy: unknown event %T", ev))
-}
-
-// to changes the phase. Deadline and StartAgain belong to the phase that is left.
-func (s State) to(p Phase, now time.Time, reason string) State {
-	s.Phase, s.Since, s.Reason = p, now, reason
-	s.Deadline, s.StartAgain = time.Time{}, false
-	return s
 }
 
 func (s State) start(ev StartRequested, now time.Time) (State, Action) {
@@ -143,8 +86,7 @@ func (s State) start(ev StartRequested, now time.Time) (State, Action) {
 		s.StartAgain, s.Reason = true, ev.By
 		return s, None
 	default:
-		s.Restarts = 0
-		return s.to(Starting, now, ev.By), StartUnit
+		return s.cleared().launch(now, ev.By)
 	}
 }
 
@@ -167,8 +109,7 @@ func (s State) stop(ev StopRequested, now time.Time) (State, Action) {
 func (s State) restart(ev RestartRequested, now time.Time) (State, Action) {
 	switch s.Phase {
 	case Starting, Running:
-		s.Restarts = 0
-		s = s.to(Stopping, now, ev.By)
+		s = s.cleared().to(Stopping, now, ev.By)
 		s.StartAgain = true
 		return s, StopUnit
 	default:
@@ -176,93 +117,119 @@ func (s State) restart(ev RestartRequested, now time.Time) (State, Action) {
 	}
 }
 
-func (s State) started(r Rules, ev Started, now time.Time) (State, Action) {
-	reason := "started"
+func (s State) started(r Rules, ev Started, now time.Time) State {
 	switch s.Phase {
 	case Running, Stopping:
 		// A stop under way is not undone by the start it overtook.
-		return s, None
+		return s
 	case Starting:
-		if s.Restarts > 0 {
-			reason = "restarted"
+		switch {
+		case !s.Active.IsZero():
+			return s // it is known
+		case r.StartSeconds > 0:
+			s.Active, s.Deadline = now, now.Add(r.StartSeconds)
+			s.Reason = "executed, must stay up for " + Words(r.StartSeconds)
+			return s
 		}
+		return s.running(r, now, now)
 	default:
-		s.Restarts = 0
-		reason = "started with systemctl"
+		s = s.cleared()
+		s.Started = now
+		s = s.running(r, now, now)
+		s.Reason = "started with systemctl"
 		if ev.Adopted {
-			reason = "adopted, it was running already"
+			s.Reason = "adopted, it was running already"
 		}
+		return s
 	}
-	s = s.to(Running, now, reason)
-	if s.Restarts > 0 && r.RestartReset > 0 {
-		s.Deadline = now.Add(r.RestartReset)
-	}
-	return s, None
 }
 
-func (s State) ended(r Rules, e Exit, now time.Time) (State, Action) {
+// running is a program that counts as started, and whose unit is active since a time.
+func (s State) running(r Rules, active, now time.Time) State {
+	reason := "started"
+	if s.Restarts > 0 {
+		reason = "restarted"
+	}
+	s = s.to(Running, now, reason)
+	s.Active, s.Failures = active, 0
+	if s.Restarts > 0 && r.RestartReset > 0 {
+		s.Deadline = active.Add(r.RestartReset)
+		if !s.Deadline.After(now) {
+			s.Restarts, s.Deadline = 0, time.Time{}
+		}
+	}
+	return s
+}
+
+func (s State) ended(r Rules, ev Ended, now time.Time) (State, Action) {
+	e := ev.Exit
 	switch s.Phase {
 	case Stopping:
 		s.Last = &e
 		if s.StartAgain {
-			s.Restarts = 0
-			return s.to(Starting, now, s.Reason+": "+e.Reason), StartUnit
+			return s.cleared().launch(now, s.Reason+": "+e.Reason)
 		}
 		return s.to(Stopped, now, s.Reason+": "+e.Reason), ResetUnit
 	case Starting, Running:
 		s.Last = &e
-		return s.decide(r, e, now), None
+		up := s.upFor(e, now)
+		if s.Phase == Starting && s.IsActive() && up >= r.StartSeconds {
+			// It had started, only nobody was there to say so.
+			s = s.running(r, s.Active, now)
+		}
+		if r.RestartReset > 0 && up >= r.RestartReset {
+			s.Restarts = 0
+		}
+		s.Quick++
+		if !s.quick(e, now) {
+			s.Quick = 0
+		}
+		return s.decide(r, ev, up, now), None
 	default:
 		return s, None
 	}
 }
 
-// decide answers an end nobody asked for.
-func (s State) decide(r Rules, e Exit, now time.Time) State {
-	ok := r.Success(e)
-	bad := Failed
-	if e.limit() {
-		bad = Killed
-	}
+// upFor is how long the run that ended was up, 0 if it never was.
+func (s State) upFor(e Exit, now time.Time) time.Duration {
 	switch {
-	case ok && r.Autorestart != Always:
-		return s.to(Exited, now, e.Reason)
-	case e.Final:
-		return s.to(bad, now, e.Reason)
-	case r.Autorestart == Never:
-		return s.to(bad, now, e.Reason+", autorestart is never")
-	case r.MaxRestarts > 0 && s.Restarts >= r.MaxRestarts:
-		return s.to(bad, now, fmt.Sprintf("%s, gave up after %s", e.Reason, count(s.Restarts)))
+	case !s.IsActive():
+		return 0
+	case e.Ran > 0:
+		return e.Ran
+	case s.Active.IsZero(): // an older version has not written it down
+		return max(0, now.Sub(s.Since))
 	}
-	s.Restarts++
-	of := ""
-	if r.MaxRestarts > 0 {
-		of = fmt.Sprintf(" of %d", r.MaxRestarts)
-	}
-	s = s.to(Backoff, now, fmt.Sprintf("%s, restart %d%s in %s", e.Reason, s.Restarts, of, seconds(r.RestartDelay)))
-	s.Deadline = now.Add(r.RestartDelay)
-	return s
+	return max(0, now.Sub(s.Active))
 }
 
-func (s State) deadline(now time.Time) (State, Action) {
+func (s State) deadline(r Rules, now time.Time) (State, Action) {
 	if s.Deadline.IsZero() || now.Before(s.Deadline) {
 		return s, None
 	}
 	switch s.Phase {
-	case Backoff:
-		return s.to(Starting, now, fmt.Sprintf("restart %d", s.Restarts)), StartUnit
+	case Starting:
+		return s.running(r, s.Active, now), None
 	case Running:
 		s.Restarts, s.Deadline = 0, time.Time{}
+	case Backoff:
+		if s.Failures == 0 || r.StartRetries == nil {
+			s.use(r, now)
+		}
+		reason := s.retold(r, now)
+		return s.launch(now, reason)
+	case Failed, Killed:
+		return s.cleared().launch(now, "tried again after a cooldown of "+Words(r.RestartCooldown))
 	}
 	return s, None
 }
 
-func count(n int) string {
-	if n == 1 {
-		return "1 restart"
+// retold says which restart takes place now.
+func (s State) retold(r Rules, now time.Time) string {
+	s.Phase = Starting // what was waited for is in the count
+	used, _, _ := r.Budget(s, now)
+	if s.Failures > 0 && r.StartRetries != nil {
+		return fmt.Sprintf("start retry %d", used)
 	}
-	return fmt.Sprintf("%d restarts", n)
+	return fmt.Sprintf("restart %d", used)
 }
-
-// seconds formats a delay as its configuration would write it: "0s", "1.5s", "2m0s".
-func seconds(d time.Duration) string { return d.Round(time.Millisecond).String() }

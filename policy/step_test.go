@@ -25,7 +25,7 @@ func cause(c policy.Cause) policy.Event {
 var (
 	onFailure = policy.Rules{
 		Autorestart: policy.OnFailure, RestartDelay: 2 * time.Second, MaxRestarts: 2,
-		RestartReset: time.Minute, SuccessExitCodes: []int{0},
+		RestartReset: time.Minute, Success: policy.Codes(0),
 	}
 	always    = with(onFailure, func(r *policy.Rules) { r.Autorestart = policy.Always })
 	never     = with(onFailure, func(r *policy.Rules) { r.Autorestart = policy.Never })
@@ -113,7 +113,7 @@ func TestStep(t *testing.T) {
 		{"always restarts a clean exit", always, []at{{0, start}, {1, started}, {2, exit(0)}}, `
 0 StartRequested: STARTING [start] (up)
 1 Started: RUNNING (started)
-2 Ended: BACKOFF #1 due 4 (exit status 0, restart 1 of 2 in 2s)
+2 Ended: BACKOFF #1 due 4 (exit status 0, autorestart is always, restart 1 of 2 in 2s)
 `},
 		{"staying up forgives the count", onFailure, []at{{0, start}, {1, started}, {2, exit(1)}, {4, due}, {4, started}, {64, due}, {65, exit(1)}}, `
 0 StartRequested: STARTING [start] (up)
@@ -173,11 +173,11 @@ func TestStep(t *testing.T) {
 func TestStepProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := policy.Rules{
-			Autorestart:      rapid.SampledFrom([]policy.Mode{policy.Never, policy.OnFailure, policy.Always}).Draw(t, "mode"),
-			RestartDelay:     time.Duration(rapid.IntRange(0, 5).Draw(t, "delay")) * time.Second,
-			MaxRestarts:      rapid.IntRange(0, 4).Draw(t, "max"),
-			RestartReset:     time.Duration(rapid.IntRange(0, 20).Draw(t, "reset")) * time.Second,
-			SuccessExitCodes: []int{0},
+			Autorestart:  rapid.SampledFrom([]policy.Mode{policy.Never, policy.OnFailure, policy.Always}).Draw(t, "mode"),
+			RestartDelay: time.Duration(rapid.IntRange(0, 5).Draw(t, "delay")) * time.Second,
+			MaxRestarts:  rapid.IntRange(0, 4).Draw(t, "max"),
+			RestartReset: time.Duration(rapid.IntRange(0, 20).Draw(t, "reset")) * time.Second,
+			Success:      policy.Codes(0),
 		}
 		s := policy.State{Phase: policy.Stopped}
 		now := t0

@@ -29,7 +29,7 @@ type Memory struct {
 // and not Result alone.
 func exitOf(f Facts, m Memory) policy.Exit {
 	code, status := f.ExecMainCode, int(f.ExecMainStatus)
-	e := policy.Exit{}
+	e := policy.Exit{Ran: ran(f)}
 	switch code {
 	case codeExited:
 		e.Code = status

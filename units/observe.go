@@ -3,6 +3,7 @@ package units
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"msup/policy"
 )
@@ -173,7 +174,7 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 	if s.cfg.Ended != nil {
 		s.cfg.Ended(p.def.Name)
 	}
-	s.step(p, policy.Ended{Exit: e})
+	s.step(p, policy.Ended{Exit: e, Random: rand.Float64()})
 }
 
 func (s *Supervisor) onRemoved(p *program) {

@@ -42,6 +42,10 @@ type Program struct {
 	Autostart bool         `json:"autostart"`
 	Rules     policy.Rules `json:"rules"`
 
+	// StartTimeout is how long a service's start may take; 0 = the manager's default
+	// (DefaultTimeoutStartSec=, systemd-system.conf(5)).
+	StartTimeout time.Duration `json:"start_timeout,omitempty"`
+
 	StopSignal  syscall.Signal `json:"stop_signal"`  // first signal of a stop
 	StopTimeout time.Duration  `json:"stop_timeout"` // then SIGKILL
 

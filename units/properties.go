@@ -2,8 +2,11 @@ package units
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"time"
+
+	"msup/policy"
 )
 
 // Runtime is what the properties of a program's unit depend on beside the program itself.
@@ -91,7 +94,10 @@ func serviceProperties(p Program, rt Runtime) []Property {
 		}
 		props = append(props, Property{"EnvironmentFiles", files})
 	}
-	if set := successExitStatus(p.Rules.SuccessExitCodes); len(set.Codes) > 0 {
+	if p.StartTimeout > 0 {
+		props = append(props, Property{"TimeoutStartUSec", max(1, usec(p.StartTimeout))})
+	}
+	if set := successExitStatus(p.Rules.Success); len(set.Codes)+len(set.Signals) > 0 {
 		props = append(props, Property{"SuccessExitStatus", set})
 	}
 	if p.Limits.Nice != nil {
@@ -157,14 +163,19 @@ func noJournalRate() []Property {
 	return []Property{{"LogRateLimitIntervalUSec", uint64(1)}, {"LogRateLimitBurst", uint32(10_000_000)}}
 }
 
-// successExitStatus tells systemd which statuses are no failure, so that systemctl does
-// not show a unit as failed that msup shows as EXITED. Zero always counts for systemd.
-func successExitStatus(codes []int) exitStatusSet {
-	set := exitStatusSet{Signals: []int32{}}
-	for _, c := range codes {
-		if c != 0 {
+// successExitStatus tells systemd which ends are no failure, so that systemctl does not show
+// a unit as failed that msup shows as EXITED. Zero always counts for systemd.
+func successExitStatus(success policy.ExitSet) exitStatusSet {
+	set := exitStatusSet{Codes: []int32{}, Signals: []int32{}}
+	for _, r := range success.Codes {
+		for c := max(1, r.From); c <= r.To; c++ {
 			set.Codes = append(set.Codes, int32(c))
 		}
+	}
+	slices.Sort(set.Codes)
+	set.Codes = slices.Compact(set.Codes)
+	for _, n := range success.Signals {
+		set.Signals = append(set.Signals, int32(n))
 	}
 	return set
 }

@@ -25,7 +25,7 @@ func full() units.Program {
 		Directory: "/srv", User: "www", Group: "adm", Umask: new(uint32(0o27)),
 		Environment: []string{"A=1", "B=$x y"}, EnvFiles: []units.EnvFile{{Path: "/etc/web.env", Optional: true}},
 		Autostart: true, StopSignal: 2, StopTimeout: 1500 * time.Millisecond,
-		Rules: policy.Rules{Autorestart: policy.OnFailure, SuccessExitCodes: []int{0, 2, 64}},
+		Rules: policy.Rules{Autorestart: policy.OnFailure, Success: policy.Codes(0, 2, 64)},
 		Limits: units.Limits{
 			MemoryMax: new(uint64(64 << 20)), MemoryHigh: new(uint64(48 << 20)), SwapMax: new(uint64(0)),
 			CPUPercent: new(uint64(150)), CPUWeight: new(uint64(200)), IOWeight: new(uint64(50)), TasksMax: new(uint64(10)),
@@ -45,7 +45,7 @@ func TestProperties(t *testing.T) {
 		"service-254": units.Properties(full(), with(service, func(rt *units.Runtime) { rt.Version = 254 })),
 		"least": units.Properties(units.Program{
 			Name: "a", Type: units.Service, Path: "/bin/a", Argv: []string{"a"}, Directory: "/", StopSignal: 15, StopTimeout: 0,
-			Rules: policy.Rules{SuccessExitCodes: []int{0}},
+			Rules: policy.Rules{Success: policy.Codes(0)},
 		}, units.Runtime{Project: "shop", Version: 252}),
 		"scope": func() []units.Property {
 			p := full()

@@ -147,7 +147,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 		e := exitOf(f, Memory{Limit: def.Limits.MemoryMax})
 		st.Result = f.Result
 		st.State = policy.State{Phase: policy.Failed, Reason: e.Reason + "; no supervisor has seen it", Last: &e}
-		if def.Rules.Success(e) {
+		if def.Rules.EndedWell(e) {
 			st.State.Phase = policy.Exited
 		}
 	}

@@ -17,6 +17,8 @@ type Record struct {
 	From    policy.Phase `json:"from,omitempty"`
 	To      policy.Phase `json:"to,omitempty"`
 	Reason  string       `json:"reason"`
+	// Next is when the program is started again, zero = it is not waiting for that.
+	Next time.Time `json:"next,omitzero"`
 }
 
 // String is the record without its time: "web STARTING -> RUNNING: started".

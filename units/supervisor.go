@@ -143,8 +143,8 @@ func New(cfg Config) *Supervisor {
 		p := &program{def: def, state: policy.State{Phase: policy.Stopped, Reason: "not started yet"}}
 		if cfg.Saved != nil {
 			if old, ok := cfg.Saved.Programs[def.Name]; ok {
-				old.State.Deadline = sane(old.State, def.Rules, time.Now())
-				p.state, p.invocation, p.ended, p.result, p.pid = old.State, old.Invocation, old.Ended, old.Result, old.PID
+				p.state = def.Rules.Bound(old.State, time.Now())
+				p.invocation, p.ended, p.result, p.pid = old.Invocation, old.Ended, old.Result, old.PID
 				p.exit, p.digest = old.Exit, old.Digest
 			}
 		}
@@ -153,18 +153,6 @@ func New(cfg Config) *Supervisor {
 		s.byUnit[def.Unit] = p
 	}
 	return s
-}
-
-// sane is the deadline of a saved state, which the clock may have been set back behind.
-func sane(s policy.State, r policy.Rules, now time.Time) time.Time {
-	latest := now.Add(r.RestartDelay)
-	if s.Phase == policy.Running {
-		latest = now.Add(r.RestartReset)
-	}
-	if s.Deadline.After(latest) {
-		return latest
-	}
-	return s.Deadline
 }
 
 // Run is the loop. It returns [ErrDown] after a [Down] command has been carried out, or
@@ -253,7 +241,7 @@ func (s *Supervisor) step(p *program, ev policy.Event) {
 	if state.Phase != before.Phase {
 		s.changed(p, before.Phase)
 	}
-	if state != before {
+	if !state.Equal(before) {
 		s.touch(p)
 	}
 	switch action {
@@ -278,7 +266,7 @@ func (s *Supervisor) changed(p *program, from policy.Phase) {
 		s.release(p)
 	}
 	s.record(Record{
-		Program: p.def.Name, Unit: p.def.Unit, From: from, To: p.state.Phase, Reason: p.state.Reason,
+		Program: p.def.Name, Unit: p.def.Unit, From: from, To: p.state.Phase, Reason: p.state.Reason, Next: p.state.NextStart(),
 	})
 }
 

@@ -23,7 +23,7 @@ func program(name string, change ...func(*units.Program)) units.Program {
 		Path: "/bin/" + name, Argv: []string{name}, Directory: "/", Autostart: true, StopSignal: 15, StopTimeout: 10 * time.Second,
 		Rules: policy.Rules{
 			Autorestart: policy.OnFailure, RestartDelay: time.Second, MaxRestarts: 2,
-			RestartReset: time.Minute, SuccessExitCodes: []int{0},
+			RestartReset: time.Minute, Success: policy.Codes(0),
 		},
 	}
 	for _, c := range change {

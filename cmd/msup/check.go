@@ -76,15 +76,7 @@ func describeProgram(p units.Program) [][2]string {
 		start = "by hand"
 	}
 	add("start", "%s", start)
-	restart := string(p.Rules.Autorestart)
-	if restart != "never" {
-		most := "no limit"
-		if p.Rules.MaxRestarts > 0 {
-			most = "at most " + plural(p.Rules.MaxRestarts, "time", "times")
-		}
-		restart += fmt.Sprintf(", %s after an end, %s", p.Rules.RestartDelay, most)
-	}
-	add("restart", "%s", restart)
+	out = append(out, describeRules(p)...)
 	add("stop", "%s, SIGKILL after %s", signalWord(p.StopSignal), p.StopTimeout)
 	if l := limitWords(p.Limits); l != "" {
 		add("limits", "%s", l)

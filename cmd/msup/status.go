@@ -24,7 +24,7 @@ func statusCommand(a *app) *cobra.Command {
 
 States: STOPPED, STARTING, RUNNING, BACKOFF (waits for its next start), STOPPING,
 EXITED (ended well), FAILED (gave up), KILLED (gave up after a kill for a limit).
-RESTARTS is used/allowed. MEMORY is current/limit. CPU is the share of one CPU since the
+RESTARTS is used/allowed, and within which time. MEMORY is current/limit. CPU is the share of one CPU since the
 status before, if that was half a second to a minute ago, else since the program started.
 
 Without a supervisor the facts come from systemd and the state it left, which is said.
@@ -239,8 +239,11 @@ func age(d time.Duration) string {
 }
 
 func restarts(p control.ProgramReport) string {
-	if p.MaxRestarts == 0 {
+	switch {
+	case p.MaxRestarts == 0:
 		return fmt.Sprintf("%d/-", p.Restarts)
+	case p.RestartWindow != nil:
+		return fmt.Sprintf("%d/%d in %s", p.Restarts, p.MaxRestarts, policy.Words(time.Duration(*p.RestartWindow*float64(time.Second))))
 	}
 	return fmt.Sprintf("%d/%d", p.Restarts, p.MaxRestarts)
 }

@@ -19,6 +19,7 @@ type view struct {
 	reasons  map[string]string
 	restarts map[string]int       // seen by this view, or told by the snapshot
 	since    map[string]time.Time // when a program came into its phase
+	next     map[string]time.Time // when a program is started again; zero = not by itself
 	seq      uint64               // of the last record that is taken into account
 	down     bool                 // the project is going down
 	ready    bool                 // the supervisor has started what starts by itself
@@ -34,11 +35,11 @@ func newView(snap units.Snapshot, records <-chan units.Record) *view {
 func (v *view) reset(snap units.Snapshot) {
 	v.order = nil
 	v.programs, v.reasons = map[string]policy.Phase{}, map[string]string{}
-	v.restarts, v.since = map[string]int{}, map[string]time.Time{}
+	v.restarts, v.since, v.next = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}
 	for _, p := range snap.Programs {
 		v.order = append(v.order, p.Name)
 		v.programs[p.Name], v.reasons[p.Name] = p.State.Phase, p.State.Reason
-		v.restarts[p.Name], v.since[p.Name] = p.State.Restarts, p.State.Since
+		v.restarts[p.Name], v.since[p.Name], v.next[p.Name] = p.State.Restarts, p.State.Since, p.State.NextStart()
 	}
 	v.seq, v.ready, v.down = snap.Seq, snap.Ready, snap.Down
 }
@@ -56,6 +57,7 @@ func (v *view) apply(r units.Record) {
 		v.restarts[r.Program]++
 	}
 	v.programs[r.Program], v.reasons[r.Program], v.since[r.Program] = r.To, r.Reason, r.Time
+	v.next[r.Program] = r.Next
 }
 
 // seen reports whether anything has happened to the program.
@@ -88,10 +90,11 @@ func (v *view) isUp(name string) bool {
 // isDown reports whether nothing of a program runs or will run by itself.
 func (v *view) isDown(name string) bool {
 	phase := v.programs[name]
-	return phase.Settled() && phase != policy.Running
+	return phase.Settled() && phase != policy.Running && v.next[name].IsZero()
 }
 
-// finished reports whether all of these programs have ended by themselves, for good.
+// finished reports whether all of these programs have ended by themselves, for good: one that
+// is tried again after a cooldown has not.
 func (v *view) finished(names []string) bool {
 	for _, name := range names {
 		if !v.isDown(name) || v.programs[name] == policy.Stopped {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -258,7 +259,8 @@ func (c *caseOf) restarts(exits []*transition) {
 // answer is what the policy says to an end that nobody asked for: the state that follows, and what stands in its reason.
 func answer(rules policy.Rules, l *life, t *transition, count *int) (policy.Phase, string) {
 	how := l.endedBy()
-	ok := slices.ContainsFunc(rules.SuccessExitCodes, func(code int) bool { return how == fmt.Sprint(code) }) && !strings.Contains(t.reason, "unknowable")
+	code, err := strconv.Atoi(how)
+	ok := err == nil && rules.EndedWell(policy.Exit{Cause: policy.CauseExit, Code: code}) && !strings.Contains(t.reason, "unknowable")
 	switch {
 	case ok && rules.Autorestart != policy.Always:
 		return policy.Exited, ""

@@ -76,7 +76,7 @@ func TestJudge(t *testing.T) {
 			var texts []string
 			c := &caseOf{
 				program: &program{name: "web", role: crash, book: "x", rules: policy.Rules{
-					Autorestart: policy.OnFailure, RestartDelay: time.Second, MaxRestarts: 5, RestartReset: time.Hour, SuccessExitCodes: []int{0},
+					Autorestart: policy.OnFailure, RestartDelay: time.Second, MaxRestarts: 5, RestartReset: time.Hour, Success: policy.Codes(0),
 				}},
 				lives: lives, log: of(log, "web"), tolerance: 2 * time.Second,
 				fail: func(check, _ string, _ time.Time, format string, args ...any) {

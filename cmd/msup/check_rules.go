@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"msup/policy"
+	"msup/units"
+)
+
+// describeRules lists the restart policy of a program, leaving out what is not configured.
+func describeRules(p units.Program) (out [][2]string) {
+	r := p.Rules
+	add := func(name, format string, args ...any) {
+		out = append(out, [2]string{name, fmt.Sprintf(format, args...)})
+	}
+	if r.StartSeconds > 0 {
+		add("started", "once up for %s", policy.Words(r.StartSeconds))
+	}
+	if r.StartRetries != nil {
+		delays := r.StartRetryDelays
+		if len(delays) == 0 {
+			delays = restartDelays(r)
+		}
+		add("retry", "a failed start %s, after %s", plural(*r.StartRetries, "time", "times"), delayWords(r, delays)+cooldownWords(r))
+	}
+	if p.StartTimeout > 0 {
+		add("timeout", "%s for a start", policy.Words(p.StartTimeout))
+	}
+	restart := string(r.Autorestart)
+	if r.Autorestart != policy.Never || !r.RestartOn.Empty() || r.OnOOM == policy.OOMRestart {
+		restart += fmt.Sprintf(", %s after an end, %s", delayWords(r, restartDelays(r)), budgetWords(r)+cooldownWords(r))
+	}
+	add("restart", "%s", restart)
+	if s := r.Success.String(); s != "" && s != "0" {
+		add("ends well", "with %s", s)
+	}
+	if !r.RestartOn.Empty() {
+		add("restart on", "%s", r.RestartOn)
+	}
+	if !r.RestartNeverOn.Empty() {
+		add("never on", "%s", r.RestartNeverOn)
+	}
+	if r.OnOOM != policy.OOMAsOthers {
+		add("on oom", "%s", r.OnOOM)
+	}
+	return out
+}
+
+func restartDelays(r policy.Rules) []time.Duration {
+	return append([]time.Duration{r.RestartDelay}, r.MoreDelays...)
+}
+
+// delayWords is "1s, 3s, then x2 up to 5m, and up to 20% more".
+func delayWords(r policy.Rules, delays []time.Duration) string {
+	words := make([]string, len(delays))
+	for i, d := range delays {
+		words[i] = policy.Words(d)
+	}
+	text := strings.Join(words, ", ")
+	if r.RestartBackoff > 1 {
+		text += fmt.Sprintf(", then x%g", r.RestartBackoff)
+		if r.RestartDelayMax > 0 {
+			text += " up to " + policy.Words(r.RestartDelayMax)
+		}
+	}
+	if r.RestartJitter > 0 {
+		text += fmt.Sprintf(", and up to %g%% more", r.RestartJitter*100)
+	}
+	return text
+}
+
+func budgetWords(r policy.Rules) string {
+	if r.MaxRestarts == 0 {
+		return "no limit"
+	}
+	text := "at most " + plural(r.MaxRestarts, "time", "times")
+	switch {
+	case r.RestartWindow > 0:
+		return text + " within " + policy.Words(r.RestartWindow)
+	case r.RestartReset > 0:
+		return text + " until it is up for " + policy.Words(r.RestartReset)
+	}
+	return text + " in all"
+}
+
+func cooldownWords(r policy.Rules) string {
+	if r.RestartCooldown == 0 {
+		return ""
+	}
+	return ", and again " + policy.Words(r.RestartCooldown) + " after that"
+}

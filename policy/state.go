@@ -1,0 +1,74 @@
+package policy
+
+import (
+	"slices"
+	"time"
+)
+
+// State is all the policy remembers about one program. The zero value is a program that
+// was never started.
+type State struct {
+	Phase  Phase     `json:"phase"`
+	Reason string    `json:"reason"` // why it is in this phase
+	Since  time.Time `json:"since"`  // when it came into this phase
+	// Restarts counts restarts in a row: since it was started on request, or was up for
+	// Rules.RestartReset. See [Rules.Budget] for those that are used up.
+	Restarts int `json:"restarts"`
+	// Deadline is when the program wants a [DeadlineReached]; zero = never. In BACKOFF it is the
+	// next start, in FAILED and KILLED the end of the cooldown, in STARTING the moment it counts
+	// as started, in RUNNING the one its restarts are forgiven.
+	Deadline time.Time `json:"deadline"`
+	Last     *Exit     `json:"last,omitempty"` // how it ended last
+	// StartAgain says that the stop under way is the first half of a restart.
+	StartAgain bool `json:"start_again,omitempty"`
+
+	Started time.Time `json:"started,omitzero"` // when its last start was asked for
+	// Active is when the unit of the run under way became active; zero = it is not.
+	Active time.Time `json:"active,omitzero"`
+	// Used are the times of the restarts within Rules.RestartWindow, at most as many as it
+	// may have.
+	Used     []time.Time `json:"used,omitempty"`
+	Failures int         `json:"failures,omitempty"` // retries of failed starts in a row
+	Quick    int         `json:"quick,omitempty"`    // runs in a row that ended at once
+}
+
+// Equal reports whether nothing tells s and t apart.
+func (s State) Equal(t State) bool {
+	return s.Phase == t.Phase && s.Reason == t.Reason && s.Restarts == t.Restarts && s.Last == t.Last &&
+		s.StartAgain == t.StartAgain && s.Failures == t.Failures && s.Quick == t.Quick &&
+		s.Since.Equal(t.Since) && s.Deadline.Equal(t.Deadline) && s.Started.Equal(t.Started) && s.Active.Equal(t.Active) &&
+		slices.EqualFunc(s.Used, t.Used, time.Time.Equal)
+}
+
+// IsActive reports whether the unit of a run under way has become active.
+func (s State) IsActive() bool {
+	return s.Phase == Running || s.Phase == Starting && !s.Active.IsZero()
+}
+
+// NextStart is when the program is started again, zero = never.
+func (s State) NextStart() time.Time {
+	if s.Phase == Backoff || s.Phase.GaveUp() {
+		return s.Deadline
+	}
+	return time.Time{}
+}
+
+// to changes the phase. Deadline, StartAgain and Active belong to the phase that is left.
+func (s State) to(p Phase, now time.Time, reason string) State {
+	s.Phase, s.Since, s.Reason = p, now, reason
+	s.Deadline, s.StartAgain, s.Active = time.Time{}, false, time.Time{}
+	return s
+}
+
+// launch has the unit started.
+func (s State) launch(now time.Time, reason string) (State, Action) {
+	s = s.to(Starting, now, reason)
+	s.Started = now
+	return s, StartUnit
+}
+
+// cleared is s with every count at zero.
+func (s State) cleared() State {
+	s.Restarts, s.Used, s.Failures, s.Quick = 0, nil, 0, 0
+	return s
+}
