@@ -19,6 +19,7 @@ var live = []string{
 	"autorestart", "restart_delay", "restart_backoff", "restart_delay_max", "restart_jitter",
 	"max_restarts", "restart_window", "restart_reset", "restart_cooldown",
 	"success_exit_codes", "restart_on", "restart_never_on", "on_oom",
+	"start_seconds", "start_retries", "start_retry_delay",
 	"start_timeout", // has a meaning only while it starts
 }
 

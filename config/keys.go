@@ -45,7 +45,7 @@ const (
 )
 
 // keys is the one place that knows the keys.
-var keys = slices.Concat(programKeys, restartKeys, outputKeys, projectKeys)
+var keys = slices.Concat(programKeys, restartKeys, startKeys, outputKeys, projectKeys)
 
 // programKeys say what a program is and how it runs.
 var programKeys = []Key{

@@ -89,7 +89,7 @@ var outputKeys = []Key{
 	},
 	{
 		Section: programSection, Name: "log_markers", Kind: Scalar, Default: "false", Allowed: boolWords, Example: "true",
-		Doc: "Write a line into the files when the program is up and when it has ended, with the reason.", set: func(t *target, s setting) (err error) {
+		Doc: "Write a line into the files when the program is started and when it has ended, with the reason.", set: func(t *target, s setting) (err error) {
 			t.prog.Log.Markers, err = parseBool(s.value)
 			return err
 		},

@@ -165,6 +165,7 @@ func TestReportShape(t *testing.T) {
    "removed": false,
    "pid": null,
    "since": null,
+   "active_since": null,
    "restarts": 0,
    "max_restarts": 5,
    "restart_window": null,

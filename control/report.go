@@ -39,7 +39,8 @@ type ProgramReport struct {
 	Changed     bool         `json:"changed"` // it runs by an older definition than the configuration's
 	Removed     bool         `json:"removed"` // the configuration no longer has it
 	PID         *int         `json:"pid"`
-	Since       *time.Time   `json:"since"` // when it came into this state
+	Since       *time.Time   `json:"since"`        // when it came into this state
+	Active      *time.Time   `json:"active_since"` // when its unit became active; null = it is not
 	Restarts    int          `json:"restarts"`
 	MaxRestarts int          `json:"max_restarts"` // 0 = no limit
 	// RestartWindow is the time within which Restarts count, in seconds; null = no window.
@@ -109,6 +110,9 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 	if !st.State.Since.IsZero() {
 		r.Since = new(st.State.Since)
 	}
+	if st.State.IsActive() && !upSince(st.State).IsZero() {
+		r.Active = new(upSince(st.State))
+	}
 	if next := st.State.NextStart(); !next.IsZero() {
 		r.NextStart = new(next)
 	}
@@ -136,6 +140,15 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 		r.Stderr = new(def.Stderr)
 	}
 	return r
+}
+
+// upSince is when the unit of the run under way became active. What an older version, or
+// nobody, has written down has only when the program came into its state.
+func upSince(s policy.State) time.Time {
+	if s.Active.IsZero() {
+		return s.Since
+	}
+	return s.Active
 }
 
 // Use adds what the unit's control group says.

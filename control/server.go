@@ -113,7 +113,7 @@ const reportsEach = 32
 func (s *Server) programReport(def units.Program, st units.Status, now time.Time) ProgramReport {
 	p := Describe(def, st)
 	if st.PID != 0 {
-		s.Sampler.Fill(&p, s.group(st), st.State.Since, now)
+		s.Sampler.Fill(&p, s.group(st), upSince(st.State), now)
 	}
 	if s.Warnings != nil {
 		p.Warnings = append(p.Warnings, s.Warnings(st.Name)...)

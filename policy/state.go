@@ -34,11 +34,13 @@ type State struct {
 
 // Equal reports whether nothing tells s and t apart.
 func (s State) Equal(t State) bool {
-	return s.Phase == t.Phase && s.Reason == t.Reason && s.Restarts == t.Restarts && s.Last == t.Last &&
+	return s.Phase == t.Phase && s.Reason == t.Reason && s.Restarts == t.Restarts && same(s.Last, t.Last) &&
 		s.StartAgain == t.StartAgain && s.Failures == t.Failures && s.Quick == t.Quick &&
 		s.Since.Equal(t.Since) && s.Deadline.Equal(t.Deadline) && s.Started.Equal(t.Started) && s.Active.Equal(t.Active) &&
 		slices.EqualFunc(s.Used, t.Used, time.Time.Equal)
 }
+
+func same(e, f *Exit) bool { return e == f || e != nil && f != nil && *e == *f }
 
 // IsActive reports whether the unit of a run under way has become active.
 func (s State) IsActive() bool {

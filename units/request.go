@@ -199,10 +199,10 @@ func (s *Supervisor) command(c Command, programs []*program) error {
 	return nil
 }
 
-// startOnRequest starts p. A run that has ended counts no more, although its phase is RUNNING
-// until its unit is gone, for which what it left behind may take a stop_timeout.
+// startOnRequest starts p. A run that has ended counts no more, although it is up until its
+// unit is gone, for which what it left behind may take a stop_timeout.
 func (s *Supervisor) startOnRequest(p *program, by string) {
-	if p.state.Phase == policy.Running && p.over() {
+	if p.state.IsActive() && p.over() {
 		s.step(p, policy.RestartRequested{By: by})
 		return
 	}
@@ -226,7 +226,7 @@ func (s *Supervisor) each(programs []*program, ev policy.Event) {
 func (s *Supervisor) signal(programs []*program, r commandRequest) error {
 	sends := make([]func(context.Context) error, len(programs))
 	for i, p := range programs {
-		if p.state.Phase != policy.Running {
+		if !p.state.IsActive() {
 			return fmt.Errorf("cannot send a signal to %s: it is %s", p.def.Name, p.state.Phase)
 		}
 		name, unit, child, bus := p.def.Name, p.def.Unit, p.scope.child, s.cfg.Bus

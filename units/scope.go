@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
 
 	"msup/policy"
 )
@@ -54,6 +55,7 @@ type scopeRun struct {
 	released bool
 	execErr  error // the command could not be executed
 	exited   bool
+	ran      time.Duration // how long the process was up then
 	status   ChildStatus
 	gone     bool // the unit is no more
 	result   string
@@ -173,6 +175,9 @@ func (s *Supervisor) onChild(r result) {
 		return
 	}
 	p.scope.exited, p.scope.status = true, r.status
+	if !p.state.Active.IsZero() {
+		p.scope.ran = time.Since(p.state.Active)
+	}
 	if p.scope.gone {
 		s.scopeOver(p)
 		return
@@ -227,7 +232,7 @@ func (s *Supervisor) scopeGone(p *program, result string) {
 // orphaned reports whether p is a scope that is being started, and its process died with the supervisor that had forked it, before
 // systemd could take it. It never became the program.
 func (p *program) orphaned() bool {
-	return p.def.Type == Scope && p.state.Phase == policy.Starting && p.scope.child == nil && !p.calling
+	return p.def.Type == Scope && p.state.Phase == policy.Starting && !p.state.IsActive() && p.scope.child == nil && !p.calling
 }
 
 // startAgain starts an orphaned scope, which was no run.
@@ -253,6 +258,8 @@ func (s *Supervisor) scopeOver(p *program) {
 		}
 		s.end(p, e)
 	default:
-		s.end(p, waitExit(r.status.Wait, r.result, s.memory(p, r.result)))
+		e := waitExit(r.status.Wait, r.result, s.memory(p, r.result))
+		e.Ran = r.ran
+		s.end(p, e)
 	}
 }

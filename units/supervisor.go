@@ -205,7 +205,7 @@ func (s *Supervisor) wind(timer *time.Timer) {
 	}
 	if s.ready {
 		for _, p := range s.programs {
-			earlier(p.state.Deadline)
+			earlier(p.due())
 		}
 	}
 	if s.cfg.Alive != nil {
@@ -218,10 +218,19 @@ func (s *Supervisor) wind(timer *time.Timer) {
 	timer.Reset(time.Until(next))
 }
 
+// due is the deadline of p. A run that has ended stays up no longer, though its unit may be
+// there for a while.
+func (p *program) due() time.Time {
+	if p.state.Phase.Up() && p.over() {
+		return time.Time{}
+	}
+	return p.state.Deadline
+}
+
 func (s *Supervisor) onTime(now time.Time) {
 	if s.ready {
 		for _, p := range s.programs {
-			if d := p.state.Deadline; !d.IsZero() && !d.After(now) {
+			if d := p.due(); !d.IsZero() && !d.After(now) {
 				s.step(p, policy.DeadlineReached{})
 			}
 		}
@@ -240,6 +249,9 @@ func (s *Supervisor) step(p *program, ev policy.Event) {
 	p.state = state
 	if state.Phase != before.Phase {
 		s.changed(p, before.Phase)
+	}
+	if p.slot && state.IsActive() {
+		s.release(p) // its job is done, though it may have to stay up to count as started
 	}
 	if !state.Equal(before) {
 		s.touch(p)
@@ -279,7 +291,7 @@ func (s *Supervisor) begin() {
 	takesOver := s.cfg.Saved != nil && !s.cfg.Saved.Anew
 	running := 0
 	for _, p := range s.programs {
-		if p.state.Phase == policy.Running && p.exit == nil {
+		if p.state.IsActive() && p.exit == nil {
 			running++
 		}
 	}

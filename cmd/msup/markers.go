@@ -8,13 +8,15 @@ import (
 	"msup/units"
 )
 
-// markedPhases are those of which a line stands in the files (log_markers).
-var markedPhases = []policy.Phase{policy.Running, policy.Backoff, policy.Exited, policy.Failed, policy.Killed, policy.Stopped}
+// markedPhases are those of which a line stands in the files (log_markers): of a start that
+// is under way, so that it stands before what the program writes.
+var markedPhases = []policy.Phase{policy.Starting, policy.Backoff, policy.Exited, policy.Failed, policy.Killed, policy.Stopped}
 
 // mark writes a record into the program's files, behind what it has written until then. It
 // does not wait.
 func (o *outputs) mark(r units.Record) {
-	if !o.marked[r.Program] || !slices.Contains(markedPhases, r.To) {
+	unasked := r.To == policy.Running && r.From != policy.Starting // started with systemctl
+	if !o.marked[r.Program] || !unasked && !slices.Contains(markedPhases, r.To) {
 		return
 	}
 	o.of(r.Program).each(func(s *capture.Stream) {

@@ -20,24 +20,24 @@ func TestMarks(t *testing.T) {
 		units.Program{Name: "x", Stdout: file, Stderr: file, Log: log},
 		units.Program{Name: "quiet", Stdout: filepath.Join(dir, "quiet.log"), Log: units.Log{NoJournal: true}})
 	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.FixedZone("", 3600))
-	mark := func(program string, to policy.Phase, reason string) {
-		o.mark(units.Record{Time: at, Program: program, From: policy.Starting, To: to, Reason: reason})
+	mark := func(program string, from, to policy.Phase, reason string) {
+		o.mark(units.Record{Time: at, Program: program, From: from, To: to, Reason: reason})
 	}
-	mark("x", policy.Starting, "by request")
-	mark("x", policy.Running, "started")
-	mark("quiet", policy.Running, "started")
+	mark("x", policy.Stopped, policy.Starting, "by request")
+	mark("x", policy.Starting, policy.Running, "started")
+	mark("quiet", policy.Stopped, policy.Starting, "by request")
 	drain(t, o, "x")
 	write(t, o, "x", "first\nsecond")
-	mark("x", policy.Failed, "exit status 1")
-	mark("x", policy.Running, "started again")
+	mark("x", policy.Running, policy.Failed, "exit status 1")
+	mark("x", policy.Failed, policy.Running, "started with systemctl")
 	drain(t, o, "x")
 	write(t, o, "x", "third\n")
 	o.close()
-	const want = `--- 2026-11-23T10:00:00.000+01:00 msup: x RUNNING: started ---
+	const want = `--- 2026-11-23T10:00:00.000+01:00 msup: x STARTING: by request ---
 first
 second
 --- 2026-11-23T10:00:00.000+01:00 msup: x FAILED: exit status 1 ---
---- 2026-11-23T10:00:00.000+01:00 msup: x RUNNING: started again ---
+--- 2026-11-23T10:00:00.000+01:00 msup: x RUNNING: started with systemctl ---
 third
 `
 	if diff := cmp.Diff(want, content(t, file)); diff != "" {

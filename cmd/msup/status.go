@@ -218,10 +218,10 @@ func number(n *int) string {
 }
 
 func uptime(p control.ProgramReport, now time.Time) string {
-	if p.State != policy.Running || p.Since == nil {
+	if p.Active == nil {
 		return "-"
 	}
-	return age(now.Sub(*p.Since))
+	return age(now.Sub(*p.Active))
 }
 
 // age formats a duration with two units at most: "5s", "3m20s", "2h05m", "12d03h".

@@ -31,8 +31,8 @@ order, a second Ctrl-C at once. The terminal may go away, msup up may be killed:
 programs run on, and msup down stops them.
 
 With -d, return when every program that starts by itself is up (exit status 0) or has
-given up (3). Up means executed and alive for a tenth of a second, and for a second after a
-restart. If the project runs already, msup up starts what is not up and follows
+given up (3), which includes one that is tried again after its restart_cooldown. Up means
+RUNNING: executed, and alive for start_seconds. If the project runs already, msup up starts what is not up and follows
 it; Ctrl-C then only ends the following.
 
 The supervisor that msup up starts is itself a systemd service: msup.service, or

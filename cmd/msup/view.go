@@ -17,8 +17,6 @@ type view struct {
 	order    []string
 	programs map[string]policy.Phase
 	reasons  map[string]string
-	restarts map[string]int       // seen by this view, or told by the snapshot
-	since    map[string]time.Time // when a program came into its phase
 	next     map[string]time.Time // when a program is started again; zero = not by itself
 	seq      uint64               // of the last record that is taken into account
 	down     bool                 // the project is going down
@@ -35,11 +33,11 @@ func newView(snap units.Snapshot, records <-chan units.Record) *view {
 func (v *view) reset(snap units.Snapshot) {
 	v.order = nil
 	v.programs, v.reasons = map[string]policy.Phase{}, map[string]string{}
-	v.restarts, v.since, v.next = map[string]int{}, map[string]time.Time{}, map[string]time.Time{}
+	v.next = map[string]time.Time{}
 	for _, p := range snap.Programs {
 		v.order = append(v.order, p.Name)
 		v.programs[p.Name], v.reasons[p.Name] = p.State.Phase, p.State.Reason
-		v.restarts[p.Name], v.since[p.Name], v.next[p.Name] = p.State.Restarts, p.State.Since, p.State.NextStart()
+		v.next[p.Name] = p.State.NextStart()
 	}
 	v.seq, v.ready, v.down = snap.Seq, snap.Ready, snap.Down
 }
@@ -53,39 +51,14 @@ func (v *view) apply(r units.Record) {
 	if r.To == "" {
 		return
 	}
-	if r.To == policy.Backoff {
-		v.restarts[r.Program]++
-	}
-	v.programs[r.Program], v.reasons[r.Program], v.since[r.Program] = r.To, r.Reason, r.Time
-	v.next[r.Program] = r.Next
+	v.programs[r.Program], v.reasons[r.Program], v.next[r.Program] = r.To, r.Reason, r.Next
 }
 
 // seen reports whether anything has happened to the program.
 func (v *view) seen(name string) bool { return v.programs[name] != policy.Stopped }
 
-// A program must stay up for a moment to count as up, since systemd says so of one that
-// fails right after its start; longer when it had to be restarted.
-const (
-	freshAfter  = 100 * time.Millisecond
-	steadyAfter = time.Second
-)
-
-// settleTime is how long a program must stay up to count as up.
-func (v *view) settleTime(name string) time.Duration {
-	if v.restarts[name] > 0 {
-		return steadyAfter
-	}
-	return freshAfter
-}
-
-// isUp reports whether a program is up, or has ended and will not be started again.
-func (v *view) isUp(name string) bool {
-	phase := v.programs[name]
-	if phase == policy.Running && time.Since(v.since[name]) < v.settleTime(name) {
-		return false
-	}
-	return phase.Settled()
-}
+// isUp reports whether a program is up, or has ended and will not be started again soon.
+func (v *view) isUp(name string) bool { return v.programs[name].Settled() }
 
 // isDown reports whether nothing of a program runs or will run by itself.
 func (v *view) isDown(name string) bool {
@@ -150,14 +123,6 @@ func (a *app) await(ctx context.Context, v *view, what string, names []string, d
 			return nil
 		}
 		p.show(len(names)-len(left), v, names, done)
-		// A program that runs becomes up by the mere passing of time.
-		var steady <-chan time.Time
-		for name := range left {
-			if v.programs[name] == policy.Running {
-				steady = time.After(freshAfter / 4)
-				break
-			}
-		}
 		select {
 		case r, ok := <-v.records:
 			if !ok {
@@ -165,7 +130,6 @@ func (a *app) await(ctx context.Context, v *view, what string, names []string, d
 			}
 			v.apply(r)
 			v.applyWaiting()
-		case <-steady:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

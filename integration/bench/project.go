@@ -30,7 +30,7 @@ type project struct {
 // tells whether their output goes to files.
 func (b *bench) project(n int, files bool, command func(i int) string) (*project, error) {
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "[msup]\nproject = %s\n\n[defaults]\nautorestart = always\nrestart_delay = 0\nmax_restarts = 0\n", projectName)
+	fmt.Fprintf(&text, "[msup]\nproject = %s\n\n[defaults]\nautorestart = always\nrestart_delay = 0\nmax_restarts = 0\nstart_seconds = 0\n", projectName)
 	for i := range n {
 		fmt.Fprintf(&text, "\n[program p%04d]\ncommand = %s\n", i, command(i))
 		if files {

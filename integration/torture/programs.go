@@ -112,6 +112,8 @@ func cast(dir, victim string, d time.Duration, has func(key string) bool) []*pro
 	crasher("cnever", "-how 8 -least 1s -most 4s", "autorestart = never")
 	crasher("climit", "-how 9 -least 300ms -most 1s", "max_restarts = 3", "restart_delay = 500ms", "restart_reset = 1h")
 	crasher("creset", "-how 5 -least 4s -most 5s", "max_restarts = 2", "restart_delay = 100ms", "restart_reset = 1s")
+	// Half of its runs end before they count as started.
+	crasher("cstart", "-how 2,SIGKILL -least 100ms -most 1s", append(quick, "restart_delay = 200ms", "start_seconds = 500ms")...)
 	patience := "4s"
 	if long {
 		patience = "15s"
@@ -168,7 +170,7 @@ func mostOf(flags string) time.Duration {
 // configuration is the file for msup.
 func configuration(dir, defaults string, programs []*program) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "[msup]\nlogfile = %s\n\n[defaults]\nmax_restarts = 0\n%s\n", filepath.Join(dir, "supervisor.log"), defaults)
+	fmt.Fprintf(&text, "[msup]\nlogfile = %s\n\n[defaults]\nmax_restarts = 0\nstart_seconds = 0\n%s\n", filepath.Join(dir, "supervisor.log"), defaults)
 	for _, p := range programs {
 		// Everything that a copy of it starts can be told by this.
 		fmt.Fprintf(&text, "\n[program %s]\ncommand = %s\nenvironment = %s=%s\n", p.name, p.command, markVariable, p.name)
