@@ -124,6 +124,7 @@ func load(path string, h *host, check bool) (*Config, error) {
 	l.include(main, []*source{main})
 	l.project(main)
 	l.findPrograms()
+	l.findGroups()
 	for _, d := range l.programs {
 		l.fill(d)
 	}

@@ -54,6 +54,9 @@ func (d *draft) digest() string {
 	if _, ok := d.given["directory"]; !ok {
 		line("directory", d.Directory)
 	}
+	if d.InGroup != "" {
+		line("[group]", d.InGroup) // a unit stays in the slice it was started in
+	}
 	_, _ = io.WriteString(h, outputKind(d.Program)) // a hash takes everything
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

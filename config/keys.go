@@ -19,7 +19,7 @@ const (
 
 // Key is a key of the configuration file.
 type Key struct {
-	Section string // "program" (and [defaults], command apart), "msup" or "include"
+	Section string // "program" (and [defaults], command apart), "group", "msup" or "include"
 	Name    string
 	Kind    Kind
 	Default string // as it would be written; "" = Unset says what holds
@@ -45,7 +45,7 @@ const (
 )
 
 // keys is the one place that knows the keys.
-var keys = slices.Concat(programKeys, restartKeys, startKeys, outputKeys, projectKeys)
+var keys = slices.Concat(programKeys, restartKeys, startKeys, outputKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
 
 // programKeys say what a program is and how it runs.
 var programKeys = []Key{
@@ -183,7 +183,7 @@ var programKeys = []Key{
 	},
 }
 
-// projectKeys are those of [msup] and [include].
+// projectKeys are those of [msup], limits apart.
 var projectKeys = []Key{
 	{
 		Section: projectSection, Name: "project", Kind: Scalar, Default: units.DefaultProject, Allowed: "letters, digits and _", Example: "shop",
@@ -200,7 +200,9 @@ var projectKeys = []Key{
 			return err
 		},
 	},
+}
 
+var includeKeys = []Key{
 	{
 		Section: includeSection, Name: "files", Kind: Text, Unset: "none", Allowed: "paths and patterns with * ? [ ], separated by spaces", Example: "conf.d/*.conf",
 		Doc: "Files with more programs, relative to this file's folder.",

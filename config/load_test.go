@@ -168,14 +168,43 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestGroupNames: a group's name becomes part of the slice's, in which a dash means another slice.
+func TestGroupNames(t *testing.T) {
+	for name, ok := range map[string]bool{"web": true, "a_1": true, "default": true, "all": false, "": false, "a-b": false, "a.b": false, "_a": false, strings.Repeat("x", 65): false} {
+		if got := groupProblem(name) == ""; got != ok {
+			t.Errorf("group %q: %q", name, groupProblem(name))
+		}
+	}
+}
+
+// TestGroupChangesDigest: a unit stays in the slice it was started in, so that a program
+// that comes into a group has to be restarted, and no other.
+func TestGroupChangesDigest(t *testing.T) {
+	digests := func(text string) (out []string) {
+		c, err := load("x.conf", fakeHost(map[string]string{"x.conf": "[program a]\ncommand = sleep 1\n[program b]\ncommand = sleep 1\n" + text}), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range c.Programs {
+			out = append(out, p.Digest)
+		}
+		return out
+	}
+	none, one := digests(""), digests("[group g]\nprograms = a\n")
+	other, limited := digests("[group h]\nprograms = a\n"), digests("[group g]\nprograms = a\nmemory_limit = 1G\n")
+	if none[0] == one[0] || one[0] == other[0] || none[1] != one[1] || one[0] != limited[0] {
+		t.Errorf("digests %v, in a group %v, in another %v, with a limit %v", none, one, other, limited)
+	}
+}
+
 // TestKeys: the table describes every key, and its examples and defaults are values.
 func TestKeys(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range Keys() {
-		if seen[k.Name] || !regexp.MustCompile(`^[a-z_]+$`).MatchString(k.Name) {
+		if seen[k.Section+" "+k.Name] || !regexp.MustCompile(`^[a-z_]+$`).MatchString(k.Name) {
 			t.Errorf("key name %q", k.Name)
 		}
-		seen[k.Name] = true
+		seen[k.Section+" "+k.Name] = true
 		if (k.Default == "") == (k.Unset == "") || k.Allowed == "" || k.Example == "" || !strings.HasSuffix(k.Doc, ".") {
 			t.Errorf("%s is not described: %+v", k.Name, k)
 		}
@@ -183,8 +212,12 @@ func TestKeys(t *testing.T) {
 			if value == "" || k.Section == includeSection {
 				continue
 			}
-			text := "[" + strings.Replace(k.Section, "program", "program x", 1) + "]\n" + k.Name + " = " + value + "\n"
+			text := "[" + strings.Replace(sectionWords(k.Section), "NAME", "x", 1) + "]\n" + k.Name + " = " + value + "\n"
 			switch {
+			case k.Name == "programs":
+				text += "[program web]\ncommand = sleep\n[program worker-1]\ncommand = sleep\n"
+			case k.Section == groupSection:
+				text += "programs = x\n[program x]\ncommand = sleep\n"
 			case k.Name == "command":
 			case k.Name == "journal":
 				text += "command = sleep\nstdout = null\nstderr = null\n"

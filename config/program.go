@@ -92,6 +92,19 @@ func hasKey(b *block, key string) bool {
 	return false
 }
 
+// completeMemory says what the limits of memory mean for each other. high is where
+// memory_high was given.
+func (t *target) completeMemory(high setting) {
+	lim := &t.prog.Limits
+	// What is in memory and over the limit must not go to swap instead.
+	if lim.MemoryMax != nil && *lim.MemoryMax != units.Infinity && lim.SwapMax == nil {
+		lim.SwapMax = new(uint64)
+	}
+	if lim.MemoryMax != nil && lim.MemoryHigh != nil && *lim.MemoryHigh > *lim.MemoryMax {
+		t.warn(high, "memory_high is above memory_limit and has no effect", "")
+	}
+}
+
 // fill reads the settings of a program and completes it.
 func (l *loader) fill(d *draft) {
 	t := &target{loader: l, prog: d}
@@ -107,13 +120,7 @@ func (l *loader) fill(d *draft) {
 	if d.Directory == "" {
 		d.Directory = d.header.src.dir
 	}
-	// What is in memory and over the limit must not go to swap instead.
-	if lim := &d.Limits; lim.MemoryMax != nil && *lim.MemoryMax != units.Infinity && lim.SwapMax == nil {
-		lim.SwapMax = new(uint64)
-	}
-	if lim := d.Limits; lim.MemoryMax != nil && lim.MemoryHigh != nil && *lim.MemoryHigh > *lim.MemoryMax {
-		t.warn(d.at("memory_high"), "memory_high is above memory_limit and has no effect", "")
-	}
+	t.completeMemory(d.at("memory_high"))
 	checkRules(t)
 	l.fillOutput(d)
 	d.Digest = d.digest()

@@ -17,7 +17,7 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(readme)
-	for _, section := range []string{programSection, projectSection, includeSection} {
+	for _, section := range []string{programSection, groupSection, projectSection, includeSection} {
 		begin, end := fmt.Sprintf("<!-- keys of %s -->\n", section), fmt.Sprintf("<!-- end of %s -->\n", section)
 		before, rest, ok := strings.Cut(text, begin)
 		got, after, ok2 := strings.Cut(rest, end)

@@ -12,6 +12,7 @@ import (
 // Kinds of sections.
 const (
 	programSection  = "program"
+	groupSection    = "group"
 	projectSection  = "msup"
 	defaultsSection = "defaults"
 	includeSection  = "include"
@@ -24,14 +25,14 @@ const (
 type block struct {
 	line    int    // of the header
 	kind    string // one of the constants above
-	name    string // of a program
+	name    string // of a program or group
 	entries []entry
 }
 
 // title is the section as messages show it.
 func (b *block) title() string {
-	if b.kind == programSection {
-		return strings.TrimRight("program "+b.name, " ")
+	if b.kind == programSection || b.kind == groupSection {
+		return strings.TrimRight(b.kind+" "+b.name, " ")
 	}
 	return b.kind
 }
@@ -119,7 +120,7 @@ func isComment(text string) bool {
 	return strings.HasPrefix(text, "#") || strings.HasPrefix(text, ";")
 }
 
-// header recognises "[anything]" and the bare "program NAME". ok is false when the
+// header recognises "[anything]", and bare "program NAME" and "group NAME". ok is false when the
 // closing bracket is missing or is followed by something else than a comment.
 func header(text string) (head string, isHead, ok bool) {
 	if inner, found := strings.CutPrefix(text, "["); found {
@@ -127,13 +128,16 @@ func header(text string) (head string, isHead, ok bool) {
 		rest = strings.Trim(rest, blank)
 		return strings.Trim(head, blank), true, closed && (rest == "" || isComment(rest))
 	}
-	rest, found := strings.CutPrefix(text, "program")
-	name := strings.TrimLeft(rest, blank)
-	if !found || name == rest || name == "" || name[0] == '=' {
-		return "", false, false
+	for _, kind := range []string{programSection, groupSection} {
+		rest, found := strings.CutPrefix(text, kind)
+		name := strings.TrimLeft(rest, blank)
+		if !found || name == rest || name == "" || name[0] == '=' {
+			continue
+		}
+		name, _ = cutComment(name)
+		return kind + " " + name, true, true
 	}
-	name, _ = cutComment(name)
-	return "program " + name, true, true
+	return "", false, false
 }
 
 // start begins a section.
@@ -149,8 +153,8 @@ func (s *scanned) start(line int, head string, ok bool) {
 		word, name = head[:i], strings.TrimLeft(head[i:], blank+":")
 	}
 	switch {
-	case word == programSection:
-		b.kind, b.name = programSection, name
+	case word == programSection || word == groupSection:
+		b.kind, b.name = word, name
 	case name == "" && (word == projectSection || word == defaultsSection || word == includeSection):
 		b.kind = word
 	}
@@ -158,10 +162,11 @@ func (s *scanned) start(line int, head string, ok bool) {
 	if b.kind != unknownSection {
 		return
 	}
-	hint := "sections are [program NAME], [msup], [defaults] and [include]"
-	if near := Suggest(word, []string{programSection, projectSection, defaultsSection, includeSection}); near == programSection && name != "" {
-		hint = fmt.Sprintf("did you mean [program %s]?", name)
-	} else if near != "" && near != programSection {
+	hint := "sections are [program NAME], [group NAME], [msup], [defaults] and [include]"
+	near := Suggest(word, []string{programSection, groupSection, projectSection, defaultsSection, includeSection})
+	if named := near == programSection || near == groupSection; named && name != "" {
+		hint = fmt.Sprintf("did you mean [%s %s]?", near, name)
+	} else if near != "" && !named {
 		hint = fmt.Sprintf("did you mean [%s]?", near)
 	} else if nameProblem(word) == "" && name == "" {
 		hint += fmt.Sprintf("; for a program write [program %s]", word)
@@ -174,8 +179,10 @@ func lineHint(text string, continues bool) string {
 	if continues {
 		return "a value does not go on on the next line"
 	}
-	if rest, ok := strings.CutPrefix(text, "program:"); ok {
-		return fmt.Sprintf("write [program %s]", clip(rest))
+	for _, kind := range []string{programSection, groupSection} {
+		if rest, ok := strings.CutPrefix(text, kind+":"); ok {
+			return fmt.Sprintf("write [%s %s]", kind, clip(rest))
+		}
 	}
 	if text == projectSection || text == defaultsSection || text == includeSection {
 		return fmt.Sprintf("write [%s]", text)

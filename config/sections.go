@@ -87,7 +87,7 @@ func unknownKeyHint(kind, name string) string {
 		k := &keys[i]
 		if k.Section != tableSection(kind) {
 			if k.Name == name {
-				return fmt.Sprintf("it belongs in [%s]", strings.Replace(k.Section, programSection, "program NAME", 1))
+				return fmt.Sprintf("it belongs in [%s]", sectionWords(k.Section))
 			}
 			continue
 		}
@@ -106,9 +106,18 @@ func unknownKeyHint(kind, name string) string {
 	return "known are " + strings.Join(names, ", ")
 }
 
+// sectionWords is a kind of section as its header is written.
+func sectionWords(kind string) string {
+	if kind == programSection || kind == groupSection {
+		return kind + " NAME"
+	}
+	return kind
+}
+
 // project reads [msup] and [defaults] of the main file and refuses them elsewhere.
 func (l *loader) project(main *source) {
-	t := &target{loader: l}
+	// Its limits are read as a program's are.
+	t := &target{loader: l, prog: &draft{}}
 	var given []setting
 	first := map[string]int{}
 	for _, src := range l.sources {
@@ -137,6 +146,8 @@ func (l *loader) project(main *source) {
 	}
 	t.applyDefaults(projectSection, main)
 	t.applyAll(given)
+	l.cfg.Limits = t.sliceLimits(given)
+	l.warnOfCommonSlice(given)
 	empty := &target{loader: l, prog: l.newDraft("", setting{})}
 	empty.applyDefaults(programSection, main)
 	l.base = empty.prog.Program

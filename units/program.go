@@ -51,6 +51,9 @@ type Program struct {
 
 	Limits Limits `json:"limits"`
 
+	// InGroup is the name of the group it belongs to; "" = none. (Group is the user's.)
+	InGroup string `json:"in_group,omitempty"`
+
 	// Stdout and Stderr are the absolute paths of the files the output goes to beside
 	// the journal; both may name the same file. "" = journal only.
 	Stdout string `json:"stdout,omitempty"`
@@ -122,6 +125,37 @@ type Project struct {
 	Dir      string    `json:"dir"`     // folder of File; relative paths start here
 	Logfile  string    `json:"logfile"` // absolute path of the transition log; "" = none
 	Programs []Program `json:"programs"`
+	// Limits bound all programs together, by the project's slice.
+	Limits Limits  `json:"limits,omitzero"`
+	Groups []Group `json:"groups,omitempty"`
+}
+
+// Group is some programs of a project, which have a slice of their own.
+type Group struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Limits      Limits `json:"limits,omitzero"`
+}
+
+// Group returns the group of that name, nil if there is none.
+func (p *Project) Group(name string) *Group {
+	for i := range p.Groups {
+		if p.Groups[i].Name == name {
+			return &p.Groups[i]
+		}
+	}
+	return nil
+}
+
+// Members are the names of the programs of a group, in the order of the configuration.
+func (p *Project) Members(group string) []string {
+	var names []string
+	for _, prog := range p.Programs {
+		if prog.InGroup == group {
+			names = append(names, prog.Name)
+		}
+	}
+	return names
 }
 
 // DefaultProject is the name of the project whose units carry no project in their names.
