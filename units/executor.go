@@ -24,6 +24,7 @@ const (
 	resultRead
 	resultList
 	resultClean
+	resultSlice
 	resultExec      // a scope's process has executed its command, or could not
 	resultChild     // a scope's process has ended
 	resultAdopted   // the process of a scope was looked for
@@ -35,6 +36,7 @@ const (
 type result struct {
 	kind    resultKind
 	p       *program
+	slice   *sliceState
 	attempt int
 	err     error
 	facts   Facts
@@ -81,7 +83,7 @@ func (s *Supervisor) pump() {
 	n := 0
 	for _, p := range s.queue {
 		// A program that holds a slot has a job already and may replace it.
-		if p.calling || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) {
+		if p.calling || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) || (p.wish == wishStart && !s.placed(p)) {
 			s.queue[n] = p
 			n++
 			continue
@@ -216,6 +218,8 @@ func (s *Supervisor) onResult(r result) {
 			s.note(nil, "cannot clean up everything: %v", r.err)
 		}
 		s.over = ErrDown
+	case resultSlice:
+		s.onSlice(r)
 	case resultStopAgain:
 		s.stopAgain(r.p)
 	case resultExec:

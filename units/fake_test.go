@@ -31,18 +31,19 @@ type fakeSystemd struct {
 	// What the next starts of a unit come to; the last stays in force.
 	outcomes map[string][]outcome
 	// hold makes start jobs wait until it is closed.
-	hold    chan struct{}
-	cut     bool // the connection is lost
-	version int
-	maxJobs int
-	wrong   []string      // rules of the protocol that were broken
-	stopErr error         // what Stop answers, if not nil
-	pinned  bool          // a unit that ended well stays loaded: something refers to it
-	unheard bool          // the answer of a start is lost with the connection
-	late    time.Duration // how much later than it is made a list arrives
-	random  *rand.Rand    // programs end by themselves, each with another status
-	ends    []string      // how they did
-	trace   func(string)
+	hold     chan struct{}
+	cut      bool // the connection is lost
+	version  int
+	maxJobs  int
+	wrong    []string      // rules of the protocol that were broken
+	stopErr  error         // what Stop answers, if not nil
+	sliceErr error         // what the start of a slice answers, if not nil
+	pinned   bool          // a unit that ended well stays loaded: something refers to it
+	unheard  bool          // the answer of a start is lost with the connection
+	late     time.Duration // how much later than it is made a list arrives
+	random   *rand.Rand    // programs end by themselves, each with another status
+	ends     []string      // how they did
+	trace    func(string)
 }
 
 type outcome struct {
@@ -91,6 +92,9 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 	}
 	f.started = append(f.started, name)
 	f.traced("systemd: start " + name)
+	if strings.HasSuffix(name, ".slice") {
+		return f.startSlice(name, props)
+	}
 	if u := f.units[name]; u != nil {
 		if u.facts.ActiveState != "failed" {
 			f.wrong = append(f.wrong, "second copy of "+name)
@@ -103,12 +107,13 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		delete(f.units, name)
 		f.emit(units.UnitRemoved{Unit: name})
 	}
+	slice := f.place(props)
 	f.serial++
 	f.job++
 	u := &fakeUnit{slow: stopTook, facts: units.Facts{
 		Unit: name, LoadState: "loaded", ActiveState: "inactive", SubState: "dead", Result: "success",
-		JobID: f.job, Transient: true, Slice: "msup.slice",
-	}}
+		JobID: f.job, Transient: true, Slice: slice, Supervisors: supervisors(props),
+	}, props: asMap(props)}
 	f.units[name] = u
 	f.changed(u)
 	out := outcome{}
@@ -251,6 +256,56 @@ func (f *fakeSystemd) stopNow(name string, code, status int32, result string) {
 	f.end(name, u, code, status, result)
 }
 
+// startSlice makes a transient slice, also of one that only came into being.
+func (f *fakeSystemd) startSlice(name string, props []units.Property) error {
+	if f.sliceErr != nil {
+		return f.sliceErr
+	}
+	if u := f.units[name]; u != nil && u.facts.Transient {
+		return units.ErrUnitExists
+	}
+	u := f.implicit(name)
+	u.facts.Transient, u.facts.Supervisors, u.props = true, supervisors(props), asMap(props)
+	return nil
+}
+
+// place has the slice of a unit come into being, as systemd does.
+func (f *fakeSystemd) place(props []units.Property) string {
+	slice, _ := asMap(props)["Slice"].(string)
+	if slice == "" {
+		slice = "system.slice"
+	}
+	if f.units[slice] == nil && slice != "msup.slice" {
+		f.units[slice] = f.implicit(slice)
+	}
+	return slice
+}
+
+func (f *fakeSystemd) implicit(name string) *fakeUnit {
+	if f.units[name] == nil {
+		f.units[name] = &fakeUnit{facts: units.Facts{Unit: name, LoadState: "loaded", ActiveState: "active", SubState: "active"}}
+	}
+	return f.units[name]
+}
+
+func asMap(props []units.Property) map[string]any {
+	out := map[string]any{}
+	for _, p := range props {
+		out[p.Name] = p.Value
+	}
+	return out
+}
+
+func supervisors(props []units.Property) (out []string) {
+	after, _ := asMap(props)["After"].([]string)
+	for _, name := range after {
+		if units.IsSupervisor(name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 func (f *fakeSystemd) Stop(_ context.Context, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -265,6 +320,16 @@ func (f *fakeSystemd) Stop(_ context.Context, name string) error {
 	u := f.units[name]
 	if u == nil {
 		return units.ErrNoSuchUnit
+	}
+	if strings.HasSuffix(name, ".slice") {
+		for other, in := range f.units {
+			if in.facts.Slice == name && in.facts.ActiveState == "active" {
+				f.stop(other, in)
+			}
+		}
+		delete(f.units, name)
+		f.emit(units.UnitRemoved{Unit: name})
+		return nil
 	}
 	f.stop(name, u)
 	return nil

@@ -7,6 +7,8 @@ import "strings"
 //	project   program unit            slice            supervisor
 //	default   msup-web.service        msup.slice       msup.service
 //	shop      msup-shop-web.service   msup-shop.slice  msup@shop.service
+//
+// Programs of group front are in msup-front.slice, in project shop in msup-shop-front.slice.
 
 // UnitName is the name of a program's unit. Program and project names consist of letters,
 // digits, "_", and in programs "." and "-" (package config refuses others), which unit names
@@ -29,6 +31,36 @@ func SliceName(project string) string {
 		return "msup.slice"
 	}
 	return "msup-" + project + ".slice"
+}
+
+// GroupSlice is the slice of a group, or, with group "", of the project. Names of projects
+// and groups hold no dash, so that each dash in it is one step down.
+func GroupSlice(project, group string) string {
+	if group == "" {
+		return SliceName(project)
+	}
+	return strings.TrimSuffix(SliceName(project), ".slice") + "-" + group + ".slice"
+}
+
+// inProject reports whether a slice has the name of the project's own or of one of its
+// groups. In the default project that of a group may also be another project's.
+func inProject(slice, project string) bool {
+	rest, ok := strings.CutPrefix(slice, strings.TrimSuffix(SliceName(project), ".slice"))
+	rest, isSlice := strings.CutSuffix(rest, ".slice")
+	if !ok || !isSlice {
+		return false
+	}
+	group, isGroup := strings.CutPrefix(rest, "-")
+	return rest == "" || isGroup && group != "" && !strings.Contains(group, "-")
+}
+
+// ofSupervisor is whose supervisor a unit is, in words.
+func ofSupervisor(unit string) string {
+	if unit == SupervisorUnit(DefaultProject) {
+		return "the default project of msup"
+	}
+	name := strings.TrimSuffix(strings.TrimPrefix(unit, "msup@"), ".service")
+	return `the msup project "` + name + `"`
 }
 
 // SupervisorUnit is the service the supervisor of a project runs as.

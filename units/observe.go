@@ -21,6 +21,8 @@ func (s *Supervisor) onBus(ev BusEvent) {
 	case UnitRemoved:
 		if p := s.byUnit[ev.Unit]; p != nil {
 			s.onRemoved(p)
+		} else {
+			s.sliceRemoved(ev.Unit)
 		}
 	case JobRemoved:
 		if p := s.byUnit[ev.Unit]; p != nil {

@@ -10,38 +10,44 @@ import (
 )
 
 // Foreign tells why a loaded unit is not one of the project's: in words for the user, ""
-// when it is ours. f must come from [Bus.Read] or [Bus.List]. Ours are transient units in the project's
-// slice; a unit file of the same name, or another project's unit, is never touched.
+// when it is ours. f must come from [Bus.Read] or [Bus.List]. Ours are transient units in the
+// slice of the project or of a group, ordered after the project's supervisor; a unit file of
+// the same name, or another project's unit, is never touched.
 func Foreign(f Facts, project string) string {
 	switch {
 	case !f.Transient && f.FragmentPath != "":
 		return fmt.Sprintf("%s exists and is not msup's: %s", f.Unit, f.FragmentPath)
 	case !f.Transient:
 		return fmt.Sprintf("%s exists and is not msup's (LoadState=%s)", f.Unit, f.LoadState)
-	case f.Slice != SliceName(project):
-		other := strings.TrimSuffix(strings.TrimPrefix(f.Slice, "msup-"), ".slice")
-		switch {
-		case f.Slice == SliceName(DefaultProject):
-			return fmt.Sprintf("%s belongs to the default project of msup", f.Unit)
-		case strings.HasPrefix(f.Slice, "msup-"):
-			return fmt.Sprintf("%s belongs to the msup project %q", f.Unit, other)
-		}
-		return fmt.Sprintf("%s exists and is not msup's: a transient unit in %s", f.Unit, f.Slice)
 	}
-	return ""
+	own := slices.Contains(f.Supervisors, SupervisorUnit(project))
+	// Of msup-web.slice nothing but After= tells whether it is a group's or another project's.
+	unnamed := len(f.Supervisors) == 0 && (project != DefaultProject || f.Slice == SliceName(project))
+	switch {
+	case (own || unnamed) && inProject(f.Slice, project):
+		return ""
+	case len(f.Supervisors) > 0 && !own:
+		return fmt.Sprintf("%s belongs to %s", f.Unit, ofSupervisor(f.Supervisors[0]))
+	case f.Slice == SliceName(DefaultProject):
+		return fmt.Sprintf("%s belongs to the default project of msup", f.Unit)
+	case strings.HasPrefix(f.Slice, "msup-"):
+		other, _, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(f.Slice, "msup-"), ".slice"), "-")
+		return fmt.Sprintf("%s belongs to the msup project %q", f.Unit, other)
+	}
+	return fmt.Sprintf("%s exists and is not msup's: a transient unit in %s", f.Unit, f.Slice)
 }
 
 // cleanUp removes what a project leaves in systemd after its programs have stopped: units
-// of programs the configuration no longer has, and the slice. A slice stays while anything
+// of programs the configuration no longer has, and the slices. A slice stays while anything
 // of another project lives below it.
-func cleanUp(ctx context.Context, bus Bus, project string) error {
+func cleanUp(ctx context.Context, bus Bus, project Project) error {
 	list, err := bus.List(ctx, "msup-*.service", "msup-*.scope")
 	if err != nil {
 		return err
 	}
 	for _, f := range list {
 		switch {
-		case Foreign(f, project) != "":
+		case Foreign(f, project.Name) != "":
 		case f.ActiveState == "failed":
 			err = bus.Reset(ctx, f.Unit)
 		default:
@@ -51,10 +57,7 @@ func cleanUp(ctx context.Context, bus Bus, project string) error {
 			return err
 		}
 	}
-	if project == DefaultProject {
-		return nil // its slice is the parent of all others: see StopCommonSlice
-	}
-	return stopSlice(ctx, bus, SliceName(project))
+	return stopSlices(ctx, bus, project)
 }
 
 // StopCommonSlice stops msup.slice, unless something lives in it or below. The caller sees
@@ -140,5 +143,5 @@ func StopLeftovers(ctx context.Context, bus Bus, project Project) (int, error) {
 			}
 		}
 	}
-	return len(stopped), cleanUp(ctx, bus, project.Name)
+	return len(stopped), cleanUp(ctx, bus, project)
 }

@@ -32,7 +32,7 @@ type exitStatusSet struct {
 func Properties(p Program, rt Runtime) []Property {
 	props := []Property{
 		{"Description", p.Description},
-		{"Slice", SliceName(rt.Project)},
+		{"Slice", GroupSlice(rt.Project, p.InGroup)},
 		// At shutdown units stop in the reverse of their order: the programs first, and
 		// only when they are gone the supervisor, which still takes their last output.
 		{"After", []string{SupervisorUnit(rt.Project)}},

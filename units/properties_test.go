@@ -108,6 +108,13 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.project, diff)
 		}
 	}
+	for _, tt := range []struct{ project, group, want string }{
+		{units.DefaultProject, "front", "msup-front.slice"}, {"shop", "front", "msup-shop-front.slice"}, {"shop", "", "msup-shop.slice"},
+	} {
+		if got := units.GroupSlice(tt.project, tt.group); got != tt.want {
+			t.Errorf("group %s of %s: got %s, want %s", tt.group, tt.project, got, tt.want)
+		}
+	}
 }
 
 func TestBytes(t *testing.T) {
@@ -146,11 +153,28 @@ func TestForeign(t *testing.T) {
 		{"default project", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "msup.slice"}, "msup-shop-web.service belongs to the default project of msup"},
 		{"other project", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "msup-other.slice"}, `msup-shop-web.service belongs to the msup project "other"`},
 		{"systemd-run", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "system.slice"}, "msup-shop-web.service exists and is not msup's: a transient unit in system.slice"},
+		{"in a group", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "msup-shop-front.slice", Supervisors: []string{"msup@shop.service"}}, ""},
+		{"ordered after another too", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "msup-shop.slice", Supervisors: []string{"msup.service", "msup@shop.service"}}, ""},
+		{"group shop of the default project", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "msup-shop.slice", Supervisors: []string{"msup.service"}}, "msup-shop-web.service belongs to the default project of msup"},
+		{"ours elsewhere", units.Facts{Unit: "msup-shop-web.service", Transient: true, Slice: "system.slice", Supervisors: []string{"msup@shop.service"}}, "msup-shop-web.service exists and is not msup's: a transient unit in system.slice"},
 		{"bad", units.Facts{Unit: "msup-shop-web.service", LoadState: "bad-setting"}, "msup-shop-web.service exists and is not msup's (LoadState=bad-setting)"},
 	}
 	for _, tt := range tests {
 		if got := units.Foreign(tt.facts, "shop"); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	// Group front and project front have one slice; After= tells.
+	f := units.Facts{Unit: "msup-front-1.service", Transient: true, Slice: "msup-front.slice"}
+	for supervisor, want := range map[string]string{
+		"msup.service": "", "": `msup-front-1.service belongs to the msup project "front"`, "msup@front.service": `msup-front-1.service belongs to the msup project "front"`,
+	} {
+		f.Supervisors = nil
+		if supervisor != "" {
+			f.Supervisors = []string{supervisor}
+		}
+		if got := units.Foreign(f, units.DefaultProject); got != want {
+			t.Errorf("after %q: got %q, want %q", supervisor, got, want)
 		}
 	}
 }

@@ -35,6 +35,9 @@ func (s *Supervisor) onList(r result) {
 		return
 	}
 	s.ready = true
+	if !s.down {
+		s.makeSlices()
+	}
 	found := map[string]Facts{}
 	for _, f := range r.list {
 		found[f.Unit] = f

@@ -76,6 +76,9 @@ type Supervisor struct {
 	saveErr   error         // of the last time
 	history   history
 	aliveAt   time.Time
+
+	slices      []*sliceState
+	sliceSerial int
 }
 
 // ErrDown is returned by Run when everything was stopped as asked.
@@ -152,6 +155,7 @@ func New(cfg Config) *Supervisor {
 		s.byName[def.Name] = p
 		s.byUnit[def.Unit] = p
 	}
+	s.useSlices(cfg.Project)
 	return s
 }
 
@@ -351,7 +355,7 @@ func (s *Supervisor) stopAll(by string) {
 
 // descend takes the last step of going down when no program is up any more.
 func (s *Supervisor) descend() {
-	if !s.down || s.cleaning || !s.ready {
+	if !s.down || s.cleaning || !s.ready || s.slicesAsked() {
 		return
 	}
 	for _, p := range s.programs {
@@ -361,6 +365,6 @@ func (s *Supervisor) descend() {
 	}
 	s.cleaning = true
 	s.do(result{kind: resultClean}, func(ctx context.Context, r *result) {
-		r.err = cleanUp(ctx, s.cfg.Bus, s.cfg.Project.Name)
+		r.err = cleanUp(ctx, s.cfg.Bus, s.cfg.Project)
 	})
 }

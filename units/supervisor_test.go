@@ -48,11 +48,15 @@ func start(t *testing.T, fake *fakeSystemd, saved *units.Saved, programs ...unit
 }
 
 func startWith(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker units.Forker, programs ...units.Program) *run {
+	return startProject(t, fake, saved, forker, units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs})
+}
+
+func startProject(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker units.Forker, project units.Project) *run {
 	r := &run{t: t, fake: fake, done: make(chan error, 1)}
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(t.Context())
 	r.sup = units.New(units.Config{
-		Project: units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs},
+		Project: project,
 		Bus:     fake, Saved: saved, Forker: forker,
 		Log: func(rec units.Record) { r.records = append(r.records, rec) },
 		Save: func(c units.Change, all func() units.Saved) error {

@@ -1,0 +1,112 @@
+package units
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"msup/policy"
+)
+
+// The loop's part of slices: a program is started when the slices it goes into are as the
+// configuration says. The loop does not wait for that; starts do.
+
+// sliceState is one slice in the loop.
+type sliceState struct {
+	def    Slice
+	asked  bool // it is being brought to what def says
+	made   bool // it is so
+	gone   bool // systemd has unloaded it since it was asked
+	lost   bool // the answer was lost with the connection
+	again  bool // which has come back before that was known
+	serial int  // of useSlices, so that the answer to an older definition is known as such
+}
+
+// useSlices takes the definitions of slices of a project. What runs gets new limits at once.
+func (s *Supervisor) useSlices(p Project) {
+	s.sliceSerial++
+	s.slices = nil
+	for _, def := range Slices(p) {
+		s.slices = append(s.slices, &sliceState{def: def, serial: s.sliceSerial})
+	}
+	if s.ready && !s.down {
+		s.makeSlices()
+	}
+}
+
+// makeSlices looks at all slices, after the connection came.
+func (s *Supervisor) makeSlices() {
+	for _, sl := range s.slices {
+		sl.made, sl.lost, sl.again = false, false, sl.asked
+		s.makeSlice(sl)
+	}
+}
+
+func (s *Supervisor) makeSlice(sl *sliceState) {
+	if sl.asked || sl.lost {
+		return
+	}
+	sl.asked, sl.gone, sl.again = true, false, false
+	bus, def := s.cfg.Bus, sl.def
+	s.do(result{kind: resultSlice, slice: sl}, func(ctx context.Context, r *result) { r.err = EnsureSlice(ctx, bus, def) })
+}
+
+// placed reports whether the slices of p are made, and sees to it if not.
+func (s *Supervisor) placed(p *program) bool {
+	placed := true
+	for _, sl := range s.slices {
+		if sl.holds(p) && !sl.made {
+			s.makeSlice(sl)
+			placed = false
+		}
+	}
+	return placed
+}
+
+// holds reports whether p goes into the slice.
+func (sl *sliceState) holds(p *program) bool {
+	return sl.def.Group == "" || sl.def.Group == p.def.InGroup
+}
+
+// onSlice takes the answer about a slice.
+func (s *Supervisor) onSlice(r result) {
+	sl := r.slice
+	sl.asked = false
+	switch {
+	case sl.serial != s.sliceSerial:
+		return
+	case r.err == nil:
+		sl.made = !sl.gone
+		return
+	case errors.Is(r.err, ErrDisconnected):
+		sl.lost = !sl.again
+		if sl.again {
+			s.makeSlice(sl)
+		}
+		return // else it is asked again when the connection is back
+	}
+	text := fmt.Sprintf("cannot make %s: %v", sl.def.Unit, r.err)
+	s.note(nil, "%s", text)
+	for _, p := range s.programs {
+		if p.wish == wishStart && sl.holds(p) {
+			p.wish = noWish
+			s.end(p, policy.Exit{Cause: policy.CauseStart, Final: true, Reason: text})
+		}
+	}
+}
+
+// sliceRemoved notes that systemd has unloaded a slice: somebody has stopped it, with all
+// that was in it. It is made again for the next start.
+func (s *Supervisor) sliceRemoved(unit string) {
+	for _, sl := range s.slices {
+		if sl.def.Unit == unit {
+			sl.made, sl.gone = false, true
+		}
+	}
+}
+
+// slicesAsked reports whether something is being done about a slice.
+func (s *Supervisor) slicesAsked() bool {
+	return slices.ContainsFunc(s.slices, func(sl *sliceState) bool { return sl.asked })
+}
