@@ -28,7 +28,7 @@ func logsCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs [NAME...]",
 		Short: "Show the output of programs",
-		Long: `Show the last lines of the output of all programs, or of those named (globs work), from
+		Long: `Show the last lines of the output of all programs, or of those named (globs and GROUP:* work), from
 the files it goes to and the rotated ones of these, or from the journal where no file is
 configured. Needs no supervisor.
 
@@ -115,7 +115,7 @@ func (a *app) logs(ctx context.Context, patterns []string, w logview.Window, o l
 	if err != nil {
 		return err
 	}
-	names, err := match(t.names(), patterns, true)
+	names, err := match(t.members(), patterns, true)
 	if err != nil {
 		return err
 	}

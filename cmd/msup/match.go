@@ -11,32 +11,113 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// match returns the names that the patterns of a command line mean, in their own order.
-// "all" means every one; so do no patterns where allIfNone is set.
-func match(names, patterns []string, allIfNone bool) ([]string, error) {
-	if len(patterns) == 0 && allIfNone {
-		return names, nil
-	}
+// member is a program and its group, "" = none.
+type member struct{ name, group string }
+
+// match returns the names of the programs that the patterns of a command line mean, in
+// their own order: "web", "w*", "GROUP:*", "GROUP:w*". "all" means every one; so do no
+// patterns where allIfNone is set.
+func match(members []member, patterns []string, allIfNone bool) ([]string, error) {
 	chosen := map[string]bool{}
+	all := len(patterns) == 0 && allIfNone
 	for _, pattern := range patterns {
-		hit := false
-		for _, name := range names {
-			ok, err := path.Match(pattern, name)
-			if err != nil {
-				return nil, usageError("bad pattern %q: use *, ? and [a-z] as a shell does", pattern)
-			}
-			if ok || pattern == "all" {
-				hit, chosen[name] = true, true
-			}
+		if pattern == "all" {
+			all = true
+			continue
 		}
-		if !hit && pattern != "all" {
-			return nil, noProgram(names, pattern)
+		if err := choose(members, pattern, chosen); err != nil {
+			return nil, err
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !chosen[n] }), nil
+	names := []string{}
+	for _, m := range members {
+		if all || chosen[m.name] {
+			names = append(names, m.name)
+		}
+	}
+	return names, nil
 }
 
-func noProgram(names []string, pattern string) error {
+// choose adds what one pattern means.
+func choose(members []member, pattern string, chosen map[string]bool) error {
+	group, name, grouped := strings.Cut(pattern, ":")
+	if !grouped {
+		group, name = "", pattern
+	} else if name == "all" {
+		name = "*"
+	}
+	var in []member // of the group
+	hit := false
+	for _, m := range members {
+		if grouped {
+			ok, err := path.Match(group, m.group)
+			if err != nil {
+				return badPattern(pattern)
+			}
+			if !ok || m.group == "" {
+				continue
+			}
+		}
+		in = append(in, m)
+		ok, err := path.Match(name, m.name)
+		if err != nil {
+			return badPattern(pattern)
+		}
+		if ok {
+			hit, chosen[m.name] = true, true
+		}
+	}
+	switch {
+	case hit:
+		return nil
+	case grouped && len(in) == 0:
+		return noGroup(members, group)
+	case grouped:
+		e := noProgram(namesOf(in), name)
+		e.msg = fmt.Sprintf("no program %q in group %q", name, group)
+		return e
+	}
+	return noProgram(namesOf(members), pattern)
+}
+
+func badPattern(pattern string) error {
+	return usageError("bad pattern %q: use *, ? and [a-z] as a shell does", pattern)
+}
+
+func namesOf(members []member) []string {
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = m.name
+	}
+	return names
+}
+
+// groupsOf lists the groups that have programs.
+func groupsOf(members []member) []string {
+	var groups []string
+	for _, m := range members {
+		if m.group != "" && !slices.Contains(groups, m.group) {
+			groups = append(groups, m.group)
+		}
+	}
+	return groups
+}
+
+func noGroup(members []member, group string) error {
+	e := &exitError{code: exitNoProgram, msg: fmt.Sprintf("no group %q", group)}
+	groups := groupsOf(members)
+	switch best := config.Suggest(group, groups); {
+	case best != "":
+		e.hint = fmt.Sprintf("did you mean \"%s:*\"?", best)
+	case len(groups) == 0:
+		e.hint = "the project has no groups"
+	default:
+		e.hint = "the groups are " + listed(groups)
+	}
+	return e
+}
+
+func noProgram(names []string, pattern string) *exitError {
 	e := &exitError{code: exitNoProgram, msg: fmt.Sprintf("no program %q", pattern)}
 	const many = 10
 	switch best := config.Suggest(pattern, names); {
@@ -52,7 +133,7 @@ func noProgram(names []string, pattern string) error {
 	return e
 }
 
-// completePrograms completes names of programs.
+// completePrograms completes names of programs, and of groups as GROUP:*.
 func (a *app) completePrograms(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	if a.choose() != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -61,7 +142,19 @@ func (a *app) completePrograms(*cobra.Command, []string, string) ([]string, cobr
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return t.names(), cobra.ShellCompDirectiveNoFileComp
+	names := t.names()
+	for _, g := range groupsOf(t.members()) {
+		names = append(names, g+":*")
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (t *target) members() []member {
+	members := make([]member, len(t.project.Programs))
+	for i, p := range t.project.Programs {
+		members[i] = member{p.Name, p.InGroup}
+	}
+	return members
 }
 
 func (t *target) names() []string {

@@ -14,7 +14,7 @@ func rotateCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate [NAME...]",
 		Short: "Rotate log files",
-		Long: `Rotate the files that the output of all programs, or of those named (globs work), goes
+		Long: `Rotate the files that the output of all programs, or of those named (globs and GROUP:* work), goes
 to: FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on, as log_max_size does when a
 file has that size. A file of several programs is rotated once. Each file is printed that
 was rotated; if one could not be, the exit status is 1.
@@ -33,7 +33,7 @@ func (a *app) rotate(ctx context.Context, patterns []string) error {
 	if err != nil {
 		return err
 	}
-	names, err := match(t.names(), patterns, true)
+	names, err := match(t.members(), patterns, true)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func statusCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [NAME...]",
 		Short: "Show programs: state, uptime, restarts, memory, CPU, and why",
-		Long: `Show the state of all programs, or of those named (globs work).
+		Long: `Show the state of all programs, or of those named (globs and GROUP:* work).
 
 States: STOPPED, STARTING, RUNNING, BACKOFF (waits for its next start), STOPPING,
 EXITED (ended well), FAILED (gave up), KILLED (gave up after a kill for a limit).
@@ -71,11 +71,11 @@ func (a *app) status(ctx context.Context, names []string, asJSON bool) error {
 
 // pick keeps the programs that were named.
 func pick(programs []control.ProgramReport, patterns []string) ([]control.ProgramReport, error) {
-	var names []string
+	var members []member
 	for _, p := range programs {
-		names = append(names, p.Name)
+		members = append(members, member{p.Name, deref(p.Group)})
 	}
-	chosen, err := match(names, patterns, true)
+	chosen, err := match(members, patterns, true)
 	if err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func (a *app) chosen(patterns []string) (*target, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	names, err := match(t.names(), patterns, false)
+	names, err := match(t.members(), patterns, false)
 	return t, names, err
 }
 
