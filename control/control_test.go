@@ -159,6 +159,7 @@ func TestReportShape(t *testing.T) {
   {
    "name": "web",
    "unit": "msup-shop-web.service",
+   "group": null,
    "state": "STOPPED",
    "reason": "not started yet",
    "changed": false,
@@ -191,7 +192,9 @@ func TestReportShape(t *testing.T) {
    "output": [],
    "warnings": []
   }
- ]
+ ],
+ "slice": null,
+ "groups": null
 }`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)

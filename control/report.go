@@ -20,6 +20,9 @@ type Report struct {
 	Project    string          `json:"project"`
 	Supervisor SupervisorState `json:"supervisor"`
 	Programs   []ProgramReport `json:"programs"`
+	// Slice is the project's own, which all programs share; Groups have slices of theirs.
+	Slice  *SliceReport  `json:"slice"`
+	Groups []SliceReport `json:"groups"`
 	// File is the configuration the programs run by.
 	File string `json:"file,omitempty"`
 }
@@ -34,6 +37,7 @@ type SupervisorState struct {
 type ProgramReport struct {
 	Name        string       `json:"name"`
 	Unit        string       `json:"unit"`
+	Group       *string      `json:"group"`
 	State       policy.Phase `json:"state"`
 	Reason      string       `json:"reason"`
 	Changed     bool         `json:"changed"` // it runs by an older definition than the configuration's
@@ -127,12 +131,11 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 			r.ExitCode = new(e.Code)
 		}
 	}
-	if m := def.Limits.MemoryMax; m != nil && *m != units.Infinity {
-		r.Memory.Limit = m
+	if def.InGroup != "" {
+		r.Group = new(def.InGroup)
 	}
-	if c := def.Limits.CPUPercent; c != nil && *c != units.Infinity {
-		r.CPU.Limit = new(float64(*c) / 100)
-	}
+	r.Memory.limits(def.Limits)
+	r.CPU.limits(def.Limits)
 	if def.Stdout != "" {
 		r.Stdout = new(def.Stdout)
 	}
@@ -153,9 +156,17 @@ func upSince(s policy.State) time.Time {
 
 // Use adds what the unit's control group says.
 func (r *ProgramReport) Use(u cgroup.Usage) {
-	r.Memory.Current, r.Memory.Peak, r.Memory.OOMKills = u.Memory.Current, u.Memory.Peak, u.Memory.Events.OOMKill
-	r.CPU.UsageUSec, r.CPU.ThrottledUSec = u.CPU.UsageUsec, u.CPU.ThrottledUsec
+	r.Memory.use(u)
+	r.CPU.use(u)
 	r.Tasks = u.Pids.Current
+}
+
+func (m *MemoryReport) use(u cgroup.Usage) {
+	m.Current, m.Peak, m.OOMKills = u.Memory.Current, u.Memory.Peak, u.Memory.Events.OOMKill
+}
+
+func (c *CPUReport) use(u cgroup.Usage) {
+	c.UsageUSec, c.ThrottledUSec = u.CPU.UsageUsec, u.CPU.ThrottledUsec
 }
 
 func signalName(n int) string {

@@ -45,29 +45,44 @@ func NewSampler() *Sampler {
 // mount, as systemd's ControlGroup; since is when the program was started, from which
 // the CPU percentage counts when there is no recent reading.
 func (s *Sampler) Fill(r *ProgramReport, group string, since, now time.Time) {
-	if s.mount == "" || group == "" {
-		return
-	}
-	u, err := cgroup.ReadUse(filepath.Join(s.mount, group))
-	if err != nil {
+	u, ok := s.read(group)
+	if !ok {
 		return // it has just ended; absent facts are null
 	}
 	r.Use(u)
+	r.CPU.Percent = s.percent(group, u, since, now)
+}
+
+// read reads the use of a control group.
+func (s *Sampler) read(group string) (cgroup.Usage, bool) {
+	if s.mount == "" || group == "" {
+		return cgroup.Usage{}, false
+	}
+	u, err := cgroup.ReadUse(filepath.Join(s.mount, group))
+	return u, err == nil
+}
+
+// percent is the share of one CPU that a control group has used lately, nil = not known.
+func (s *Sampler) percent(group string, u cgroup.Usage, since, now time.Time) *float64 {
 	if u.CPU.UsageUsec == nil {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before, ok := s.last[group]
 	age := now.Sub(before.at)
 	if !ok || age > sampleMax || before.usage > *u.CPU.UsageUsec {
+		if since.IsZero() {
+			s.last[group] = sample{at: now, usage: *u.CPU.UsageUsec}
+			return nil
+		}
 		before, age = sample{at: since}, now.Sub(since)
 	}
 	if age < sampleMin {
-		r.CPU.Percent = before.percent // too soon to say anything newer
-		return
+		return before.percent // too soon to say anything newer
 	}
 	percent := float64(*u.CPU.UsageUsec-before.usage) / float64(age.Microseconds()) * 100
-	r.CPU.Percent = new(math.Round(percent*10) / 10)
-	s.last[group] = sample{now, *u.CPU.UsageUsec, r.CPU.Percent}
+	rounded := new(math.Round(percent*10) / 10)
+	s.last[group] = sample{now, *u.CPU.UsageUsec, rounded}
+	return rounded
 }

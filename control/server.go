@@ -30,6 +30,8 @@ type Server struct {
 	Project    units.Project
 	// Warnings tells what is not as configured about a program. It may be nil.
 	Warnings func(program string) []string
+	// SliceWarnings tells the same of a slice. It may be nil.
+	SliceWarnings func(slice string) []string
 	// Output reports the files a program's output goes to. It may be nil.
 	Output func(program string) []OutputReport
 	// Rotate rotates the files of programs, in their order.
@@ -104,6 +106,8 @@ func (s *Server) report(snap units.Snapshot) Report {
 		wg.Go(work)
 	}
 	wg.Wait()
+	own, groups := s.sliceReports(snap, now)
+	rep.Slice, rep.Groups = &own, groups
 	return rep
 }
 
@@ -124,15 +128,18 @@ func (s *Server) programReport(def units.Program, st units.Status, now time.Time
 	return p
 }
 
-// group is the unit's control group, which the kernel tells of its main process.
-func (s *Server) group(st units.Status) string {
+// group is the unit's control group.
+func (s *Server) group(st units.Status) string { return s.groupOf(int(st.PID), st.Unit) }
+
+// groupOf is the control group of a unit, which the kernel tells of a process in it.
+func (s *Server) groupOf(pid int, unit string) string {
 	s.mu.Lock()
-	g, ok := s.groups[st.Unit]
+	g, ok := s.groups[unit]
 	s.mu.Unlock()
-	if ok {
+	if ok || pid == 0 {
 		return g
 	}
-	g, err := cgroup.Of(int(st.PID), st.Unit)
+	g, err := cgroup.Of(pid, unit)
 	if err != nil {
 		return ""
 	}
@@ -141,7 +148,7 @@ func (s *Server) group(st units.Status) string {
 	if s.groups == nil {
 		s.groups = map[string]string{}
 	}
-	s.groups[st.Unit] = g
+	s.groups[unit] = g
 	return g
 }
 

@@ -6,6 +6,11 @@ import "fmt"
 // says of each cgroup v2 controller that the service manager lacks ("memory", "cpu", "io",
 // "pids") why.
 func Unenforced(p Program, missing map[string]string) []string {
+	return p.Limits.Unenforced(missing)
+}
+
+// Unenforced is the same for the limits of a slice.
+func (l Limits) Unenforced(missing map[string]string) []string {
 	var out []string
 	check := func(configured bool, key, controller string) {
 		if why, ok := missing[controller]; ok && configured {
@@ -13,7 +18,6 @@ func Unenforced(p Program, missing map[string]string) []string {
 		}
 	}
 	limited := func(v *uint64) bool { return v != nil && *v != Infinity }
-	l := p.Limits
 	check(limited(l.MemoryMax), "memory_limit", "memory")
 	check(limited(l.MemoryHigh), "memory_high", "memory")
 	check(limited(l.CPUPercent), "cpu_limit", "cpu")

@@ -35,12 +35,13 @@ func (s *Supervisor) useSlices(p Project) {
 	}
 }
 
-// makeSlices looks at all slices, after the connection came.
+// makeSlices looks at all slices, after the connection came: first at the project's own,
+// because the start of any other has that come into being if it is not there.
 func (s *Supervisor) makeSlices() {
 	for _, sl := range s.slices {
 		sl.made, sl.lost, sl.again = false, false, sl.asked
-		s.makeSlice(sl)
 	}
+	s.makeSlice(s.slices[0])
 }
 
 func (s *Supervisor) makeSlice(sl *sliceState) {
@@ -54,14 +55,13 @@ func (s *Supervisor) makeSlice(sl *sliceState) {
 
 // placed reports whether the slices of p are made, and sees to it if not.
 func (s *Supervisor) placed(p *program) bool {
-	placed := true
-	for _, sl := range s.slices {
+	for _, sl := range s.slices { // the project's own is the first
 		if sl.holds(p) && !sl.made {
 			s.makeSlice(sl)
-			placed = false
+			return false
 		}
 	}
-	return placed
+	return true
 }
 
 // holds reports whether p goes into the slice.
@@ -78,6 +78,7 @@ func (s *Supervisor) onSlice(r result) {
 		return
 	case r.err == nil:
 		sl.made = !sl.gone
+		s.makeOthers(sl)
 		return
 	case errors.Is(r.err, ErrDisconnected):
 		sl.lost = !sl.again
@@ -86,12 +87,22 @@ func (s *Supervisor) onSlice(r result) {
 		}
 		return // else it is asked again when the connection is back
 	}
+	s.makeOthers(sl)
 	text := fmt.Sprintf("cannot make %s: %v", sl.def.Unit, r.err)
 	s.note(nil, "%s", text)
 	for _, p := range s.programs {
 		if p.wish == wishStart && sl.holds(p) {
 			p.wish = noWish
 			s.end(p, policy.Exit{Cause: policy.CauseStart, Final: true, Reason: text})
+		}
+	}
+}
+
+// makeOthers looks at the slices of groups when the project's own was looked at.
+func (s *Supervisor) makeOthers(own *sliceState) {
+	for _, sl := range s.slices {
+		if own == s.slices[0] && !sl.made && sl != own && !s.down {
+			s.makeSlice(sl)
 		}
 	}
 }

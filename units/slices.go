@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Programs of a group, and those of a project, share a slice, whose limits hold for them
@@ -82,26 +83,38 @@ var limitNames = []string{"MemoryMax", "MemoryHigh", "MemorySwapMax", "CPUQuotaP
 // does that, while SetUnitProperties would leave files behind that no stop removes.
 func EnsureSlice(ctx context.Context, bus Bus, s Slice) error {
 	f, err := bus.Read(ctx, s.Unit)
-	if err != nil {
-		return err
-	}
-	if why := s.foreign(f); why != "" {
-		return fmt.Errorf("%w: %s", ErrForeignSlice, why)
-	}
-	if !f.Transient {
+	for absent := 0; ; {
+		if err != nil {
+			return err
+		}
+		if why := s.Foreign(f); why != "" {
+			return fmt.Errorf("%w: %s", ErrForeignSlice, why)
+		}
+		if f.Transient {
+			break
+		}
 		if !s.wanted() || f.FragmentPath != "" {
 			return nil
 		}
 		if err = bus.Start(ctx, s.Unit, s.Properties(), false); !errors.Is(err, ErrUnitExists) {
 			return err
 		}
-		// Somebody has made it in this moment.
-		if f, err = bus.Read(ctx, s.Unit); err != nil {
+		// It is coming into being in this moment: that has a job, which nothing can be made of.
+		// Or it is not loaded at all, and has a unit file.
+		if f.LoadState == "not-found" {
+			absent++
+		}
+		if absent > mostAbsent && !s.Limited() {
+			return nil
+		} else if absent > mostAbsent {
+			return fmt.Errorf("%w: %s has a unit file: its limits belong there", ErrForeignSlice, s.Unit)
+		}
+		select {
+		case <-ctx.Done():
 			return err
+		case <-time.After(sliceRetry):
 		}
-		if why := s.foreign(f); why != "" {
-			return fmt.Errorf("%w: %s", ErrForeignSlice, why)
-		}
+		f, err = bus.Read(ctx, s.Unit)
 	}
 	differ, err := s.differ(ctx, bus)
 	if err != nil || len(differ) == 0 {
@@ -109,6 +122,12 @@ func EnsureSlice(ctx context.Context, bus Bus, s Slice) error {
 	}
 	return bus.SetProperties(ctx, s.Unit, differ)
 }
+
+// sliceRetry is the time between two looks at a slice that has a job.
+const sliceRetry = 20 * time.Millisecond
+
+// mostAbsent is how often a slice may be gone again after its name was taken.
+const mostAbsent = 3
 
 // differ lists the settings that the slice has not.
 func (s Slice) differ(ctx context.Context, bus Bus) ([]Property, error) {
@@ -130,9 +149,9 @@ func (s Slice) differ(ctx context.Context, bus Bus) ([]Property, error) {
 // ErrForeignSlice is a slice of that name that is not the project's.
 var ErrForeignSlice = errors.New("the slice is not the project's")
 
-// foreign tells, in words, why a loaded slice is not to be changed. A file that somebody has
+// Foreign tells, in words, why a loaded slice is not to be changed, "" when it may be. A file that somebody has
 // written for a slice stays in force, where the configuration has no limits for it.
-func (s Slice) foreign(f Facts) string {
+func (s Slice) Foreign(f Facts) string {
 	switch {
 	case f.LoadState == "not-found":
 		return ""

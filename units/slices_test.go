@@ -275,6 +275,37 @@ func TestSliceCannotBeMade(t *testing.T) {
 	})
 }
 
+// One that has a unit file and is not loaded looks as if its name were free.
+func TestSliceWithUnloadedFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.sliceErr = units.ErrUnitExists
+		front := units.Slices(shop())[1]
+		if err := units.EnsureSlice(t.Context(), fake, front); !errors.Is(err, units.ErrForeignSlice) || !strings.HasSuffix(err.Error(), "has a unit file: its limits belong there") {
+			t.Errorf("error %v", err)
+		}
+		if err := units.EnsureSlice(t.Context(), fake, units.Slice{Unit: front.Unit, Group: "front"}); err != nil {
+			t.Errorf("without limits: %v", err)
+		}
+	})
+}
+
+// One that is just coming into being has a job: it is made when that is done.
+func TestSliceIsComingIntoBeing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.sliceErr = units.ErrUnitExists
+		fake.implicit(shopFront)
+		go func() {
+			time.Sleep(time.Second)
+			fake.set(func() { fake.sliceErr = nil })
+		}()
+		if err := units.EnsureSlice(t.Context(), fake, units.Slices(shop())[1]); err != nil || !fake.units[shopFront].facts.Transient {
+			t.Errorf("error %v, %+v", err, fake.units[shopFront])
+		}
+	})
+}
+
 // The connection is lost while a slice is made: the programs wait for it to come back.
 func TestSliceAndLostConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -193,7 +193,8 @@ func (a *app) runs(project string) bool {
 	return err == nil
 }
 
-// limitWarnings tells, by program, which limits the kernel will not hold here.
+// limitWarnings tells, by program and by the subject of a slice, which limits the kernel
+// will not hold here.
 func limitWarnings(bus bus, project units.Project) map[string][]string {
 	host, err := cgroup.Detect()
 	if err != nil {
@@ -216,19 +217,31 @@ func limitWarnings(bus bus, project units.Project) map[string][]string {
 			out[p.Name] = w
 		}
 	}
+	for _, s := range units.Slices(project) {
+		if w := s.Limits.Unenforced(missing); len(w) > 0 {
+			out[subject(project.Name, s)] = w
+		}
+	}
 	return out
 }
 
-// sharedLines lists what is to be said of programs, one line for those that share it.
+// sharedLines lists what is to be said of programs and slices, one line for those that share it.
 func sharedLines(project units.Project, limits map[string][]string) []string {
+	var subjects []string
+	for _, p := range project.Programs {
+		subjects = append(subjects, p.Name)
+	}
+	for _, s := range units.Slices(project) {
+		subjects = append(subjects, subject(project.Name, s))
+	}
 	var reasons []string
 	names := map[string][]string{}
-	for _, p := range project.Programs {
-		for _, w := range limits[p.Name] {
+	for _, name := range subjects {
+		for _, w := range limits[name] {
 			if names[w] == nil {
 				reasons = append(reasons, w)
 			}
-			names[w] = append(names[w], p.Name)
+			names[w] = append(names[w], name)
 		}
 	}
 	lines := make([]string, len(reasons))

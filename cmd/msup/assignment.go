@@ -60,6 +60,9 @@ func keepRemoved(project, before units.Project, saved *units.Saved, damaged bool
 		if project.Program(p.Name) == nil && up(p.Name) {
 			p.Removed, p.Autostart = true, false
 			project.Programs = append(project.Programs, p)
+			if g := before.Group(p.InGroup); g != nil && project.Group(p.InGroup) == nil {
+				project.Groups = append(project.Groups, *g) // of a group that is no more either
+			}
 		}
 	}
 	return project

@@ -38,6 +38,9 @@ func (a *app) bringUp(ctx context.Context, t *target, strict bool) (started bool
 	if err := a.refuseForeign(ctx, bus, t.project); err != nil {
 		return false, err
 	}
+	if err := a.refuseSharedSlices(ctx, bus, t.project); err != nil {
+		return false, err
+	}
 	return a.startSupervisor(ctx, bus, t)
 }
 
@@ -74,12 +77,21 @@ func (a *app) refuseForeign(ctx context.Context, bus bus, project units.Project)
 			msg.WriteString("\n  " + why)
 		}
 	}
+	for _, s := range units.Slices(project) {
+		f, err := bus.Read(ctx, s.Unit)
+		if err != nil {
+			return err
+		}
+		if why := s.Foreign(f); why != "" {
+			msg.WriteString("\n  " + why)
+		}
+	}
 	if msg.String() == "" {
 		return nil
 	}
 	return &exitError{
 		code: exitFailed, msg: "names of this project's units are taken:" + msg.String(),
-		hint: "rename the program, or give the project a name: [msup] project = NAME",
+		hint: "rename what has the name, or give the project a name: [msup] project = NAME",
 	}
 }
 

@@ -39,6 +39,16 @@ print what would run. Nothing is started.
 func (a *app) printProject(p units.Project) {
 	fmt.Fprintf(a.stdout, "project %s: supervisor %s, slice %s, transition log %s\n",
 		p.Name, units.SupervisorUnit(p.Name), units.SliceName(p.Name), orNone(p.Logfile))
+	if l := limitWords(p.Limits); l != "" {
+		fmt.Fprintf(a.stdout, "  %-10s %s, of all programs together\n", "limits", l)
+	}
+	for _, g := range p.Groups {
+		fmt.Fprintf(a.stdout, "\ngroup %s  (%s)\n", g.Name, units.GroupSlice(p.Name, g.Name))
+		fmt.Fprintf(a.stdout, "  %-10s %s\n", "programs", strings.Join(p.Members(g.Name), ", "))
+		if l := limitWords(g.Limits); l != "" {
+			fmt.Fprintf(a.stdout, "  %-10s %s, of these together\n", "limits", l)
+		}
+	}
 	for _, prog := range p.Programs {
 		fmt.Fprintf(a.stdout, "\n%s  (%s)\n", prog.Name, prog.Unit)
 		for _, line := range describeProgram(prog) {
@@ -61,6 +71,9 @@ func describeProgram(p units.Program) [][2]string {
 		out = append(out, [2]string{name, fmt.Sprintf(format, args...)})
 	}
 	add("command", "%s", shellquote.Join(append([]string{p.Path}, p.Argv[1:]...)...))
+	if p.InGroup != "" {
+		add("group", "%s", p.InGroup)
+	}
 	add("directory", "%s", p.Directory)
 	if p.User != "" || p.Group != "" {
 		add("user", "%s", strings.TrimSuffix(p.User+":"+p.Group, ":"))

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"msup/control"
@@ -26,6 +28,9 @@ States: STOPPED, STARTING, RUNNING, BACKOFF (waits for its next start), STOPPING
 EXITED (ended well), FAILED (gave up), KILLED (gave up after a kill for a limit).
 RESTARTS is used/allowed, and within which time. MEMORY is current/limit. CPU is the share of one CPU since the
 status before, if that was half a second to a minute ago, else since the program started.
+
+Groups and the project are shown below the programs where they have limits: what all their
+programs use together, of how much.
 
 Without a supervisor the facts come from systemd and the state it left, which is said.
 
@@ -49,6 +54,7 @@ func (a *app) status(ctx context.Context, names []string, asJSON bool) error {
 	if rep.Programs, err = pick(rep.Programs, names); err != nil {
 		return err
 	}
+	pickGroups(&rep)
 	if asJSON {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetIndent("", "  ")
@@ -171,7 +177,7 @@ func (a *app) reportFromSystemd(ctx context.Context, t *target) (control.Report,
 		p.Warnings = append(p.Warnings, limits[def.Name]...)
 		rep.Programs = append(rep.Programs, p)
 	}
-	return rep, nil
+	return rep, fillSlices(ctx, bus, &rep, t.project, limits, sampler, now)
 }
 
 func (a *app) printStatus(rep control.Report) {
@@ -180,20 +186,37 @@ func (a *app) printStatus(rep control.Report) {
 		return
 	}
 	now := time.Now()
-	tab := newTable(a.stdout, "PROGRAM", "STATE", "PID", "UPTIME", "RESTARTS", "MEMORY", "CPU", "WHY")
-	tab.spare, tab.minLast = []int{2, 6, 4, 5, 3}, 24 // PID, CPU, RESTARTS, MEMORY, UPTIME
+	header := []string{"PROGRAM", "STATE", "PID", "UPTIME", "RESTARTS", "MEMORY", "CPU", "WHY"}
+	spare := []int{2, 6, 4, 5, 3} // PID, CPU, RESTARTS, MEMORY, UPTIME
+	grouped := len(rep.Groups) > 0
+	if grouped {
+		header = slices.Insert(header, 1, "GROUP")
+		spare = []int{3, 7, 5, 6, 1, 4}
+	}
+	tab := newTable(a.stdout, header...)
+	tab.spare, tab.minLast = spare, 24
 	for _, p := range rep.Programs {
-		tab.row(
-			plain(p.Name), cell{string(p.State), stateColour(p.State)}, plain(number(p.PID)), plain(uptime(p, now)),
+		cells := []cell{
+			plain(p.Name), {string(p.State), stateColour(p.State)}, plain(number(p.PID)), plain(uptime(p, now)),
 			plain(restarts(p)), plain(memory(p.Memory)), plain(cpu(p.CPU)), plain(why(p)),
-		)
+		}
+		if grouped {
+			cells = slices.Insert(cells, 1, plain(cmp.Or(deref(p.Group), "-")))
+		}
+		tab.row(cells...)
 	}
 	tab.flush()
-	warnings, project := map[string][]string{}, units.Project{}
+	a.printSlices(rep)
+	warnings, project := map[string][]string{}, units.Project{Name: rep.Project}
 	for _, p := range rep.Programs {
 		warnings[p.Name] = p.Warnings
 		project.Programs = append(project.Programs, units.Program{Name: p.Name})
 	}
+	for _, g := range rep.Groups {
+		warnings[subject(rep.Project, units.Slice{Group: g.Name})] = g.Warnings
+		project.Groups = append(project.Groups, units.Group{Name: g.Name})
+	}
+	warnings[subject(rep.Project, units.Slice{})] = deref(rep.Slice).Warnings
 	for _, line := range sharedLines(project, warnings) {
 		fmt.Fprintf(a.stderr, "warning: %s\n", line)
 	}

@@ -67,6 +67,18 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	}
 	project := what.Project
 	dir := a.runtimeDir(project.Name)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	bus, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	if !what.back {
+		if err := a.refuseSharedSlices(ctx, bus, project); err != nil {
+			return err
+		}
+	}
 	unlock, err := claim(dir)
 	if err != nil {
 		return err
@@ -77,14 +89,6 @@ func (a *app) supervise(ctx context.Context, run string) error {
 			unlock()
 		}
 	}()
-
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	bus, err := a.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer bus.Close()
 
 	store := &stateLog{path: filepath.Join(dir, stateName)}
 	saved, damage := loadState(store.path, project.Name)
@@ -149,6 +153,14 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		Supervisor: sup, Project: project, Sampler: control.NewSampler(),
 		Warnings: func(program string) []string {
 			return append(append([]string(nil), limits[program]...), outputs.warnings(program)...)
+		},
+		SliceWarnings: func(slice string) []string {
+			for _, s := range units.Slices(project) {
+				if s.Unit == slice {
+					return limits[subject(project.Name, s)]
+				}
+			}
+			return nil
 		},
 		Output: outputs.report, Rotate: outputs.rotate,
 	}
