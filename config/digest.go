@@ -12,21 +12,27 @@ import (
 	"msup/units"
 )
 
-// live are the keys of a program that take effect while it runs.
-var live = []string{
-	"autostart", "description", "journal", "journal_rate",
+// liveKeys are the keys of a program that take effect while it runs.
+var liveKeys = []string{
+	"autostart", "description", "journal", journalRateKey,
 	// The policy. Of success_exit_codes only what systemctl shows waits for the next start.
 	"autorestart", "restart_delay", "restart_backoff", "restart_delay_max", "restart_jitter",
 	"max_restarts", "restart_window", "restart_reset", "restart_cooldown",
 	"success_exit_codes", "restart_on", "restart_never_on", "on_oom",
 	"start_seconds", "start_retries", "start_retry_delay",
 	"start_timeout", // has a meaning only while it starts
+	// What SetUnitProperties changes.
+	"memory_limit", "memory_high", "swap_limit", "cpu_limit", "cpu_weight", "io_weight", "tasks_limit",
 }
 
+// journalRateKey is live only for output that goes through us.
+const journalRateKey = "journal_rate"
+
 // Live reports whether the key takes effect without a restart of the program. (Of stdout
-// and stderr only the kind of place does not.)
+// and stderr only the kind of place does not; and journal_rate does not where no output goes to
+// a file, and so journald itself counts the lines.)
 func (k Key) Live() bool {
-	return k.Section != programSection || slices.Contains(live, k.Name) || strings.HasPrefix(k.Name, "log_")
+	return k.Section != programSection || slices.Contains(liveKeys, k.Name) || strings.HasPrefix(k.Name, "log_")
 }
 
 // digest stands for what of a definition takes effect with the next start only. It is
@@ -38,6 +44,8 @@ func (d *draft) digest() string {
 	for i := range keys {
 		k := &keys[i]
 		switch {
+		case k.Name == journalRateKey && !hasFile(d.Program):
+			line(k.Name, d.text(k.Name))
 		case k.Live(), k.Name == "stdout", k.Name == "stderr":
 		case k.Repeats:
 			for _, s := range d.all {
@@ -59,6 +67,11 @@ func (d *draft) digest() string {
 	}
 	_, _ = io.WriteString(h, outputKind(d.Program)) // a hash takes everything
 	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// hasFile reports whether output of the program goes to a file.
+func hasFile(p units.Program) bool {
+	return p.Stdout != "" && p.Stdout != devNull || p.Stderr != "" && p.Stderr != devNull
 }
 
 // outputKind says what the streams of a unit are connected to.

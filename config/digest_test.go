@@ -35,7 +35,8 @@ func TestDigest(t *testing.T) {
 		{"the command", "program web\ncommand = /bin/sleep 11\ndirectory = /\n", false},
 		{"the environment", base + "environment = A=1\n", false},
 		{"the environment in defaults", "[defaults]\nenvironment = A=1\n" + base, false},
-		{"a limit", base + "memory_limit = 64M\n", false},
+		{"a limit", base + "memory_limit = 64M\n", true},
+		{"the budget of the journal that journald keeps", base + "journal_rate = 5\n", false},
 		{"a file instead of the journal", base + "stdout = /tmp/out\n", false},
 	}
 	for _, tt := range tests {
@@ -53,7 +54,7 @@ func TestDigest(t *testing.T) {
 }
 
 func TestLiveKeysExist(t *testing.T) {
-	for _, name := range live {
+	for _, name := range liveKeys {
 		if !slices.ContainsFunc(keys, func(k Key) bool { return k.Section == programSection && k.Name == name }) {
 			t.Errorf("no key %s", name)
 		}

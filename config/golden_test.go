@@ -62,9 +62,13 @@ func dump(c *Config, err error) string {
 		for _, d := range c.Warnings {
 			b.WriteString("warning: " + d.String() + "\n")
 		}
-		c.Warnings = nil
+		c.Warnings, c.Settings = nil, nil
+		for i := range c.Groups {
+			c.Groups[i].Settings = nil
+		}
 		for i := range c.Programs {
-			c.Programs[i].Digest = "" // means nothing to a reader; see TestDigest
+			c.Programs[i].Digest = ""    // means nothing to a reader; see TestDigest
+			c.Programs[i].Settings = nil // are what stands in the file; see TestSettings
 		}
 		b.WriteString("\n")
 		enc := json.NewEncoder(&b)

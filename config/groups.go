@@ -91,7 +91,7 @@ func (l *loader) findGroups() {
 			given := l.settings(src, b)
 			t := &target{loader: l, prog: &draft{}}
 			t.applyAll(given)
-			g := units.Group{Name: b.name, Description: t.prog.Description, Limits: t.sliceLimits(given)}
+			g := units.Group{Name: b.name, Description: t.prog.Description, Limits: t.sliceLimits(given), Settings: written(given)}
 			if g.Description == "" {
 				g.Description = "msup group " + b.name
 				if l.cfg.Name != units.DefaultProject {

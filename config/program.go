@@ -105,6 +105,15 @@ func (t *target) completeMemory(high setting) {
 	}
 }
 
+// written is settings as a user compares them.
+func written(all []setting) []units.Setting {
+	out := make([]units.Setting, len(all))
+	for i, s := range all {
+		out[i] = units.Setting{Key: s.key.Name, Value: s.value}
+	}
+	return inOrder(out)
+}
+
 // fill reads the settings of a program and completes it.
 func (l *loader) fill(d *draft) {
 	t := &target{loader: l, prog: d}
@@ -123,6 +132,7 @@ func (l *loader) fill(d *draft) {
 	t.completeMemory(d.at("memory_high"))
 	checkRules(t)
 	l.fillOutput(d)
+	d.Settings = written(d.all)
 	d.Digest = d.digest()
 	l.resolve(t)
 	if l.check {

@@ -148,6 +148,7 @@ func (l *loader) project(main *source) {
 	t.applyAll(given)
 	l.cfg.Limits = t.sliceLimits(given)
 	l.warnOfCommonSlice(given)
+	l.cfg.Settings = written(given)
 	empty := &target{loader: l, prog: l.newDraft("", setting{})}
 	empty.applyDefaults(programSection, main)
 	l.base = empty.prog.Program

@@ -22,6 +22,16 @@ var ErrNoSupervisor = errors.New("no supervisor is running")
 // ErrDenied says that the supervisor is another user's.
 var ErrDenied = errors.New("cannot talk to the supervisor: permission denied")
 
+// ErrOtherPlan says that a plan is not what the configuration would change by now.
+var ErrOtherPlan = errors.New("the configuration or the programs have changed since")
+
+// InvalidError says that the configuration, or a value, is wrong.
+type InvalidError struct{ Message string }
+
+func (e *InvalidError) Error() string { return e.Message }
+
+var errOtherVersion = errors.New("the supervisor is an older version of msup and does not know this; systemctl restart of its unit replaces it and stops nothing")
+
 // Client talks to a supervisor.
 type Client struct {
 	http http.Client
@@ -138,7 +148,14 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (*h
 	msg := strings.TrimSpace(string(text))
 	switch resp.StatusCode {
 	case http.StatusNotFound:
+		if msg == "404 page not found" { // net/http's: it does not know the question
+			return nil, errOtherVersion
+		}
 		return nil, &NoSuchProgramError{msg}
+	case http.StatusUnprocessableEntity:
+		return nil, &InvalidError{msg}
+	case otherPlan:
+		return nil, ErrOtherPlan
 	case http.StatusGone:
 		return nil, ErrNoSupervisor
 	}

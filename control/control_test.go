@@ -32,6 +32,7 @@ func (silent) List(context.Context, ...string) ([]units.Facts, error)           
 func (silent) SetProperties(context.Context, string, []units.Property) error         { return nil }
 func (silent) Properties(context.Context, string, ...string) (map[string]any, error) { return nil, nil }
 func (silent) Version() int                                                          { return 252 }
+func (silent) DefaultTasksMax() uint64                                               { return 0 }
 func (silent) MaxJobs() int                                                          { return 32 }
 
 func serve(t *testing.T) (*control.Client, <-chan error) {
@@ -51,7 +52,7 @@ func serve(t *testing.T) (*control.Client, <-chan error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, served := make(chan error, 1), make(chan struct{})
 	server := &control.Server{
-		Supervisor: sup, Project: project, Sampler: control.NewSampler(),
+		Supervisor: sup, Project: func() units.Project { return project }, Sampler: control.NewSampler(),
 		Rotate: func(_ context.Context, programs []string) (files []control.Rotated) {
 			for _, p := range programs {
 				files = append(files, control.Rotated{File: "/logs/" + p, Error: "cannot rotate /logs/" + p})
@@ -164,6 +165,8 @@ func TestReportShape(t *testing.T) {
    "reason": "not started yet",
    "changed": false,
    "removed": false,
+   "overrides": [],
+   "pending": false,
    "pid": null,
    "since": null,
    "active_since": null,

@@ -35,18 +35,22 @@ type SupervisorState struct {
 
 // ProgramReport is one program.
 type ProgramReport struct {
-	Name        string       `json:"name"`
-	Unit        string       `json:"unit"`
-	Group       *string      `json:"group"`
-	State       policy.Phase `json:"state"`
-	Reason      string       `json:"reason"`
-	Changed     bool         `json:"changed"` // it runs by an older definition than the configuration's
-	Removed     bool         `json:"removed"` // the configuration no longer has it
-	PID         *int         `json:"pid"`
-	Since       *time.Time   `json:"since"`        // when it came into this state
-	Active      *time.Time   `json:"active_since"` // when its unit became active; null = it is not
-	Restarts    int          `json:"restarts"`
-	MaxRestarts int          `json:"max_restarts"` // 0 = no limit
+	Name    string       `json:"name"`
+	Unit    string       `json:"unit"`
+	Group   *string      `json:"group"`
+	State   policy.Phase `json:"state"`
+	Reason  string       `json:"reason"`
+	Changed bool         `json:"changed"` // it runs by an older definition than the configuration's
+	Removed bool         `json:"removed"` // the configuration no longer has it
+	// Overrides are keys that msup set has put in the place of the configuration's.
+	Overrides []units.Setting `json:"overrides"`
+	// Pending: its unit is getting other limits right now.
+	Pending     bool       `json:"pending"`
+	PID         *int       `json:"pid"`
+	Since       *time.Time `json:"since"`        // when it came into this state
+	Active      *time.Time `json:"active_since"` // when its unit became active; null = it is not
+	Restarts    int        `json:"restarts"`
+	MaxRestarts int        `json:"max_restarts"` // 0 = no limit
 	// RestartWindow is the time within which Restarts count, in seconds; null = no window.
 	RestartWindow *float64     `json:"restart_window"`
 	NextStart     *time.Time   `json:"next_start"`
@@ -102,6 +106,7 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 	r := ProgramReport{
 		Name: def.Name, Unit: def.Unit, State: st.State.Phase, Reason: st.State.Reason, Changed: st.Changed, Removed: st.Removed,
 		Warnings: []string{}, Output: []OutputReport{},
+		Overrides: append([]units.Setting{}, def.Overrides...), Pending: st.Pending,
 	}
 	var window time.Duration
 	r.Restarts, r.MaxRestarts, window = def.Rules.Budget(st.State, time.Now())

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,9 +26,13 @@ const SocketName = "control.sock"
 //	GET  /v1/watch    a stream of JSON lines: one Snapshot, then Records
 //	POST /v1/command  units.Command -> units.Snapshot
 //	POST /v1/rotate   RotateRequest -> []Rotated
+//	GET  /v1/plan     units.Plan: what the configuration would change
+//	POST /v1/reload   ReloadRequest -> Applied
+//	POST /v1/set      SetRequest -> Applied
 type Server struct {
 	Supervisor *units.Supervisor
-	Project    units.Project
+	// Project returns the definitions in force.
+	Project func() units.Project
 	// Warnings tells what is not as configured about a program. It may be nil.
 	Warnings func(program string) []string
 	// SliceWarnings tells the same of a slice. It may be nil.
@@ -37,9 +42,11 @@ type Server struct {
 	// Rotate rotates the files of programs, in their order.
 	Rotate  func(ctx context.Context, programs []string) []Rotated
 	Sampler *Sampler
+	// Definitions changes what the programs are.
+	Definitions Definitions
 
 	mu     sync.Mutex
-	groups map[string]string // control groups by unit; they stay the same while the supervisor lives
+	groups map[string]place // control groups by unit
 }
 
 // Serve answers until ctx ends, which must be after the supervisor has.
@@ -49,6 +56,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("GET /v1/watch", s.watch)
 	mux.HandleFunc("POST /v1/command", s.command)
 	mux.HandleFunc("POST /v1/rotate", s.rotate)
+	mux.HandleFunc("GET /v1/plan", s.plan)
+	mux.HandleFunc("POST /v1/reload", s.reload)
+	mux.HandleFunc("POST /v1/set", s.set)
 	srv := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -88,16 +98,16 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) report(snap units.Snapshot) Report {
 	now := time.Now()
+	project := s.Project()
 	rep := Report{
-		Project: s.Project.Name, File: s.Project.File,
+		Project: project.Name, File: project.File,
 		Supervisor: SupervisorState{Active: true, PID: new(os.Getpid())},
 		Programs:   make([]ProgramReport, len(snap.Programs)),
 	}
 	var next atomic.Int64
 	work := func() {
 		for i := int(next.Add(1)) - 1; i < len(snap.Programs); i = int(next.Add(1)) - 1 {
-			// Both are in the order of the configuration.
-			rep.Programs[i] = s.programReport(s.Project.Programs[i], snap.Programs[i], now)
+			rep.Programs[i] = s.programReport(snap.Programs[i], now)
 		}
 	}
 	// Reading the control groups is nearly all of the time, and nearly all in the kernel.
@@ -114,8 +124,8 @@ func (s *Server) report(snap units.Snapshot) Report {
 // reportsEach is how many reports are worth a goroutine.
 const reportsEach = 32
 
-func (s *Server) programReport(def units.Program, st units.Status, now time.Time) ProgramReport {
-	p := Describe(def, st)
+func (s *Server) programReport(st units.Status, now time.Time) ProgramReport {
+	p := Describe(st.Program, st)
 	if st.PID != 0 {
 		s.Sampler.Fill(&p, s.group(st), upSince(st.State), now)
 	}
@@ -128,16 +138,22 @@ func (s *Server) programReport(def units.Program, st units.Status, now time.Time
 	return p
 }
 
+// place is where a unit was found by a process of it; its next run may be in another slice.
+type place struct {
+	group string
+	pid   int
+}
+
 // group is the unit's control group.
 func (s *Server) group(st units.Status) string { return s.groupOf(int(st.PID), st.Unit) }
 
 // groupOf is the control group of a unit, which the kernel tells of a process in it.
 func (s *Server) groupOf(pid int, unit string) string {
 	s.mu.Lock()
-	g, ok := s.groups[unit]
+	known := s.groups[unit]
 	s.mu.Unlock()
-	if ok || pid == 0 {
-		return g
+	if known.pid == pid || pid == 0 {
+		return known.group
 	}
 	g, err := cgroup.Of(pid, unit)
 	if err != nil {
@@ -146,9 +162,9 @@ func (s *Server) groupOf(pid int, unit string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.groups == nil {
-		s.groups = map[string]string{}
+		s.groups = map[string]place{}
 	}
-	s.groups[unit] = g
+	s.groups[unit] = place{g, pid}
 	return g
 }
 
@@ -182,16 +198,10 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) command(w http.ResponseWriter, r *http.Request) {
 	var cmd units.Command
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&cmd); err != nil {
-		http.Error(w, "cannot read the command: "+err.Error(), http.StatusBadRequest)
-		return
+	if read(w, r, &cmd) {
+		snap, err := s.Supervisor.Do(r.Context(), cmd)
+		answerOr(w, r, snap, err)
 	}
-	snap, err := s.Supervisor.Do(r.Context(), cmd)
-	if err != nil {
-		fail(w, r, err)
-		return
-	}
-	answer(w, snap)
 }
 
 // RotateRequest names the programs whose files shall be rotated; none = all.
@@ -210,17 +220,23 @@ const rotateTime = 30 * time.Second
 
 func (s *Server) rotate(w http.ResponseWriter, r *http.Request) {
 	var req RotateRequest
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&req); err != nil {
-		http.Error(w, "cannot read the command: "+err.Error(), http.StatusBadRequest)
+	if !read(w, r, &req) {
 		return
 	}
+	snap, err := s.Supervisor.Snapshot(r.Context())
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	var all []string
+	for _, p := range snap.Programs {
+		all = append(all, p.Name)
+	}
 	if len(req.Programs) == 0 {
-		for _, p := range s.Project.Programs {
-			req.Programs = append(req.Programs, p.Name)
-		}
+		req.Programs = all
 	}
 	for _, name := range req.Programs {
-		if s.Project.Program(name) == nil {
+		if !slices.Contains(all, name) {
 			fail(w, r, units.UnknownProgramError{Name: name})
 			return
 		}
@@ -237,12 +253,17 @@ func answer(w http.ResponseWriter, v any) {
 
 func fail(w http.ResponseWriter, r *http.Request, err error) {
 	var unknown units.UnknownProgramError
+	var invalid *InvalidError
 	switch {
+	case errors.As(err, &invalid):
+		http.Error(w, invalid.Message, http.StatusUnprocessableEntity)
 	case errors.As(err, &unknown):
 		http.Error(w, err.Error(), http.StatusNotFound)
 	case errors.Is(err, units.ErrDown), r.Method == http.MethodGet && errors.Is(err, context.Canceled):
 		// Cancelled is what the end of the supervisor does to a question that came last.
 		http.Error(w, err.Error(), http.StatusGone)
+	case errors.Is(err, ErrOtherPlan):
+		http.Error(w, err.Error(), otherPlan)
 	default:
 		http.Error(w, err.Error(), http.StatusConflict)
 	}

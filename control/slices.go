@@ -83,7 +83,7 @@ func (s *Sampler) FillSlice(r *SliceReport, group string, since, now time.Time) 
 
 // sliceReports reports the slices, whose control groups any process in them tells.
 func (s *Server) sliceReports(snap units.Snapshot, now time.Time) (own SliceReport, groups []SliceReport) {
-	own, groups = DescribeSlices(s.Project)
+	own, groups = DescribeSlices(s.Project())
 	inside := func(r *SliceReport) {
 		if g := s.sliceGroup(r, snap); g != "" {
 			s.Sampler.FillSlice(r, g, time.Time{}, now)

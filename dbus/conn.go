@@ -44,7 +44,9 @@ type Conn struct {
 	version int
 	jobs    int
 	group   string
-	watches map[*watch]struct{}
+	// tasksMax is the manager's DefaultTasksMax.
+	tasksMax uint64
+	watches  map[*watch]struct{}
 }
 
 var _ units.Bus = (*Conn)(nil)
@@ -56,9 +58,11 @@ type link struct {
 	decoder *decoder
 	via     endpoint
 	version string
-	group   string        // the manager's own
-	slots   chan struct{} // nil = no bound on calls
-	gone    chan struct{} // closed when the manager has left the bus
+	group   string // the manager's own
+	// tasksMax is its DefaultTasksMax.
+	tasksMax uint64
+	slots    chan struct{} // nil = no bound on calls
+	gone     chan struct{} // closed when the manager has left the bus
 }
 
 // Option changes what Dial does.
@@ -175,8 +179,12 @@ func (l *link) greet(ctx context.Context) error {
 		}
 	}
 	group := l.get(ctx, "ControlGroup")
+	tasks := l.get(ctx, "DefaultTasksMax")
 	version := l.get(ctx, "Version")
 	if err := store(group, &l.group); err != nil {
+		return err
+	}
+	if err := store(tasks, &l.tasksMax); err != nil {
 		return err
 	}
 	return store(version, &l.version)
@@ -187,7 +195,7 @@ func (l *link) get(ctx context.Context, property string) *godbus.Call {
 }
 
 // store waits for the answer to a get.
-func store(call *godbus.Call, to *string) error {
+func store[T any](call *godbus.Call, to *T) error {
 	call = <-call.Done
 	var v godbus.Variant
 	err := call.Store(&v)
@@ -215,7 +223,7 @@ func (c *Conn) attach(l *link) {
 	if !l.via.private {
 		c.jobs = busJobs
 	}
-	c.group = l.group
+	c.group, c.tasksMax = l.group, l.tasksMax
 	c.mu.Unlock()
 	l.decoder.connected()
 }
@@ -293,6 +301,13 @@ func (c *Conn) ControlGroup() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.group
+}
+
+// DefaultTasksMax implements [units.Bus].
+func (c *Conn) DefaultTasksMax() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tasksMax
 }
 
 // MaxJobs implements [units.Bus].

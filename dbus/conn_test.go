@@ -127,6 +127,9 @@ func TestLifeOfAUnit(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, srv *dbustest.Server, c *dbus.Conn) {
 		ctx := timeout(t)
+		if c.DefaultTasksMax() != 4915 {
+			t.Errorf("DefaultTasksMax %d", c.DefaultTasksMax())
+		}
 		if c.Version() != 252 || c.ControlGroup() != "/init.scope" {
 			t.Errorf("version %d, control group %q", c.Version(), c.ControlGroup())
 		}

@@ -113,6 +113,8 @@ type Bus interface {
 	List(ctx context.Context, patterns ...string) ([]Facts, error)
 	// Version is the major version of systemd, 252.
 	Version() int
+	// DefaultTasksMax is the TasksMax of a unit for which none is set; 0 = not known.
+	DefaultTasksMax() uint64
 	// MaxJobs is how many unfinished jobs this connection bears at once.
 	MaxJobs() int
 }

@@ -29,6 +29,7 @@ const (
 	resultChild     // a scope's process has ended
 	resultAdopted   // the process of a scope was looked for
 	resultStopAgain // it is time to repeat a stop
+	resultConform   // the limits of a unit were to be changed
 	resultLeftovers // a scope whose process has ended was asked to stop
 	resultLeftoversAgain
 )
@@ -43,6 +44,7 @@ type result struct {
 	list    []Facts
 	child   Child
 	status  ChildStatus
+	live    string            // the limits that a unit was to get, as program.live
 	reply   chan commandReply // who waits for it
 }
 
@@ -98,19 +100,22 @@ func (s *Supervisor) pump() {
 }
 
 func (s *Supervisor) send1(p *program, w wish) {
-	bus, unit := s.cfg.Bus, p.def.Unit
+	bus, unit := s.cfg.Bus, p.unit
 	switch w {
 	case wishStart:
 		p.calling = true
 		s.take(p)
-		rt := s.runtime(p)
-		def, forker, prepare, reset := p.def, s.cfg.Forker, s.cfg.Prepare, p.failed
+		rt := Runtime{Project: s.cfg.Project.Name, Version: bus.Version()}
+		def, forker, prepare, output, reset := p.def, s.cfg.Forker, s.cfg.Prepare, s.cfg.Output, p.failed
 		p.failed = false
 		s.do(result{kind: resultStart, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
 			if prepare != nil {
-				if r.err = prepare(def.Name); r.err != nil {
+				if r.err = prepare(def); r.err != nil {
 					return
 				}
+			}
+			if output != nil {
+				rt.Stdout, rt.Stderr = output(def.Name)
 			}
 			if def.Type == Scope {
 				r.child, r.err = forker.Fork(def, rt.Stdout, rt.Stderr)
@@ -148,14 +153,6 @@ func (s *Supervisor) send1(p *program, w wish) {
 	}
 }
 
-func (s *Supervisor) runtime(p *program) Runtime {
-	rt := Runtime{Project: s.cfg.Project.Name, Version: s.cfg.Bus.Version()}
-	if s.cfg.Output != nil {
-		rt.Stdout, rt.Stderr = s.cfg.Output(p.def.Name)
-	}
-	return rt
-}
-
 // take and release count the jobs systemd has not finished.
 func (s *Supervisor) take(p *program) {
 	if !p.slot {
@@ -173,7 +170,7 @@ func (s *Supervisor) release(p *program) {
 
 // kill sends SIGKILL to every process of p's unit.
 func (s *Supervisor) kill(p *program) {
-	bus, unit := s.cfg.Bus, p.def.Unit
+	bus, unit := s.cfg.Bus, p.unit
 	s.do(result{kind: resultKill, p: p}, func(ctx context.Context, r *result) {
 		ctx, cancel := context.WithTimeout(ctx, killTimeout)
 		defer cancel()
@@ -183,7 +180,7 @@ func (s *Supervisor) kill(p *program) {
 
 // look asks systemd how the unit is.
 func (s *Supervisor) look(p *program) {
-	bus, unit := s.cfg.Bus, p.def.Unit
+	bus, unit := s.cfg.Bus, p.unit
 	s.do(result{kind: resultRead, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
 		r.facts, r.err = bus.Read(ctx, unit)
 	})
@@ -202,6 +199,8 @@ func (s *Supervisor) onResult(r result) {
 		if r.err != nil && !errors.Is(r.err, ErrNoSuchUnit) && !errors.Is(r.err, ErrDisconnected) {
 			s.note(r.p, "cannot reset the failed unit: %v", r.err)
 		}
+	case resultConform:
+		s.onConform(r)
 	case resultKill:
 		if r.err != nil && !errors.Is(r.err, ErrNoSuchUnit) {
 			s.note(r.p, "cannot kill it: %v", r.err)
@@ -244,6 +243,7 @@ func (s *Supervisor) answered(p *program) {
 		p.lookAgain = false
 		s.look(p)
 	}
+	s.conform(p)
 }
 
 func (s *Supervisor) onStartReply(r result) {
@@ -270,7 +270,7 @@ func (s *Supervisor) onStartReply(r result) {
 	default:
 		s.end(p, policy.Exit{
 			Cause: policy.CauseStart, Final: errors.Is(r.err, ErrInvalid) || errors.Is(r.err, ErrDenied),
-			Reason: fmt.Sprintf("cannot start %s: %v", p.def.Unit, r.err),
+			Reason: fmt.Sprintf("cannot start %s: %v", p.unit, r.err),
 		})
 	}
 }
@@ -289,7 +289,7 @@ func (s *Supervisor) onStopReply(r result) {
 			s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"})
 		}
 	default:
-		s.note(p, "cannot stop %s: %v; trying again", p.def.Unit, r.err)
+		s.note(p, "cannot stop %s: %v; trying again", p.unit, r.err)
 		s.do(result{kind: resultStopAgain, p: p, attempt: p.attempt}, waitToStopAgain)
 	}
 }

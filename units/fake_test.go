@@ -37,6 +37,7 @@ type fakeSystemd struct {
 	maxJobs  int
 	wrong    []string      // rules of the protocol that were broken
 	stopErr  error         // what Stop answers, if not nil
+	setErr   error         // the same of SetProperties
 	sliceErr error         // what the start of a slice answers, if not nil
 	pinned   bool          // a unit that ended well stays loaded: something refers to it
 	unheard  bool          // the answer of a start is lost with the connection
@@ -75,6 +76,7 @@ const (
 func (f *fakeSystemd) Events() <-chan units.BusEvent { return f.events }
 func (f *fakeSystemd) Version() int                  { return f.version }
 func (f *fakeSystemd) MaxJobs() int                  { return f.maxJobs }
+func (f *fakeSystemd) DefaultTasksMax() uint64       { return 4915 }
 
 func (f *fakeSystemd) emit(e units.BusEvent) {
 	if !f.cut {
@@ -382,14 +384,21 @@ func (f *fakeSystemd) SetProperties(_ context.Context, name string, props []unit
 	if u == nil {
 		return units.ErrNoSuchUnit
 	}
+	if f.setErr != nil {
+		return f.setErr
+	}
+	u.set(props)
+	f.traced("systemd: set " + name)
+	return nil
+}
+
+func (u *fakeUnit) set(props []units.Property) {
 	if u.props == nil {
 		u.props = map[string]any{}
 	}
 	for _, p := range props {
 		u.props[p.Name] = p.Value
 	}
-	f.traced("systemd: set " + name)
-	return nil
 }
 
 func (f *fakeSystemd) Properties(_ context.Context, name string, names ...string) (map[string]any, error) {

@@ -97,10 +97,11 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		s.watch(p)
 	}
 	switch {
-	case f.ActiveState == "active" && p.def.Type == Scope && p.state.Phase == policy.Starting && (p.calling || p.scope.child != nil):
+	case f.ActiveState == "active" && p.scoped() && p.state.Phase == policy.Starting && (p.calling || p.scope.child != nil):
 		s.scopeActive(p)
 	case f.ActiveState == "active" || f.ActiveState == "reloading":
 		s.step(p, policy.Started{})
+		s.conform(p)
 	case f.ActiveState == "deactivating" && f.JobID != 0 && f.Result == "success" && !p.scope.exited && p.exit == nil:
 		// With another Result systemd ends it for a reason of its own, and the job may be
 		// that of its start.
@@ -128,7 +129,7 @@ func (s *Supervisor) exited(p *program, f Facts) {
 func (s *Supervisor) watch(p *program) {
 	if p.watched != p.pid && s.cfg.Watch != nil {
 		p.watched = p.pid
-		s.cfg.Watch(p.def.Unit, p.pid)
+		s.cfg.Watch(p.unit, p.pid)
 	}
 }
 
@@ -137,7 +138,7 @@ func (s *Supervisor) gone(p *program, f Facts) {
 	p.result = f.Result
 	p.failed = f.ActiveState == "failed"
 	p.invocation = f.InvocationID
-	if p.def.Type == Scope {
+	if p.scoped() {
 		s.scopeGone(p, f.Result)
 		return
 	}
@@ -168,7 +169,7 @@ func (s *Supervisor) gone(p *program, f Facts) {
 func (s *Supervisor) memory(p *program, result string) Memory {
 	m := Memory{Limit: p.def.Limits.MemoryMax}
 	if result == "oom-kill" && s.cfg.Peak != nil {
-		m.Peak = s.cfg.Peak(p.def.Unit)
+		m.Peak = s.cfg.Peak(p.unit)
 	}
 	return m
 }
@@ -225,7 +226,7 @@ func (s *Supervisor) onRead(r result) {
 	}
 	if r.err != nil {
 		if !errors.Is(r.err, ErrDisconnected) {
-			s.note(p, "cannot read %s: %v", p.def.Unit, r.err)
+			s.note(p, "cannot read %s: %v", p.unit, r.err)
 		}
 		return
 	}

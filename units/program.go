@@ -61,11 +61,23 @@ type Program struct {
 
 	Log Log `json:"log"`
 
+	// Settings are the settings as they are written, those of [defaults] among them, in the
+	// order of the reference. They are what a user compares.
+	Settings []Setting `json:"settings,omitempty"`
+	// Overrides are those of Settings that msup set has put in the place of the
+	// configuration's, until the next reload.
+	Overrides []Setting `json:"overrides,omitempty"`
 	// Digest stands for what of the configuration needs a restart of the program to take
 	// effect: two definitions with one digest differ in nothing but policy, logs and the like.
 	Digest string `json:"digest,omitempty"`
 	// Removed says that the configuration no longer has the program, which runs on.
 	Removed bool `json:"removed,omitempty"`
+}
+
+// Setting is a line of the configuration, comment and quotes taken off.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 // Log says how output is kept: all of it for files, the journal's part for the journal too.
@@ -128,6 +140,8 @@ type Project struct {
 	// Limits bound all programs together, by the project's slice.
 	Limits Limits  `json:"limits,omitzero"`
 	Groups []Group `json:"groups,omitempty"`
+	// Settings are those of [msup] as they are written.
+	Settings []Setting `json:"settings,omitempty"`
 }
 
 // Group is some programs of a project, which have a slice of their own.
@@ -135,6 +149,8 @@ type Group struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	Limits      Limits `json:"limits,omitzero"`
+	// Settings are those of its section as they are written.
+	Settings []Setting `json:"settings,omitempty"`
 }
 
 // Group returns the group of that name, nil if there is none.

@@ -1,6 +1,7 @@
 package units
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 func (s *Supervisor) list() {
 	names := make([]string, len(s.programs))
 	for i, p := range s.programs {
-		names[i] = p.def.Unit
+		names[i] = p.unit
 	}
 	bus := s.cfg.Bus
 	s.do(result{kind: resultList}, func(ctx context.Context, r *result) { r.list, r.err = bus.List(ctx, names...) })
@@ -43,7 +44,7 @@ func (s *Supervisor) onList(r result) {
 		found[f.Unit] = f
 	}
 	for _, p := range s.programs {
-		f, ok := found[p.def.Unit]
+		f, ok := found[p.unit]
 		s.reconcile(p, f, ok)
 	}
 	s.begin()
@@ -71,7 +72,7 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		switch {
 		case fresh:
 			s.observe(p, f)
-			if p.def.Type == Scope && running && !p.calling {
+			if p.scoped() && running && !p.calling {
 				s.adopt(p)
 			}
 		case f.JobID == 0 && p.wish == noWish && !p.calling:
@@ -88,7 +89,7 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 			s.onMissing(p)
 		case fresh:
 			s.observe(p, f)
-			if p.def.Type == Scope && running {
+			if p.scoped() && running {
 				s.adopt(p)
 				if p.scope.exited && f.JobID == 0 {
 					s.stopLeftovers(p)
@@ -120,7 +121,7 @@ func (s *Supervisor) onMissing(p *program) {
 		return
 	}
 	switch {
-	case p.def.Type == Scope:
+	case p.scoped():
 		s.scopeGone(p, "success")
 	case p.exit != nil:
 		s.end(p, *p.exit)
@@ -129,6 +130,20 @@ func (s *Supervisor) onMissing(p *program) {
 		s.step(p, policy.StopSeen{})
 		s.end(p, goneExit())
 	}
+}
+
+// Statuses are the programs of a project as they were written down last, without a word of
+// systemd's.
+func (s *Saved) Statuses(project Project) []Status {
+	out := make([]Status, len(project.Programs))
+	for i, def := range project.Programs {
+		old := s.Programs[def.Name]
+		out[i] = Status{Name: def.Name, Unit: cmp.Or(old.Unit, def.Unit), State: old.State, Removed: def.Removed, Program: def, Digest: def.Digest}
+		if old.State.Phase.Up() && old.Digest != "" {
+			out[i].Digest, out[i].Started, out[i].Changed = old.Digest, s.Definitions[old.Digest], old.Digest != def.Digest
+		}
+	}
+	return out
 }
 
 // Unsupervised is the status of a program when no supervisor runs, from what one has left

@@ -45,6 +45,18 @@ type Status struct {
 	// that the configuration no longer has it.
 	Changed bool `json:"changed,omitempty"`
 	Removed bool `json:"removed,omitempty"`
+
+	// Pending says that its unit is getting other limits right now.
+	Pending bool `json:"pending,omitempty"`
+
+	// Program is the definition in force, by which it is judged and would be started.
+	Program Program `json:"-"`
+	// Started are the settings that the run under way was started by, of those that need a
+	// restart; nil = no run, or not known.
+	Started []Setting `json:"-"`
+	// Digest is [Program.Digest] of the definition that the run under way was started by, or of
+	// the one in force.
+	Digest string `json:"-"`
 }
 
 // Snapshot is all programs at one moment, in the order of the configuration.
@@ -65,6 +77,8 @@ type Saved struct {
 	Programs map[string]SavedProgram `json:"programs,omitempty"`
 	Records  []Record                `json:"records,omitempty"` // the last ones of each program, in order
 	Down     bool                    `json:"down,omitempty"`    // everything is being stopped for good
+	// Definitions are the settings that runs were started by, by [Program.Digest].
+	Definitions map[string][]Setting `json:"definitions,omitempty"`
 
 	// Damaged says that something is missing, because it could not be read.
 	Damaged bool `json:"-"`
@@ -81,6 +95,9 @@ type Change struct {
 	Programs map[string]SavedProgram `json:"programs,omitempty"`
 	Records  []Record                `json:"records,omitempty"`
 	Down     bool                    `json:"down,omitempty"`
+	// Dropped are programs that the project no longer has.
+	Dropped     []string             `json:"dropped,omitempty"`
+	Definitions map[string][]Setting `json:"definitions,omitempty"` // new ones
 }
 
 // SavedProgram is the part of one program's state that systemd does not know.
@@ -96,4 +113,10 @@ type SavedProgram struct {
 	Exit *policy.Exit `json:"exit,omitempty"`
 	// Digest is [Program.Digest] of the definition the run was started by.
 	Digest string `json:"digest,omitempty"`
+	// Unit of the run under way; "" = that of the definition.
+	Unit string `json:"unit,omitempty"`
+	// Dropping: the project no longer has it, and it is forgotten when it has come to rest.
+	Dropping bool `json:"dropping,omitempty"`
+	// Applied stands for the limits that the unit of the run has, see [LiveProperties].
+	Applied string `json:"applied,omitempty"`
 }

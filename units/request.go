@@ -164,8 +164,13 @@ func (s *Supervisor) snapshot() Snapshot {
 			pid = 0
 		}
 		snap.Programs[i] = Status{
-			Name: p.def.Name, Unit: p.def.Unit, State: p.state,
+			Name: p.def.Name, Unit: p.unit, State: p.state,
 			PID: pid, Invocation: p.invocation, Result: p.result, Changed: p.changed(), Removed: p.def.Removed,
+			Pending: p.nonconforming() && p.refused != p.live, Program: p.def,
+		}
+		snap.Programs[i].Digest = p.def.Digest
+		if p.state.Phase.Up() && p.digest != "" {
+			snap.Programs[i].Digest, snap.Programs[i].Started = p.digest, s.definitions[p.digest]
 		}
 	}
 	return snap
@@ -229,7 +234,7 @@ func (s *Supervisor) signal(programs []*program, r commandRequest) error {
 		if !p.state.IsActive() {
 			return fmt.Errorf("cannot send a signal to %s: it is %s", p.def.Name, p.state.Phase)
 		}
-		name, unit, child, bus := p.def.Name, p.def.Unit, p.scope.child, s.cfg.Bus
+		name, unit, child, bus := p.def.Name, p.unit, p.scope.child, s.cfg.Bus
 		sends[i] = func(ctx context.Context) error {
 			var err error
 			if child != nil {

@@ -35,13 +35,16 @@ func (s *Supervisor) touch(p *program) {
 
 // keep writes down what the turn has changed.
 func (s *Supervisor) keep() {
-	if len(s.touched) == 0 && len(s.fresh) == 0 && s.down == s.downKept {
+	if len(s.touched) == 0 && len(s.fresh) == 0 && len(s.dropped) == 0 && s.down == s.downKept {
 		return
 	}
 	if s.cfg.Saved == nil && !s.begun {
 		return // whoever comes next is not to believe that anything was started
 	}
-	c := Change{Records: s.fresh, Down: s.down}
+	c := Change{Records: s.fresh, Down: s.down, Dropped: s.dropped}
+	if len(s.newDefinitions) > 0 {
+		c.Definitions, s.newDefinitions = s.newDefinitions, map[string][]Setting{}
+	}
 	s.downKept = s.down
 	if len(s.touched) > 0 {
 		c.Programs = make(map[string]SavedProgram, len(s.touched))
@@ -51,7 +54,7 @@ func (s *Supervisor) keep() {
 		p.touched = false
 	}
 	clear(s.touched)
-	s.touched, s.fresh = s.touched[:0], nil
+	s.touched, s.fresh, s.dropped = s.touched[:0], nil, nil
 	if s.cfg.Save == nil {
 		return
 	}
@@ -66,7 +69,7 @@ func (s *Supervisor) keep() {
 func (p *program) save() SavedProgram {
 	return SavedProgram{
 		State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result, PID: p.pid,
-		Exit: p.exit, Digest: p.digest,
+		Exit: p.exit, Digest: p.digest, Unit: p.unit, Applied: p.applied, Dropping: p.dropping,
 	}
 }
 
@@ -75,10 +78,15 @@ func (s *Supervisor) all() Saved {
 	out := Saved{
 		Version: SavedVersion, Project: s.cfg.Project.Name, File: s.cfg.Project.File,
 		Programs: make(map[string]SavedProgram, len(s.programs)), Records: s.history.all(), Down: s.down,
+		Definitions: map[string][]Setting{},
 	}
 	for _, p := range s.programs {
 		out.Programs[p.def.Name] = p.save()
+		if d, ok := s.definitions[p.digest]; ok {
+			out.Definitions[p.digest] = d
+		}
 	}
+	s.definitions = maps.Clone(out.Definitions) // those of runs that are over are not needed
 	return out
 }
 
@@ -87,7 +95,15 @@ func (s *Saved) Apply(c Change) {
 	if s.Programs == nil {
 		s.Programs = map[string]SavedProgram{}
 	}
+	if s.Definitions == nil {
+		s.Definitions = map[string][]Setting{}
+	}
 	maps.Copy(s.Programs, c.Programs)
+	maps.Copy(s.Definitions, c.Definitions)
+	for _, name := range c.Dropped {
+		delete(s.Programs, name)
+		s.Records = slices.DeleteFunc(s.Records, func(r Record) bool { return r.Program == name })
+	}
 	s.Records = append(s.Records, c.Records...)
 	s.Down = s.Down || c.Down
 }

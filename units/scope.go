@@ -94,7 +94,7 @@ func (s *Supervisor) adopt(p *program) {
 	if p.pid == 0 || p.scope.child != nil || s.cfg.Forker == nil {
 		return
 	}
-	forker, pid, unit := s.cfg.Forker, int(p.pid), p.def.Unit
+	forker, pid, unit := s.cfg.Forker, int(p.pid), p.unit
 	s.do(result{kind: resultAdopted, p: p, attempt: p.attempt}, func(_ context.Context, r *result) {
 		r.child, r.err = forker.Adopt(pid, unit)
 	})
@@ -188,7 +188,7 @@ func (s *Supervisor) onChild(r result) {
 // stopLeftovers stops what the program has left behind in its scope: it ends with it, as in
 // a service.
 func (s *Supervisor) stopLeftovers(p *program) {
-	bus, unit := s.cfg.Bus, p.def.Unit
+	bus, unit := s.cfg.Bus, p.unit
 	s.do(result{kind: resultLeftovers, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) { r.err = bus.Stop(ctx, unit) })
 }
 
@@ -203,7 +203,7 @@ func (s *Supervisor) onLeftovers(r result) {
 	case errors.Is(r.err, ErrNoSuchUnit):
 		s.scopeGone(p, "success")
 	default:
-		s.note(p, "cannot stop %s: %v; trying again", p.def.Unit, r.err)
+		s.note(p, "cannot stop %s: %v; trying again", p.unit, r.err)
 		s.do(result{kind: resultLeftoversAgain, p: p, attempt: p.attempt}, waitToStopAgain)
 	}
 }
@@ -219,7 +219,7 @@ func (s *Supervisor) scopeGone(p *program, result string) {
 	case p.orphaned() && result == "resources":
 		s.startAgain(p)
 	case p.scope.child == nil:
-		e := exitOf(Facts{Unit: p.def.Unit, Result: result}, s.memory(p, result))
+		e := exitOf(Facts{Unit: p.unit, Result: result}, s.memory(p, result))
 		if e.Cause == policy.CauseUnknown {
 			e.Reason = "ended, and " + ErrUnknowable.Error()
 		}
@@ -232,7 +232,7 @@ func (s *Supervisor) scopeGone(p *program, result string) {
 // orphaned reports whether p is a scope that is being started, and its process died with the supervisor that had forked it, before
 // systemd could take it. It never became the program.
 func (p *program) orphaned() bool {
-	return p.def.Type == Scope && p.state.Phase == policy.Starting && !p.state.IsActive() && p.scope.child == nil && !p.calling
+	return p.scoped() && p.state.Phase == policy.Starting && !p.state.IsActive() && p.scope.child == nil && !p.calling
 }
 
 // startAgain starts an orphaned scope, which was no run.
@@ -252,7 +252,7 @@ func (s *Supervisor) scopeOver(p *program) {
 	case r.execErr != nil:
 		s.end(p, policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: r.execErr.Error()})
 	case r.status.Err != nil:
-		e := exitOf(Facts{Unit: p.def.Unit, Result: r.result}, s.memory(p, r.result))
+		e := exitOf(Facts{Unit: p.unit, Result: r.result}, s.memory(p, r.result))
 		if e.Cause == policy.CauseUnknown {
 			e.Reason = "ended, and " + r.status.Err.Error()
 		}

@@ -1,10 +1,13 @@
 package units
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"msup/policy"
@@ -14,11 +17,12 @@ import (
 type Config struct {
 	Project Project
 	Bus     Bus
-	// Output says where a program's standard streams go: FIFOs, "" = the journal.
+	// Output says where a program's standard streams go: FIFOs, "" = the journal. It is called
+	// behind Prepare.
 	Output func(program string) (stdout, stderr string)
 	// Prepare is called before each start of the program, not by the loop: it may wait. Its
 	// error is a failed start.
-	Prepare func(program string) error
+	Prepare func(def Program) error
 	// Forker starts the processes of scopes.
 	Forker Forker
 	// Watch tells that a program is up with this main process, so that Peak can answer
@@ -28,6 +32,9 @@ type Config struct {
 	Peak func(unit string) *uint64
 	// Ended tells that a run of the program is over. It must not block.
 	Ended func(program string)
+	// Dropped tells that the project no longer has the program, which has come to rest. It
+	// must not block.
+	Dropped func(program string)
 	// Log takes every record, in order. It must not block.
 	Log func(Record)
 	// Save writes down a change, so that a supervisor that takes over at any moment from then
@@ -72,10 +79,14 @@ type Supervisor struct {
 	slots     int           // start and stop jobs that systemd has not finished
 	touched   []*program    // changed since it was last written down
 	fresh     []Record      // the same of records
-	later     []func()      // what is to be done when it is
-	saveErr   error         // of the last time
-	history   history
-	aliveAt   time.Time
+	dropped   []string      // programs that are no more, the same
+	// definitions are the settings that runs were started by, by digest; newDefinitions are
+	// those that are not written down yet.
+	definitions, newDefinitions map[string][]Setting
+	later                       []func() // what is to be done when it is
+	saveErr                     error    // of the last time
+	history                     history
+	aliveAt                     time.Time
 
 	slices      []*sliceState
 	sliceSerial int
@@ -86,8 +97,17 @@ var ErrDown = errors.New("the project is down")
 
 // program is one program in the loop.
 type program struct {
-	def   Program
+	def   Program // in force
+	live  string  // stands for the limits of def, see liveDigest
 	state policy.State
+
+	unit    string // of the run under way, or of the last one
+	applied string // the limits that the unit of the run has, as live
+	refused string // the same that systemd did not take
+	// conforming: the unit's limits are being changed.
+	conforming bool
+	// dropping: the project no longer has it. It goes when it has come to rest.
+	dropping bool
 
 	invocation string // of the run the state speaks of; "" until systemd has told it
 	ended      string // of the run that ended last: what else is said of it is old news
@@ -134,8 +154,11 @@ func New(cfg Config) *Supervisor {
 		done:     make(chan struct{}),
 		watchers: map[chan Record]struct{}{},
 		history:  history{},
+
+		definitions: map[string][]Setting{}, newDefinitions: map[string][]Setting{},
 	}
 	if cfg.Saved != nil {
+		maps.Copy(s.definitions, cfg.Saved.Definitions)
 		s.history = newHistory(cfg.Saved.Records)
 		s.down, s.downKept = cfg.Saved.Down, cfg.Saved.Down
 		if n := len(cfg.Saved.Records); n > 0 {
@@ -143,21 +166,32 @@ func New(cfg Config) *Supervisor {
 		}
 	}
 	for _, def := range cfg.Project.Programs {
-		p := &program{def: def, state: policy.State{Phase: policy.Stopped, Reason: "not started yet"}}
+		p := newProgram(def)
 		if cfg.Saved != nil {
 			if old, ok := cfg.Saved.Programs[def.Name]; ok {
 				p.state = def.Rules.Bound(old.State, time.Now())
 				p.invocation, p.ended, p.result, p.pid = old.Invocation, old.Ended, old.Result, old.PID
-				p.exit, p.digest = old.Exit, old.Digest
+				p.exit, p.digest, p.applied = old.Exit, old.Digest, old.Applied
+				p.unit, p.dropping = cmp.Or(old.Unit, p.unit), old.Dropping && def.Removed
 			}
 		}
 		s.programs = append(s.programs, p)
 		s.byName[def.Name] = p
-		s.byUnit[def.Unit] = p
+		s.byUnit[p.unit] = p
 	}
 	s.useSlices(cfg.Project)
 	return s
 }
+
+func newProgram(def Program) *program {
+	return &program{
+		def: def, live: liveDigest(def), unit: def.Unit,
+		state: policy.State{Phase: policy.Stopped, Reason: "not started yet"},
+	}
+}
+
+// scoped reports whether the run is one of a scope.
+func (p *program) scoped() bool { return strings.HasSuffix(p.unit, "."+string(Scope)) }
 
 // Run is the loop. It returns [ErrDown] after a [Down] command has been carried out, or
 // ctx's error; the programs run on then.
@@ -192,6 +226,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		s.descend()
+		s.sweep()
 		s.settle()
 		if s.over != nil {
 			return s.over
@@ -263,7 +298,8 @@ func (s *Supervisor) step(p *program, ev policy.Event) {
 	switch action {
 	case policy.StartUnit:
 		p.attempt++
-		p.startJob, p.digest = "", p.def.Digest
+		p.startJob = ""
+		s.startBy(p)
 		s.want(p, wishStart)
 	case policy.StopUnit:
 		s.abortScope(p)
@@ -282,7 +318,7 @@ func (s *Supervisor) changed(p *program, from policy.Phase) {
 		s.release(p)
 	}
 	s.record(Record{
-		Program: p.def.Name, Unit: p.def.Unit, From: from, To: p.state.Phase, Reason: p.state.Reason, Next: p.state.NextStart(),
+		Program: p.def.Name, Unit: p.unit, From: from, To: p.state.Phase, Reason: p.state.Reason, Next: p.state.NextStart(),
 	})
 }
 

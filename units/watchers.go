@@ -29,7 +29,7 @@ func (s *Supervisor) dismiss() {
 func (s *Supervisor) note(p *program, format string, args ...any) {
 	r := Record{Reason: fmt.Sprintf(format, args...)}
 	if p != nil {
-		r.Program, r.Unit = p.def.Name, p.def.Unit
+		r.Program, r.Unit = p.def.Name, p.unit
 	}
 	s.record(r)
 }

@@ -124,11 +124,9 @@ func (a *app) target() (*target, error) {
 	if name == "" {
 		cfg, err := a.readConfig(config.Read)
 		if err != nil {
-			// Without a configuration the default project is meant, if it runs.
-			if a.configPath != "" || !a.runs(units.DefaultProject) {
+			if name = a.runsAnyway(err); name == "" {
 				return nil, err
 			}
-			name = units.DefaultProject
 		} else {
 			name, fromConfig = cfg.Name, cfg
 		}
@@ -152,6 +150,24 @@ func (a *app) target() (*target, error) {
 	}
 	t.project = fromConfig.Project
 	return t, nil
+}
+
+// runsAnyway is the project that is meant although its configuration cannot be read, if it
+// runs: that of a configuration with mistakes, and the default project without one.
+func (a *app) runsAnyway(err error) string {
+	var invalid *config.Error
+	name := units.DefaultProject
+	switch path, _ := a.findConfig(); {
+	case errors.As(err, &invalid):
+		var runs runningProject
+		if name, err = config.Name(path); err != nil || readJSON(filepath.Join(a.runtimeDir(name), projectFile), &runs) != nil ||
+			!sameFile(path, runs.Project.File) {
+			return ""
+		}
+	case a.configPath != "" || !a.runs(name):
+		return ""
+	}
+	return name
 }
 
 // otherConfig refuses to take the project of one configuration for that of another.

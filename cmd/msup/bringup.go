@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 // bringUp starts the supervisor, unless one runs already; started tells which.
 func (a *app) bringUp(ctx context.Context, t *target, strict bool) (started bool, err error) {
 	if rep, err := t.client.Status(ctx); err == nil {
-		return false, a.alreadyUp(t, rep)
+		return false, a.alreadyUp(ctx, t, rep)
 	} else if !errors.Is(err, control.ErrNoSupervisor) {
 		return false, err
 	}
@@ -45,18 +44,17 @@ func (a *app) bringUp(ctx context.Context, t *target, strict bool) (started bool
 }
 
 // alreadyUp checks that what runs is what was asked for.
-func (a *app) alreadyUp(t *target, rep control.Report) error {
+func (a *app) alreadyUp(ctx context.Context, t *target, rep control.Report) error {
 	if !sameFile(rep.File, t.project.File) {
 		return otherConfig(rep.Project, rep.File)
 	}
 	fmt.Fprintf(a.stderr, "msup: project %s is up already (supervisor %s, PID %s)\n", rep.Project, units.SupervisorUnit(rep.Project), number(rep.Supervisor.PID))
 	var runs runningProject
 	if err := readJSON(filepath.Join(t.dir, projectFile), &runs); err == nil {
-		if !reflect.DeepEqual(runs.Project, t.project) {
-			fmt.Fprintln(a.stderr, "warning: the configuration has changed since: systemctl"+journalScope(a.user)+" restart "+units.SupervisorUnit(rep.Project)+
-				" reads it and stops nothing; msup restart NAME then applies it to a program")
-		}
 		t.project = runs.Project
+	}
+	if plan, err := t.client.Plan(ctx); err == nil && !plan.Empty() {
+		fmt.Fprintln(a.stderr, "warning: the configuration has other definitions than what runs: msup diff shows them, msup reload applies them")
 	}
 	return nil
 }
@@ -117,7 +115,7 @@ func (a *app) startSupervisor(ctx context.Context, bus bus, t *target) (started 
 	if errors.Is(err, units.ErrUnitExists) {
 		// Another msup up was faster, or the supervisor is just coming back.
 		if rep, err := a.awaitSupervisor(ctx, t); err == nil {
-			return false, a.alreadyUp(t, rep)
+			return false, a.alreadyUp(ctx, t, rep)
 		}
 		return false, a.takenSupervisor(ctx, bus, unit, err)
 	}

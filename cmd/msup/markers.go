@@ -15,11 +15,12 @@ var markedPhases = []policy.Phase{policy.Starting, policy.Backoff, policy.Exited
 // mark writes a record into the program's files, behind what it has written until then. It
 // does not wait.
 func (o *outputs) mark(r units.Record) {
+	ps := o.of(r.Program)
 	unasked := r.To == policy.Running && r.From != policy.Starting // started with systemctl
-	if !o.marked[r.Program] || !unasked && !slices.Contains(markedPhases, r.To) {
+	if !ps.output.log.Markers || !unasked && !slices.Contains(markedPhases, r.To) {
 		return
 	}
-	o.of(r.Program).each(func(s *capture.Stream) {
+	ps.each(func(s *capture.Stream) {
 		s.Mark("--- " + r.Time.Format(timeFormat) + " msup: " + r.Program + " " + string(r.To) + ": " + r.Reason + " ---")
 	})
 }

@@ -22,21 +22,35 @@ import (
 type outputs struct {
 	mover  *capture.Mover
 	events chan capture.Event
-	paths  map[string][2]string // of the FIFOs of standard output and error, by program; "" = the journal
-	marked map[string]bool      // programs whose files get a line for each start and end
+	dir    string // of the FIFOs
+	user   bool
 
 	mu      sync.Mutex // of streams, never held while anything is waited for
 	streams map[string]programStreams
 
-	mending sync.Mutex // of kept
-	kept    *kept
+	changing sync.Mutex // of kept, and of what streams there are
+	kept     *kept
 
 	once sync.Once // of close or remove
 }
 
 // programStreams are the streams of one program; both are the same one where both go to
 // one file, so that their order is kept. nil = to the journal only.
-type programStreams struct{ stdout, stderr *capture.Stream }
+type programStreams struct {
+	stdout, stderr *capture.Stream
+	output         output // what they were opened for
+}
+
+// output is the part of a definition that the streams of a program depend on.
+type output struct {
+	unit, stdout, stderr string
+	user, group          string
+	log                  units.Log
+}
+
+func outputOf(p units.Program) output {
+	return output{p.Unit, p.Stdout, p.Stderr, p.User, p.Group, p.Log}
+}
 
 func (p programStreams) each(f func(*capture.Stream)) {
 	if p.stdout != nil {
@@ -52,43 +66,18 @@ func (p programStreams) each(f func(*capture.Stream)) {
 func openOutputs(project units.Project, dir string, user bool) (*outputs, error) {
 	kept := openKept(activation.Files(true))
 	o := &outputs{
-		events: make(chan capture.Event, 1024), kept: kept,
-		paths: map[string][2]string{}, streams: map[string]programStreams{},
-		marked: map[string]bool{},
+		events: make(chan capture.Event, 1024), dir: dir, user: user, kept: kept,
+		streams: map[string]programStreams{},
 	}
 	var err error
 	if o.mover, err = capture.New(capture.Options{Notify: o.notify}); err != nil {
 		return nil, err
 	}
-	owners := owners{}
-	var budget *capture.Budget // of the journal, shared by the streams of a program
-	open := func(p units.Program, name, file string) *capture.Stream {
-		if file == "" || file == os.DevNull || err != nil {
-			return nil
-		}
-		var s *capture.Stream
-		fifo := p.Name + "." + name
-		cfg := streamConfig(p, name, file, user)
-		cfg.FIFO = filepath.Join(dir, fifo)
-		cfg.Writer, cfg.Owner = owners.of(p)
-		if cfg.Journal != nil {
-			cfg.Journal.Budget = budget
-		}
-		s, err = o.mover.Open(cfg, kept.take(fifo, cfg.Stamped())...)
-		return s
-	}
+	who := owners{}
 	for _, p := range project.Programs {
-		var ps programStreams
-		budget = capture.NewBudget(p.Log.JournalRate, p.Log.JournalRate*units.JournalBurst)
-		ps.stdout = open(p, stdoutStream, p.Stdout)
-		if p.Stderr != "" && p.Stderr == p.Stdout {
-			ps.stderr = ps.stdout
-		} else {
-			ps.stderr = open(p, stderrStream, p.Stderr)
+		if err = o.open(p, who, kept.take); err != nil {
+			break
 		}
-		o.streams[p.Name] = ps
-		o.marked[p.Name] = p.Log.Markers
-		o.paths[p.Name] = [2]string{fifoOf(ps.stdout), fifoOf(ps.stderr)}
 	}
 	if err == nil {
 		err = kept.update(o.descriptors)
@@ -100,50 +89,48 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 	return o, nil
 }
 
-func fifoOf(s *capture.Stream) string {
-	if s == nil {
-		return ""
-	}
-	return s.Config().FIFO
-}
-
-// prepare sees to it, before a start of the program, that its FIFOs are where they should
-// be: systemd would make plain files in their place.
-func (o *outputs) prepare(program string) error {
-	o.mending.Lock()
-	defer o.mending.Unlock()
-	ps, mended := o.of(program), false
-	mend := func(s *capture.Stream) (*capture.Stream, error) {
-		if s == nil || s.Check() == nil {
-			return s, nil
+// open opens the streams of a program. kept has the descriptors of those that are open
+// elsewhere, see [kept.take].
+func (o *outputs) open(p units.Program, who owners, kept func(name string, two bool) []*os.File) error {
+	// Of the journal, shared by the streams of a program.
+	budget := capture.NewBudget(p.Log.JournalRate, p.Log.JournalRate*units.JournalBurst)
+	var errs error
+	one := func(name, file string) *capture.Stream {
+		if !isFile(file) || errs != nil {
+			return nil
 		}
-		mended = true
-		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
-		defer cancel()
-		_ = s.Close(ctx) // what it cannot write stays in a pipe that nobody knows any more
-		cfg := s.Config()
-		// Nobody but us may write in the folder, and the FIFO is not there.
-		if err := os.Remove(cfg.FIFO); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("cannot make the FIFO of its output again: %w", err)
+		fifo := p.Name + "." + name
+		cfg := streamConfig(p, name, file, o.user)
+		cfg.FIFO = filepath.Join(o.dir, fifo)
+		cfg.Writer, cfg.Owner = who.of(p)
+		if cfg.Journal != nil {
+			cfg.Journal.Budget = budget
 		}
-		return o.mover.Open(cfg, nil)
+		s, err := o.mover.Open(cfg, kept(fifo, cfg.Stamped())...)
+		errs = errors.Join(errs, err)
+		return s
 	}
-	one := ps.stdout == ps.stderr
-	var err, err2 error
-	ps.stdout, err = mend(ps.stdout)
-	if one {
+	ps := programStreams{output: outputOf(p)}
+	ps.stdout = one(stdoutStream, p.Stdout)
+	if p.Stderr != "" && p.Stderr == p.Stdout {
 		ps.stderr = ps.stdout
 	} else {
-		ps.stderr, err2 = mend(ps.stderr)
+		ps.stderr = one(stderrStream, p.Stderr)
 	}
+	if errs != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		ps.each(func(s *capture.Stream) { _ = s.Close(ctx) }) // the FIFO stays, and what is in it
+		return errs
+	}
+	o.put(p.Name, ps)
+	return nil
+}
+
+func (o *outputs) put(program string, ps programStreams) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.streams[program] = ps
-	o.mu.Unlock()
-	if err = errors.Join(err, err2); err != nil || !mended {
-		return err
-	}
-	o.kept.stale = true
-	return o.kept.update(o.descriptors)
 }
 
 // descriptors opens the FIFOs of all streams once more, under the names to keep them by.
@@ -191,7 +178,15 @@ func notifyFD(state string, f *os.File) error {
 
 // fifos says where a program's standard streams go, "" = to the journal.
 func (o *outputs) fifos(program string) (stdout, stderr string) {
-	return o.paths[program][0], o.paths[program][1]
+	ps := o.of(program)
+	return fifoOf(ps.stdout), fifoOf(ps.stderr)
+}
+
+func fifoOf(s *capture.Stream) string {
+	if s == nil {
+		return ""
+	}
+	return s.Config().FIFO
 }
 
 // drainTime is how long the last words of a program may take to reach its file.
@@ -199,13 +194,14 @@ const drainTime = 2 * time.Second
 
 // ended brings the last words of a program to its file and the journal.
 func (o *outputs) ended(program string) {
-	if o.paths[program] == [2]string{} {
+	ps := o.of(program)
+	if ps.stdout == nil && ps.stderr == nil {
 		return
 	}
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 		defer cancel()
-		o.of(program).each(func(s *capture.Stream) {
+		ps.each(func(s *capture.Stream) {
 			_ = s.Drain(ctx) // what fails is in Stats and told by an event
 		})
 	}()
@@ -230,8 +226,8 @@ func (o *outputs) finish(end func(*capture.Stream, context.Context) error) {
 func (o *outputs) finishOnce(end func(*capture.Stream, context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	o.mending.Lock()
-	defer o.mending.Unlock()
+	o.changing.Lock()
+	defer o.changing.Unlock()
 	together(o.all(), func(_ int, s *capture.Stream) { _ = end(s, ctx) }) // nobody is left to tell
 	_ = o.mover.Close(ctx)
 }

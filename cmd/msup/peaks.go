@@ -46,6 +46,19 @@ func newPeaks(project units.Project) *peaks {
 	return p
 }
 
+// redefine takes note of which units have a limit by now.
+func (p *peaks) redefine(project units.Project) {
+	limited := map[string]bool{}
+	for _, prog := range project.Programs {
+		if m := prog.Limits.MemoryMax; m != nil && *m != units.Infinity {
+			limited[prog.Unit] = true
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.limited = limited
+}
+
 func (p *peaks) close() {
 	if p.inotify != nil {
 		p.inotify.Close()
@@ -54,6 +67,8 @@ func (p *peaks) close() {
 
 // watch takes note of a run of the unit.
 func (p *peaks) watch(unit string, pid uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if !p.limited[unit] || p.mount == "" {
 		return
 	}
@@ -62,8 +77,6 @@ func (p *peaks) watch(unit string, pid uint32) {
 		return
 	}
 	dir := filepath.Join(p.mount, group)
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.groups[unit] = dir
 	delete(p.seen, unit)
 	if p.inotify == nil {

@@ -61,6 +61,7 @@ func (a *app) report(err error) int {
 	var exit *exitError
 	var invalid *config.Error
 	var noProgram *control.NoSuchProgramError
+	var wrong *control.InvalidError
 	switch {
 	case errors.As(err, &exit):
 		code, hint = exit.code, exit.hint
@@ -72,6 +73,8 @@ func (a *app) report(err error) int {
 		return exitUsage
 	case errors.As(err, &noProgram):
 		code = exitNoProgram
+	case errors.As(err, &wrong):
+		code = exitUsage
 	case errors.Is(err, control.ErrDenied):
 		code, hint = exitNoSystemd, "run it as the user who started the project"
 	case dbus.Unavailable(err):
@@ -149,6 +152,7 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 	root.AddCommand(
 		upCommand(a), downCommand(a), statusCommand(a),
 		startCommand(a), stopCommand(a), restartCommand(a), signalCommand(a),
+		diffCommand(a), reloadCommand(a), setCommand(a),
 		logsCommand(a), rotateCommand(a), checkCommand(a), superviseCommand(a), versionCommand(a),
 	)
 	root.InitDefaultCompletionCmd()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"msup/control"
@@ -224,13 +225,21 @@ func (a *app) printStatus(rep control.Report) {
 
 // why is the reason, and what the definition has to do with it.
 func why(p control.ProgramReport) string {
+	text := p.Reason
 	switch {
 	case p.Removed:
-		return p.Reason + " (removed from the configuration)"
+		text += " (removed from the configuration)"
 	case p.Changed:
-		return p.Reason + " (changed since: msup restart " + p.Name + ")"
+		text += " (changed since: msup restart " + p.Name + ")"
 	}
-	return p.Reason
+	if len(p.Overrides) > 0 {
+		words := make([]string, len(p.Overrides))
+		for i, o := range p.Overrides {
+			words[i] = o.Key + "=" + o.Value
+		}
+		text += " (overridden: " + strings.Join(words, " ") + ")"
+	}
+	return text
 }
 
 func number(n *int) string {

@@ -113,6 +113,9 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		log.append(units.Record{Time: time.Now(), Reason: damage.Error() + "; what is missing is rebuilt from systemd"})
 	}
 
+	if project, err = keepOverrides(project, what.before); err != nil {
+		log.append(units.Record{Time: time.Now(), Reason: oneLine(err)})
+	}
 	limits := limitWarnings(bus, project)
 	if what.strict && len(limits) > 0 {
 		return refuseUnenforced(project, limits)
@@ -142,7 +145,12 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		Save:   store.save,
 	}
 	cfg.Alive, cfg.AliveEvery = watchdog()
+	var defs *definitions
+	cfg.Dropped = func(program string) { go defs.dropped(program) }
 	sup := units.New(cfg)
+	defs = &definitions{
+		app: a, bus: bus, dir: dir, run: run, sup: sup, outputs: outputs, peaks: peaks, log: log, project: project, limits: limits,
+	}
 	go outputs.forward(ctx, sup.Note)
 
 	listener, err := control.Listen(filepath.Join(dir, control.SocketName))
@@ -150,19 +158,12 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		return err
 	}
 	server := &control.Server{
-		Supervisor: sup, Project: project, Sampler: control.NewSampler(),
+		Supervisor: sup, Project: func() units.Project { return defs.running().Project }, Sampler: control.NewSampler(),
 		Warnings: func(program string) []string {
-			return append(append([]string(nil), limits[program]...), outputs.warnings(program)...)
+			return append(defs.warnings(program), outputs.warnings(program)...)
 		},
-		SliceWarnings: func(slice string) []string {
-			for _, s := range units.Slices(project) {
-				if s.Unit == slice {
-					return limits[subject(project.Name, s)]
-				}
-			}
-			return nil
-		},
-		Output: outputs.report, Rotate: outputs.rotate,
+		SliceWarnings: defs.sliceWarnings,
+		Output:        outputs.report, Rotate: outputs.rotate, Definitions: defs,
 	}
 	served := make(chan struct{})
 	go func() {
@@ -173,7 +174,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	}()
 
 	guard := newGuard(dir, func() {
-		made, err := repair(dir, runningProject{run, project}, store, listener, &locks)
+		made, err := repair(dir, defs.running(), store, listener, &locks)
 		if err != nil {
 			sup.Note("", "cannot repair the runtime directory: "+err.Error())
 		} else if made != "" {

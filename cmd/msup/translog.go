@@ -25,19 +25,27 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 // also show up under the program's unit. A goroutine of its own waits for disk and
 // journald, so append never blocks.
 type transitionLog struct {
-	file     *os.File // nil = none configured
+	file     *os.File // nil = none configured, or it cannot be opened
 	user     bool
 	terminal bool // not a service: standard error is where somebody looks
 
 	mu     sync.Mutex
-	queue  []units.Record
+	queue  []logEntry
 	closed bool
 	work   chan struct{}
 	done   chan struct{}
 
 	anew    atomic.Bool // the file shall be opened again
+	path    string      // "" = none configured; only run's goroutine looks at it
 	missing int         // lines that could not be written; only run's goroutine looks at it
 	marker  *os.File    // holds the number of the last record in the file; nil = it cannot be had
+}
+
+// logEntry is a record to be written, or the file to go on in.
+type logEntry struct {
+	record units.Record
+	move   bool
+	path   string
 }
 
 // loggedName is the file in the runtime directory that says which record was logged last.
@@ -48,7 +56,7 @@ const loggedName = "logged"
 // down it appends those that it could not log any more. With an error comes a log that
 // writes to the journal only.
 func openTransitionLog(project units.Project, user bool, saved *units.Saved, marker string) (*transitionLog, error) {
-	l := &transitionLog{user: user, terminal: !asOwnUnit(project), work: make(chan struct{}, 1), done: make(chan struct{})}
+	l := &transitionLog{user: user, terminal: !asOwnUnit(project), path: project.Logfile, work: make(chan struct{}, 1), done: make(chan struct{})}
 	var err error
 	if project.Logfile != "" {
 		if err = l.open(project.Logfile, saved, marker); err != nil {
@@ -61,10 +69,7 @@ func openTransitionLog(project units.Project, user bool, saved *units.Saved, mar
 }
 
 func (l *transitionLog) open(path string, saved *units.Saved, marker string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o644)
+	f, err := openLog(path)
 	if err != nil {
 		return err
 	}
@@ -79,8 +84,17 @@ func (l *transitionLog) open(path string, saved *units.Saved, marker string) err
 		logged = 0 // it is of another state: the numbers have begun anew
 		l.mark(0)
 	}
-	l.queue = unlogged(mend(f), logged, records)
+	for _, r := range unlogged(mend(f), logged, records) {
+		l.queue = append(l.queue, logEntry{record: r})
+	}
 	return nil
+}
+
+func openLog(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o644)
 }
 
 // marked and mark read and write the number of the last record in the file.
@@ -130,8 +144,12 @@ func unlogged(tail []byte, logged uint64, records []units.Record) []units.Record
 func logLine(r units.Record) string { return r.Time.Format(timeFormat) + " " + r.String() + "\n" }
 
 func (l *transitionLog) append(r units.Record) {
+	l.enqueue(logEntry{record: r})
+}
+
+func (l *transitionLog) enqueue(e logEntry) {
 	l.mu.Lock()
-	l.queue = append(l.queue, r)
+	l.queue = append(l.queue, e)
 	l.mu.Unlock()
 	l.poke()
 }
@@ -142,17 +160,23 @@ func (l *transitionLog) reopen() {
 	l.poke()
 }
 
-// openAnew does what reopen asks for. What cannot be opened leaves the log where it is.
+// moveTo makes the log go on in another file, behind what was appended before; "" = in none.
+func (l *transitionLog) moveTo(path string) { l.enqueue(logEntry{move: true, path: path}) }
+
+// openAnew does what reopen and moveTo ask for. What cannot be opened leaves the log where it
+// is.
 func (l *transitionLog) openAnew() {
-	if l.file == nil {
-		return
+	var f *os.File
+	if l.path != "" {
+		var err error
+		if f, err = openLog(l.path); err != nil {
+			l.write(units.Record{Time: time.Now(), Reason: "cannot open the transition log again: " + err.Error()})
+			return
+		}
 	}
-	f, err := os.OpenFile(l.file.Name(), os.O_RDWR|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o644)
-	if err != nil {
-		l.write(units.Record{Time: time.Now(), Reason: "cannot open the transition log again: " + err.Error()})
-		return
+	if l.file != nil {
+		l.file.Close()
 	}
-	l.file.Close()
 	l.file = f
 }
 
@@ -182,13 +206,19 @@ func (l *transitionLog) run() {
 	defer close(l.done)
 	for range l.work {
 		l.mu.Lock()
-		records, closed := l.queue, l.closed
+		entries, closed := l.queue, l.closed
 		l.queue = nil
 		l.mu.Unlock()
 		if l.anew.Swap(false) {
 			l.openAnew()
 		}
-		for _, r := range records {
+		for _, e := range entries {
+			if e.move {
+				l.path = e.path
+				l.openAnew()
+				continue
+			}
+			r := e.record
 			l.write(r)
 			if r.Seq > 0 && l.file != nil && l.missing == 0 {
 				l.mark(r.Seq)

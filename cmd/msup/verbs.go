@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"msup/config"
 	"msup/control"
@@ -58,6 +59,9 @@ func (a *app) verb(ctx context.Context, verb units.Verb, patterns []string, done
 		return notUp(err, t)
 	}
 	v := newView(snap, records)
+	if verb != units.Stop {
+		a.warnOfChanges(ctx, t, names)
+	}
 	snap, err = t.client.Do(ctx, units.Command{Verb: verb, Programs: names, By: "requested by msup " + string(verb)})
 	if err != nil {
 		return notUp(err, t)
@@ -76,6 +80,25 @@ func (a *app) verb(ctx context.Context, verb units.Verb, patterns []string, done
 		return &exitError{code: exitFailed}
 	}
 	return nil
+}
+
+// warnOfChanges says that the configuration has other definitions of programs than those they
+// are about to be started by.
+func (a *app) warnOfChanges(ctx context.Context, t *target, names []string) {
+	plan, err := t.client.Plan(ctx)
+	if err != nil {
+		fmt.Fprintf(a.stderr, "warning: the configuration has changed, and cannot be used: %v\n", oneLine(err))
+		return
+	}
+	var changed []string
+	for _, p := range plan.Programs {
+		if slices.Contains(names, p.Name) && p.Effect != units.EffectRemove && !p.InForce {
+			changed = append(changed, p.Name)
+		}
+	}
+	if len(changed) > 0 {
+		fmt.Fprintf(a.stderr, "warning: the configuration of %s has changed since it was read: msup diff shows how, msup reload applies it\n", listed(changed))
+	}
 }
 
 // chosen finds the project and the programs that patterns mean.

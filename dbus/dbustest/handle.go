@@ -105,7 +105,7 @@ func (s *Server) unit(conn *godbus.Conn, msg *godbus.Message, name string) *unit
 
 func (s *Server) get(conn *godbus.Conn, msg *godbus.Message, object godbus.ObjectPath, name string) {
 	if object == managerPath {
-		values := map[string]string{"Version": "252.39-1~deb12u2", "ControlGroup": "/init.scope", "SystemState": "running"}
+		values := map[string]any{"DefaultTasksMax": uint64(4915), "Version": "252.39-1~deb12u2", "ControlGroup": "/init.scope", "SystemState": "running"}
 		if v, ok := values[name]; ok {
 			s.reply(conn, msg, godbus.MakeVariant(v))
 			return

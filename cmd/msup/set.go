@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"msup/control"
+	"msup/units"
+
+	"github.com/spf13/cobra"
+)
+
+func setCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "set NAME... KEY=VALUE...",
+		Short: "Change limits and policy of programs that run, until the next reload",
+		Long: `Put keys of programs (globs and all work) to other values, at once and without a restart:
+limits, the restart policy and other keys that msup diff calls live. The configuration
+file stays as it is: msup status shows what is overridden, the next msup reload goes back
+to the file. A restart of the program or of the supervisor keeps it.
+
+` + exitStatusHelp,
+		Example:           "  msup set web memory_limit=64MB\n  msup set 'worker-*' cpu_limit=0.5 max_restarts=0",
+		Args:              someArgs("the names of programs, or all, and KEY=VALUE"),
+		ValidArgsFunction: a.completePrograms,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var req control.SetRequest
+			var patterns []string
+			for _, arg := range args {
+				if key, value, ok := strings.Cut(arg, "="); ok {
+					req.Settings = append(req.Settings, units.Setting{Key: strings.TrimSpace(key), Value: strings.TrimSpace(value)})
+				} else {
+					patterns = append(patterns, arg)
+				}
+			}
+			switch {
+			case len(patterns) == 0:
+				return usageError("msup set needs the names of programs, or all, before %s", args[0])
+			case len(req.Settings) == 0:
+				return usageError("msup set needs KEY=VALUE, for example memory_limit=64MB")
+			}
+			return a.set(cmd.Context(), patterns, req)
+		},
+	}
+}
+
+func (a *app) set(ctx context.Context, patterns []string, req control.SetRequest) error {
+	t, names, err := a.chosen(patterns)
+	if err != nil {
+		return err
+	}
+	req.Programs = names
+	applied, err := t.client.Set(ctx, req)
+	if err != nil {
+		return notUp(err, t)
+	}
+	for _, w := range applied.Warnings {
+		fmt.Fprintf(a.stderr, "warning: %s\n", w)
+	}
+	if err := a.awaitLimits(ctx, t); err != nil {
+		return err
+	}
+	var words []string
+	for _, s := range req.Settings {
+		words = append(words, s.Key+" = "+s.Value)
+	}
+	fmt.Fprintf(a.stdout, "%s: %s, until the next msup reload\n", listed(names), strings.Join(words, ", "))
+	return nil
+}
+
+// awaitLimits waits until every unit that runs has the limits it is to have.
+func (a *app) awaitLimits(ctx context.Context, t *target) error {
+	ctx, cancel := context.WithTimeout(ctx, limitsTime)
+	defer cancel()
+	for {
+		rep, err := t.client.Status(ctx)
+		if err != nil {
+			return err
+		}
+		var pending []string
+		for _, p := range rep.Programs {
+			if p.Pending {
+				pending = append(pending, p.Name)
+			}
+		}
+		if len(pending) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("systemd has not changed the limits of %s yet", listed(pending))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// limitsTime is how long systemd may take to change limits.
+const limitsTime = 30 * time.Second

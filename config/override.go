@@ -1,0 +1,81 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"msup/units"
+)
+
+// Override returns p with a key set to another value, on top of what the configuration says
+// ([units.Program.Overrides]), and what there is to warn of. Only keys that take effect while
+// the program runs can be set, paths excepted. The error is an [*Error].
+func Override(p units.Program, key, value string) (units.Program, []Diagnostic, error) {
+	l := &loader{host: newHost(), cfg: &Config{}}
+	src := l.takeSource("", "msup set", &scanned{})
+	section := programSection + " " + p.Name
+	fail := func(message, hint string) (units.Program, []Diagnostic, error) {
+		d := Diagnostic{File: src.shown, Section: section, Key: key, Value: value, Message: message, Hint: hint}
+		return p, nil, &Error{Diagnostics: []Diagnostic{d}}
+	}
+	k := keyOf(programSection, key)
+	switch {
+	case k == nil:
+		return fail("unknown key", unknownKeyHint(programSection, key))
+	case !k.Live() || k.Kind == Path || (k.Name == journalRateKey && !hasFile(p)):
+		return fail("this cannot change while the program runs", "change the configuration; msup reload applies it")
+	case value == "":
+		return fail("the value is empty", "write for example "+key+"="+k.Example)
+	}
+	d := l.newDraft(p.Name, setting{})
+	d.Program = p
+	t := &target{loader: l, prog: d}
+	if !slices.ContainsFunc(p.Settings, func(s units.Setting) bool { return s.Key == "swap_limit" }) && key != "swap_limit" {
+		d.Limits.SwapMax = nil // it goes by memory_limit
+	}
+	t.apply(setting{src: src, section: section, key: k, value: value})
+	t.completeMemory(setting{src: src, section: section, key: k, value: value})
+	if len(l.errors) > 0 {
+		return p, nil, &Error{Diagnostics: sorted(l.errors)}
+	}
+	d.Settings = with(p.Settings, key, value)
+	d.Overrides = with(p.Overrides, key, value)
+	return d.Program, sorted(l.warnings), nil
+}
+
+// Overridden puts the overrides of an earlier definition on top of p. One that this version
+// of msup does not take any more is named in the error; the others hold.
+func Overridden(p units.Program, overrides []units.Setting) (units.Program, error) {
+	var failed error
+	for _, o := range overrides {
+		q, _, err := Override(p, o.Key, o.Value)
+		if err != nil {
+			failed = fmt.Errorf("cannot keep %s = %s of msup set: %w", o.Key, o.Value, err)
+			continue
+		}
+		p = q
+	}
+	return p, failed
+}
+
+// with returns settings with the key set to a value, in the order of the reference.
+func with(settings []units.Setting, key, value string) []units.Setting {
+	out := slices.DeleteFunc(slices.Clone(settings), func(s units.Setting) bool { return s.Key == key })
+	return inOrder(append(out, units.Setting{Key: key, Value: value}))
+}
+
+// inOrder sorts settings by the order of the reference, others behind it; those of one key
+// stay as they are.
+func inOrder(settings []units.Setting) []units.Setting {
+	place := func(name string) int {
+		i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })
+		if i < 0 {
+			return len(keys)
+		}
+		return i
+	}
+	slices.SortStableFunc(settings, func(a, b units.Setting) int { return cmp.Or(place(a.Key)-place(b.Key), strings.Compare(a.Key, b.Key)) })
+	return settings
+}

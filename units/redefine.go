@@ -1,0 +1,200 @@
+package units
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"msup/policy"
+)
+
+// This file gives a supervisor other definitions while it runs.
+
+// Redefinition is what a supervisor shall supervise from now on.
+type Redefinition struct {
+	Project Project // with all programs, in their order; its name stays
+	// Restart are the programs that shall be started again by their new definition. One that
+	// is not up, and has not given up either, is not.
+	Restart []string
+	By      string // who asks, for the reason
+}
+
+// Redefine puts other definitions in force, all of them at once: policy and limits of what
+// runs change; what is new and starts by itself is started; what is no longer there is
+// stopped and then forgotten. It returns the programs as they are right after it, and when
+// that is written down; a supervisor that takes over from then on carries out the rest.
+func (s *Supervisor) Redefine(ctx context.Context, r Redefinition) (Snapshot, error) {
+	req := redefineRequest{r, make(chan commandReply, 1)}
+	if err := s.send(ctx, req); err != nil {
+		return Snapshot{}, err
+	}
+	select {
+	case reply := <-req.reply:
+		return reply.snap, reply.err
+	case <-s.done:
+		return Snapshot{}, ErrDown
+	case <-ctx.Done():
+		return Snapshot{}, ctx.Err()
+	}
+}
+
+type redefineRequest struct {
+	Redefinition
+	reply chan commandReply
+}
+
+func (r redefineRequest) serve(s *Supervisor) {
+	var err error
+	switch {
+	case s.down:
+		err = fmt.Errorf("cannot change anything: the project is going down")
+	case r.Project.Name != s.cfg.Project.Name:
+		err = fmt.Errorf("cannot make project %s of project %s", r.Project.Name, s.cfg.Project.Name)
+	default:
+		s.redefine(r.Redefinition)
+	}
+	reply := commandReply{s.snapshot(), err}
+	s.then(func() { r.reply <- reply })
+}
+
+func (s *Supervisor) redefine(r Redefinition) {
+	var programs, added []*program
+	kept := map[*program]bool{}
+	for _, def := range r.Project.Programs {
+		p := s.byName[def.Name]
+		if p == nil {
+			p = newProgram(def)
+			s.byName[def.Name], s.byUnit[p.unit] = p, p
+			s.touch(p)
+			added = append(added, p)
+		} else {
+			s.define(p, def)
+		}
+		kept[p] = true
+		programs = append(programs, p)
+	}
+	var gone []*program
+	for _, p := range s.programs {
+		if !kept[p] {
+			p.dropping, p.def.Removed, p.def.Autostart = true, true, false
+			gone = append(gone, p)
+		}
+	}
+	s.programs = append(programs, gone...)
+	s.cfg.Project = r.Project
+	s.useSlices(r.Project)
+
+	for _, p := range slices.Backward(gone) {
+		s.step(p, policy.StopRequested{By: r.By + ": no longer in the configuration"})
+	}
+	for _, p := range s.programs {
+		if slices.Contains(r.Restart, p.def.Name) && p.restartable() {
+			s.step(p, policy.RestartRequested{By: r.By})
+		}
+	}
+	for _, p := range added {
+		if p.def.Autostart {
+			s.step(p, policy.StartRequested{By: r.By})
+		}
+	}
+}
+
+// restartable reports whether a new definition makes p start again: it is up and nobody is
+// stopping it, or it is down for what may have been wrong with the old one.
+func (p *program) restartable() bool { return Restartable(p.state.Phase) }
+
+// Restartable reports whether a program in this phase is started again for the sake of a
+// new definition.
+func Restartable(phase policy.Phase) bool {
+	return phase == policy.Starting || phase == policy.Running || phase == policy.Backoff || phase.GaveUp()
+}
+
+// define puts another definition of p in force.
+func (s *Supervisor) define(p *program, def Program) {
+	p.def, p.live, p.refused, p.dropping = def, liveDigest(def), "", false
+	p.state = def.Rules.Bound(p.state, time.Now())
+	s.touch(p)
+	if p.wish == wishStart {
+		s.startBy(p) // systemd has not been told of the old one
+	}
+	s.conform(p)
+}
+
+// startBy notes that p is being started by the definition in force.
+func (s *Supervisor) startBy(p *program) {
+	p.digest, p.applied, p.refused = p.def.Digest, p.live, ""
+	if _, known := s.definitions[p.digest]; !known && p.digest != "" {
+		s.definitions[p.digest], s.newDefinitions[p.digest] = p.def.Settings, p.def.Settings
+	}
+	if p.unit == p.def.Unit {
+		return
+	}
+	// It is a scope that was a service, or the other way round.
+	if p.failed {
+		bus, unit := s.cfg.Bus, p.unit
+		p.failed = false
+		s.do(result{kind: resultReset, p: p}, func(ctx context.Context, r *result) { r.err = bus.Reset(ctx, unit) })
+	}
+	delete(s.byUnit, p.unit)
+	p.unit = p.def.Unit
+	s.byUnit[p.unit] = p
+}
+
+// sweep forgets the programs that the project no longer has and that have come to rest.
+func (s *Supervisor) sweep() {
+	s.programs = slices.DeleteFunc(s.programs, func(p *program) bool {
+		if !p.dropping || p.state.Phase.Up() || p.wish != noWish || p.calling {
+			return false
+		}
+		name := p.def.Name
+		p.attempt++ // answers that are still to come mean nothing
+		delete(s.byName, name)
+		delete(s.byUnit, p.unit)
+		delete(s.history, name)
+		s.touched = slices.DeleteFunc(s.touched, func(t *program) bool { return t == p })
+		s.dropped = append(s.dropped, name)
+		if s.cfg.Dropped != nil {
+			s.then(func() { s.cfg.Dropped(name) })
+		}
+		return true
+	})
+}
+
+// nonconforming reports whether the unit of p has other limits than the definition in force.
+func (p *program) nonconforming() bool {
+	return p.applied != p.live && p.invocation != "" && !p.over() &&
+		(p.state.Phase == policy.Running || p.state.Phase == policy.Starting)
+}
+
+// conform gives the unit of p the limits of the definition in force. One call is on its way
+// at a time, so that the last definition holds.
+func (s *Supervisor) conform(p *program) {
+	if !p.nonconforming() || p.refused == p.live || p.conforming || p.calling || !s.ready {
+		return
+	}
+	p.conforming = true
+	bus, unit, live := s.cfg.Bus, p.unit, p.live
+	props := LiveProperties(p.def, bus.DefaultTasksMax())
+	s.do(result{kind: resultConform, p: p, attempt: p.attempt, live: live}, func(ctx context.Context, r *result) {
+		r.err = bus.SetProperties(ctx, unit, props)
+	})
+}
+
+func (s *Supervisor) onConform(r result) {
+	p := r.p
+	p.conforming = false
+	switch {
+	case r.attempt != p.attempt || !p.nonconforming(): // of an earlier run
+	case r.err == nil:
+		p.applied = r.live
+		s.touch(p)
+	case errors.Is(r.err, ErrDisconnected) || errors.Is(r.err, ErrNoSuchUnit):
+		return // what is told next of the unit says how to go on
+	default:
+		p.refused = r.live
+		s.note(p, "cannot change the limits of %s: %v", p.unit, r.err)
+	}
+	s.conform(p)
+}

@@ -1,0 +1,252 @@
+package units_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"msup/policy"
+	"msup/units"
+)
+
+func limited(bytes uint64) func(*units.Program) {
+	return func(p *units.Program) { p.Limits.MemoryMax = &bytes }
+}
+
+// by gives a program another definition in what needs a restart.
+func by(digest string) func(*units.Program) {
+	return func(p *units.Program) {
+		p.Digest, p.Settings = digest, []units.Setting{{Key: "command", Value: digest}}
+	}
+}
+
+func manual(p *units.Program) { p.Autostart = false }
+
+func (r *run) redefine(restart []string, programs ...units.Program) {
+	r.t.Helper()
+	project := units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs}
+	if _, err := r.sup.Redefine(r.t.Context(), units.Redefinition{Project: project, Restart: restart, By: "reloaded"}); err != nil {
+		r.t.Errorf("Redefine: %v", err)
+	}
+}
+
+// property is what systemd has been told of a unit last.
+func (f *fakeSystemd) property(unit, name string) any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if u := f.units[unit]; u != nil {
+		return u.props[name]
+	}
+	return nil
+}
+
+func (r *run) status(name string) units.Status {
+	r.t.Helper()
+	snap, err := r.sup.Snapshot(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, st := range snap.Programs {
+		if st.Name == name {
+			return st
+		}
+	}
+	return units.Status{}
+}
+
+func TestRedefine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("live", limited(64)), program("cold", by("one")), program("same"), program("goes"), program("off", manual))
+		r.after(time.Second)
+		r.records = nil
+		same := r.status("same").Invocation
+		fake.set(func() { fake.units["msup-goes.service"].slow = time.Second / 2 })
+		r.redefine([]string{"cold", "off"}, program("live", limited(128)), program("cold", by("two")), program("new"), program("later", manual), program("same"),
+			program("off", manual, by("three")))
+		r.after(time.Second)
+		r.wantLog(`
+goes RUNNING -> STOPPING: reloaded: no longer in the configuration
+cold RUNNING -> STOPPING: reloaded
+new STOPPED -> STARTING: reloaded
+new STARTING -> RUNNING: started
+cold STOPPING -> STARTING: reloaded: killed by SIGTERM
+cold STARTING -> RUNNING: started
+goes STOPPING -> STOPPED: reloaded: no longer in the configuration: killed by SIGTERM
+`)
+		if got, want := r.phases(), "live RUNNING, cold RUNNING, new RUNNING, later STOPPED, same RUNNING, off STOPPED"; got != want {
+			t.Errorf("phases %s, want %s", got, want)
+		}
+		if got := fake.property("msup-live.service", "MemoryMax"); got != uint64(128) {
+			t.Errorf("MemoryMax of live %v", got)
+		}
+		if st := r.status("cold"); st.Changed || len(st.Started) != 1 || st.Started[0].Value != "two" {
+			t.Errorf("cold runs by %+v", st.Started)
+		}
+		if got := r.status("same").Invocation; got != same {
+			t.Error("same was started again")
+		}
+		if _, known := r.saved.Programs["goes"]; known {
+			t.Error("goes is not forgotten")
+		}
+		if _, known := r.saved.Definitions["two"]; !known {
+			t.Errorf("definitions written down: %v", r.saved.Definitions)
+		}
+
+		// A limit that is no longer configured is lifted.
+		r.redefine(nil, program("live"), program("cold", by("two")))
+		r.after(time.Second)
+		for name, want := range map[string]any{"MemoryMax": units.Infinity, "CPUQuotaPerSecUSec": units.Infinity, "CPUWeight": units.Infinity, "TasksMax": uint64(4915)} {
+			if got := fake.property("msup-live.service", name); got != want {
+				t.Errorf("%s of live %v, want %v", name, got, want)
+			}
+		}
+		if got, want := r.phases(), "live RUNNING, cold RUNNING"; got != want {
+			t.Errorf("phases %s, want %s", got, want)
+		}
+		r.stop()
+	})
+}
+
+// What waits for its next start, or has given up, gets the new definition and another try; the
+// policy is another at once.
+func TestRedefineWhatIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		for _, name := range []string{"waits", "gaveup", "patient"} {
+			fake.outcomes["msup-"+name+".service"] = []outcome{{run: time.Second, code: 1, state: 3, res: "exit-code"}}
+		}
+		slow := func(p *units.Program) { p.Rules.RestartDelay = time.Hour }
+		never := func(p *units.Program) { p.Rules.Autorestart = policy.Never }
+		r := start(t, fake, nil, program("waits", slow, by("old")), program("gaveup", never, by("old")), program("patient", slow))
+		r.after(time.Minute)
+		if got, want := r.phases(), "waits BACKOFF, gaveup FAILED, patient BACKOFF"; got != want {
+			t.Fatalf("phases %s, want %s", got, want)
+		}
+		fake.set(func() { clear(fake.outcomes) })
+		r.redefine([]string{"waits", "gaveup"}, program("waits", slow, by("new")), program("gaveup", by("new")), program("patient"))
+		r.after(3 * time.Second) // the delay is one second by now
+		if got, want := r.phases(), "waits RUNNING, gaveup RUNNING, patient RUNNING"; got != want {
+			t.Errorf("phases %s, want %s\n%s", got, want, r.log())
+		}
+		r.stop()
+	})
+}
+
+// A stop that is under way is not turned into a restart.
+func TestRedefineLeavesAStopAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web", by("old")))
+		r.after(time.Second)
+		fake.set(func() { fake.units["msup-web.service"].slow = time.Minute })
+		r.do(units.Stop, "web")
+		r.redefine([]string{"web"}, program("web", by("new")))
+		r.after(2 * time.Minute)
+		if got := r.phases(); got != "web STOPPED" {
+			t.Errorf("phases %s\n%s", got, r.log())
+		}
+		r.stop()
+	})
+}
+
+// Supervisors are killed on the way: each program is in the end as the new definitions want it.
+func TestKilledWhileRedefining(t *testing.T) {
+	before := []units.Program{program("live", limited(64)), program("cold", by("one")), program("goes")}
+	after := []units.Program{program("live", limited(128)), program("cold", by("two")), program("new")}
+	removed := program("goes", manual, func(p *units.Program) { p.Removed = true })
+	for wait := range 14 {
+		synctest.Test(t, func(t *testing.T) {
+			fake := newFake()
+			r := start(t, fake, nil, before...)
+			r.after(time.Second)
+			r.redefine([]string{"cold"}, after...)
+			r.after(time.Duration(wait) * time.Millisecond)
+			r.stop()
+			for len(fake.events) > 0 {
+				<-fake.events
+			}
+			programs := after
+			if old, known := r.saved.Programs["goes"]; known && old.State.Phase.Up() {
+				programs = append(programs[:len(programs):len(programs)], removed)
+			}
+			r2 := start(t, fake, r.saved, programs...)
+			r2.after(time.Minute)
+			if got, want := r2.phases(), "live RUNNING, cold RUNNING, new RUNNING"; got != want {
+				t.Errorf("killed after %d ms: phases %s, want %s\n%s%s", wait, got, want, r.log(), r2.log())
+			}
+			if got := fake.property("msup-live.service", "MemoryMax"); got != uint64(128) {
+				t.Errorf("killed after %d ms: MemoryMax of live %v", wait, got)
+			}
+			if st := r2.status("cold"); st.Changed {
+				t.Errorf("killed after %d ms: cold runs by the old definition", wait)
+			}
+			if strings.Count(r.log()+r2.log(), "cold RUNNING -> STOPPING") != 1 {
+				t.Errorf("killed after %d ms: cold was not restarted once\n%s%s", wait, r.log(), r2.log())
+			}
+			r2.stop()
+		})
+	}
+}
+
+// A supervisor that comes back gives what it adopts the limits that are configured by then.
+func TestTakeoverConforms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web", limited(64)), program("same", limited(64)))
+		r.after(time.Second)
+		r.stop()
+		var set []string
+		fake.set(func() {
+			fake.trace = func(text string) {
+				if strings.Contains(text, "set ") {
+					set = append(set, text)
+				}
+			}
+		})
+		r2 := start(t, fake, r.saved, program("web", limited(32)), program("same", limited(64)))
+		r2.after(time.Second)
+		if got := fake.property("msup-web.service", "MemoryMax"); got != uint64(32) {
+			t.Errorf("MemoryMax %v", got)
+		}
+		if got := fmt.Sprint(set); got != "[systemd: set msup-web.service]" {
+			t.Errorf("systemd was asked for %s", got)
+		}
+		r2.stop()
+	})
+}
+
+// Limits that systemd refuses are told once, and the program runs on; with the connection
+// gone they are set when it is back.
+func TestLimitsThatCannotBeSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web", limited(64)))
+		r.after(time.Second)
+		fake.set(func() { fake.setErr = errors.New("no space left") })
+		r.redefine(nil, program("web", limited(32)))
+		r.after(time.Second)
+		if n := strings.Count(r.log(), "web: cannot change the limits of msup-web.service: no space left"); n != 1 {
+			t.Errorf("told %d times\n%s", n, r.log())
+		}
+		if r.status("web").Pending {
+			t.Error("still pending")
+		}
+		fake.set(func() { fake.setErr = nil })
+		fake.disconnect()
+		r.redefine(nil, program("web", limited(16)))
+		r.after(time.Second)
+		if !r.status("web").Pending {
+			t.Error("not pending while there is no connection")
+		}
+		fake.reconnect()
+		r.after(time.Second)
+		if got := fake.property("msup-web.service", "MemoryMax"); got != uint64(16) || r.status("web").Pending {
+			t.Errorf("MemoryMax %v", got)
+		}
+		r.stop()
+	})
+}
