@@ -50,7 +50,7 @@ func diffGroups(old, wanted units.Project) []units.GroupPlan {
 		if was := old.Group(g.Name); was != nil {
 			p.Changes = changes(groupSection, was.Settings, g.Settings, live)
 		} else {
-			p.Effect, p.Changes = units.EffectAdd, changes(groupSection, nil, g.Settings, live)
+			p.Effect, p.Changes = units.EffectAdd, changes(groupSection, nil, g.Settings, func(*Key) units.Effect { return units.EffectAdd })
 		}
 		if len(p.Changes) > 0 {
 			plans = append(plans, p)
@@ -120,7 +120,7 @@ func unwritten(st units.Status, def units.Program) []units.KeyChange {
 	switch {
 	case st.Digest == def.Digest:
 	case st.Program.InGroup != def.InGroup:
-		return []units.KeyChange{{Key: "[group]", Effect: units.EffectRestart, Old: named(st.Program.InGroup), New: named(def.InGroup)}}
+		return []units.KeyChange{{Key: "[group]", Effect: units.EffectRestart, Old: named(st.Program.InGroup), New: named(def.InGroup), Otherwise: "none"}}
 	case st.Program.Directory != def.Directory:
 		return []units.KeyChange{{Key: "directory", Effect: units.EffectRestart, Old: []string{st.Program.Directory}, New: []string{def.Directory}}}
 	default:
@@ -154,24 +154,19 @@ func changes(section string, old, wanted []units.Setting, effect func(*Key) unit
 			continue // the default, once written and once not
 		}
 		if !slices.Equal(a, b) {
-			out = append(out, units.KeyChange{Key: s.Key, Effect: effect(k), Old: a, New: b})
+			out = append(out, units.KeyChange{Key: s.Key, Effect: effect(k), Old: a, New: b, Otherwise: k.otherwise()})
 		}
 	}
 	return out
 }
 
-// Otherwise is what holds without a key of a program or of [msup], in words.
-func Otherwise(key string) string {
-	if key == "[group]" {
-		return "none"
-	}
-	for _, section := range []string{programSection, projectSection, groupSection} {
-		if k := keyOf(section, key); k != nil {
-			if k.Default != "" {
-				return "default " + k.Default
-			}
-			return k.Unset
-		}
+// otherwise is what holds without the key, in words.
+func (k *Key) otherwise() string {
+	switch {
+	case k.Default != "":
+		return "default " + k.Default
+	case k.Unset != "":
+		return k.Unset
 	}
 	return "not set"
 }

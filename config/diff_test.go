@@ -114,7 +114,7 @@ func TestDiff(t *testing.T) {
   live memory_limit: 1G -> 2G
 `},
 		{name: "another group", old: web + "group g\nprograms = web", new: web + "group h\nprograms = web", want: `group h add
-  live programs:  -> web
+  add programs:  -> web
 group g remove
 web restart stops
   restart [group]: g -> h

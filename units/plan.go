@@ -56,6 +56,8 @@ type KeyChange struct {
 	// none = the key is not there, and its default holds.
 	Old []string `json:"old"`
 	New []string `json:"new"`
+	// Otherwise is what holds without the key, in words.
+	Otherwise string `json:"otherwise"`
 }
 
 // Empty reports whether nothing changes.

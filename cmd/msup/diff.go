@@ -148,7 +148,7 @@ func printChanges(w io.Writer, changes []units.KeyChange, effects bool) {
 		case c.Effect == units.EffectAdd:
 			fmt.Fprintf(w, "    %s = %s\n", c.Key, strings.Join(c.New, "\n    "+c.Key+" = "))
 		case len(c.Old) <= 1 && len(c.New) <= 1 && len(first(c.Old))+len(first(c.New)) < 50:
-			fmt.Fprintf(w, "    %s: %s -> %s%s\n", c.Key, value(c.Key, c.Old), value(c.Key, c.New), effect)
+			fmt.Fprintf(w, "    %s: %s -> %s%s\n", c.Key, value(c, c.Old), value(c, c.New), effect)
 		default:
 			fmt.Fprintf(w, "    %s:%s\n", c.Key, effect)
 			for _, line := range c.Old {
@@ -169,11 +169,11 @@ func first(values []string) string {
 }
 
 // value is what a key is set to, or what holds without it.
-func value(key string, values []string) string {
+func value(c units.KeyChange, values []string) string {
 	if len(values) > 0 {
 		return values[0]
 	}
-	return "(" + config.Otherwise(key) + ")"
+	return "(" + c.Otherwise + ")"
 }
 
 // summary counts what a plan does: "1 restart, 2 live".
