@@ -6,8 +6,11 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	"msup/units"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -25,7 +28,16 @@ func TestGolden(t *testing.T) {
 	for _, file := range files {
 		name := filepath.Base(file)
 		t.Run(name, func(t *testing.T) {
-			got := dump(load(name, fakeHost(all), true))
+			c, err := load(name, fakeHost(all), true)
+			if err == nil {
+				// The supervisor writes it down, and msup up compares.
+				var again units.Project
+				text, err := json.Marshal(c.Project)
+				if err != nil || json.Unmarshal(text, &again) != nil || !reflect.DeepEqual(c.Project, again) {
+					t.Errorf("is another one when it is read again (-config +read): %s", cmp.Diff(c.Project, again))
+				}
+			}
+			got := dump(c, err)
 			golden := strings.TrimSuffix(file, ".conf") + ".golden"
 			if *update {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {

@@ -26,7 +26,10 @@ var restartKeys = []Key{
 		Other: []string{"RestartSec", "backoff_seconds", "restartpause"}, set: func(t *target, s setting) error {
 			delays, err := parseDelays(s.value)
 			if err == nil {
-				t.prog.Rules.RestartDelay, t.prog.Rules.MoreDelays = delays[0], delays[1:]
+				t.prog.Rules.RestartDelay, t.prog.Rules.MoreDelays = delays[0], nil
+			}
+			if len(delays) > 1 {
+				t.prog.Rules.MoreDelays = delays[1:] // not empty: nil is what comes back from project.json
 			}
 			return err
 		},
