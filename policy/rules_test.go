@@ -129,7 +129,7 @@ func TestDelays(t *testing.T) {
 	}
 }
 
-// peers.md 2, 3: the backoff begins anew after a good run, and never grows without end.
+// The backoff begins anew after a good run, and never grows without end.
 func TestBackoffIsForgiven(t *testing.T) {
 	r := policy.Rules{Autorestart: policy.OnFailure, RestartDelay: time.Second, RestartBackoff: 10, RestartDelayMax: 20 * time.Second, RestartReset: time.Minute}
 	wantLife(t, live(r, 0, 170*time.Second, dies(1, time.Second), dies(1, time.Second), dies(1, 60*time.Second), dies(1, 0)), `
@@ -225,7 +225,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// peers.md 2, 4: giving up blocks no start, and is not for ever where that is asked for.
+// Giving up blocks no start, and is not for ever where that is asked for.
 func TestCooldown(t *testing.T) {
 	r := policy.Rules{Autorestart: policy.OnFailure, MaxRestarts: 1, RestartDelay: time.Second, RestartCooldown: 10 * time.Minute}
 	wantLife(t, live(r, 0, 20*time.Minute, dies(1, time.Second)), `

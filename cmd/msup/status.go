@@ -25,8 +25,8 @@ func statusCommand(a *app) *cobra.Command {
 		Short: "Show programs: state, uptime, restarts, memory, CPU, and why",
 		Long: `Show the state of all programs, or of those named (globs and GROUP:* work).
 
-States: STOPPED, STARTING, RUNNING, BACKOFF (waits for its next start), STOPPING,
-EXITED (ended well), FAILED (gave up), KILLED (gave up after a kill for a limit).
+States: STOPPED, STARTING (until it was up for start_seconds), RUNNING, BACKOFF (waits for
+its next start), STOPPING, EXITED (ended well), FAILED (gave up), KILLED (gave up after a kill for a limit).
 RESTARTS is used/allowed, and within which time. MEMORY is current/limit. CPU is the share of one CPU since the
 status before, if that was half a second to a minute ago, else since the program started.
 
