@@ -107,9 +107,9 @@ func (t *target) completeMemory(high setting) {
 
 // written is settings as a user compares them.
 func written(all []setting) []units.Setting {
-	out := make([]units.Setting, len(all))
-	for i, s := range all {
-		out[i] = units.Setting{Key: s.key.Name, Value: s.value}
+	var out []units.Setting // nil if there are none: that is what is read again
+	for _, s := range all {
+		out = append(out, units.Setting{Key: s.key.Name, Value: s.value})
 	}
 	return inOrder(out)
 }
