@@ -30,6 +30,8 @@ type Config struct {
 	// Warnings do not keep the configuration from being run. They are in the order of
 	// the files and their lines.
 	Warnings []Diagnostic `json:"warnings,omitempty"`
+
+	newer []newer // settings that not every systemd has
 }
 
 // Load reads the configuration file at path and the files it includes, and checks that

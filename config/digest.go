@@ -46,7 +46,7 @@ func (d *draft) digest() string {
 		switch {
 		case k.Name == journalRateKey && !hasFile(d.Program):
 			line(k.Name, d.text(k.Name))
-		case k.Live(), k.Name == "stdout", k.Name == "stderr":
+		case k.Live(), k.Name == "stdout", k.Name == "stderr", k.Name == anySystemd:
 		case k.Repeats:
 			for _, s := range d.all {
 				if s.key.Name == k.Name {
@@ -58,6 +58,9 @@ func (d *draft) digest() string {
 				line(k.Name, s.value)
 			}
 		}
+	}
+	for _, s := range d.systemd {
+		line(s.key.Name, s.value)
 	}
 	if _, ok := d.given["directory"]; !ok {
 		line("directory", d.Directory)

@@ -37,6 +37,10 @@ func TestDigest(t *testing.T) {
 		{"the environment in defaults", "[defaults]\nenvironment = A=1\n" + base, false},
 		{"a limit", base + "memory_limit = 64M\n", true},
 		{"the budget of the journal that journald keeps", base + "journal_rate = 5\n", false},
+		{"a setting of systemd's", base + "systemd.ProtectHome = yes\n", false},
+		{"one of them in defaults", "[defaults]\nsystemd.ProtectHome = yes\n" + base, false},
+		{"one that systemd changes in what runs", base + "systemd.MemoryLow = 16M\n", false},
+		{"a sandbox", base + "sandbox = standard\n", false},
 		{"a file instead of the journal", base + "stdout = /tmp/out\n", false},
 	}
 	for _, tt := range tests {

@@ -15,6 +15,8 @@ const (
 	Text   Kind = "text"   // kept as it stands; surrounding quotes are taken off
 	Path   Kind = "path"   // Text; relative to the folder of the file it stands in
 	Scalar Kind = "scalar" // number, size, word …: a note in parentheses behind it is a comment
+	// Systemd is the text of a unit file, quoted as there; it may be empty.
+	Systemd Kind = "systemd"
 )
 
 // Key is a key of the configuration file.
@@ -45,7 +47,7 @@ const (
 )
 
 // keys is the one place that knows the keys.
-var keys = slices.Concat(programKeys, restartKeys, startKeys, outputKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
+var keys = slices.Concat(programKeys, restartKeys, startKeys, outputKeys, systemKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
 
 // programKeys say what a program is and how it runs.
 var programKeys = []Key{
@@ -182,6 +184,21 @@ var programKeys = []Key{
 		},
 	},
 }
+
+// systemKeys are what systemd can do beside. The keys systemd.NAME are in systemd.go.
+var systemKeys = []Key{
+	{
+		Section: programSection, Name: "sandbox", Kind: Scalar, Default: "none", Allowed: "none, standard or strict", Example: "standard",
+		Doc: "Preset of settings of systemd's that shut the program in; systemd.NAME wins over them.", set: setSandbox,
+	},
+	{
+		Section: programSection, Name: anySystemd, Kind: Systemd, Unset: "systemd's", Allowed: "a setting by its name in unit files", Example: "systemd.ProtectHome = read-only",
+		Doc: "Any setting of systemd's by its name in unit files; lists may be repeated, an empty value takes back what [defaults] has.",
+	},
+}
+
+// anySystemd stands for all keys systemd.NAME in the reference. No file can have it.
+const anySystemd = systemdPrefix + "*"
 
 // projectKeys are those of [msup], limits apart.
 var projectKeys = []Key{

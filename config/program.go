@@ -14,6 +14,7 @@ type draft struct {
 	all       []setting
 	variables map[string]setting // where each environment variable was set
 	envFiles  []setting          // of EnvFiles
+	systemd   []setting          // keys systemd.NAME
 	good      bool               // its name is right and its own, so that it can be added
 }
 
@@ -135,6 +136,7 @@ func (l *loader) fill(d *draft) {
 	d.Settings = written(d.all)
 	d.Digest = d.digest()
 	l.resolve(t)
+	l.fillSystemd(d)
 	if l.check {
 		l.checkDirectory(d)
 		l.checkUsers(d)

@@ -12,6 +12,9 @@ import (
 // keyOf finds a key of a section, nil if there is none. [defaults] takes the keys of
 // programs.
 func keyOf(section, name string) *Key {
+	if isSystemd(section, name) {
+		return systemdKeys[name]
+	}
 	for i := range keys {
 		if keys[i].Section == tableSection(section) && keys[i].Name == name && (section != defaultsSection || name != "command") {
 			return &keys[i]
@@ -37,6 +40,9 @@ func (l *loader) settings(src *source, b *block) []setting {
 		key := keyOf(b.kind, e.key)
 		if key == nil {
 			d.Message, d.Hint = "unknown key", unknownKeyHint(b.kind, e.key)
+			if isSystemd(b.kind, e.key) {
+				d.Message, d.Hint = unknownSystemd(e.key)
+			}
 			l.report(src, d)
 			continue
 		}
@@ -49,7 +55,7 @@ func (l *loader) settings(src *source, b *block) []setting {
 		s := setting{src: src, line: e.line, section: b.title(), key: key}
 		var err error
 		switch key.Kind {
-		case Words:
+		case Words, Systemd:
 			s.value, s.comment = cutWords(e.raw)
 		case Scalar:
 			s.value, err = cutScalar(e.raw)
@@ -63,7 +69,7 @@ func (l *loader) settings(src *source, b *block) []setting {
 				_ = errors.As(err, &target)
 				return target
 			}().hint)
-		case s.value == "":
+		case s.value == "" && key.Kind != Systemd:
 			d = s.diagnostic("the value is empty", "leave the key out, or write for example "+key.Example)
 		default:
 			settings = append(settings, s)
@@ -82,6 +88,12 @@ func unknownKeyHint(kind, name string) string {
 	if kind == defaultsSection && name == "command" {
 		return "each program has its own command"
 	}
+	if strings.HasPrefix(name, systemdPrefix) {
+		return "it belongs in [program NAME] or [defaults]"
+	}
+	if systemdKeys[systemdPrefix+name] != nil && tableSection(kind) == programSection {
+		return "write " + systemdPrefix + name
+	}
 	var names []string
 	for i := range keys {
 		k := &keys[i]
@@ -96,7 +108,7 @@ func unknownKeyHint(kind, name string) string {
 				return fmt.Sprintf("msup calls it %s", k.Name)
 			}
 		}
-		if kind != defaultsSection || k.Name != "command" {
+		if (kind != defaultsSection || k.Name != "command") && k.Name != anySystemd {
 			names = append(names, k.Name)
 		}
 	}

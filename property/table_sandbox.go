@@ -52,7 +52,7 @@ var sandboxEntries = page("systemd.exec", Service, []Entry{
 	{Name: "TemporaryFileSystem", codec: temporary, Examples: []string{"/var:ro /tmp:size=10%,mode=0700", "/srv"}},
 	{Name: "MountFlags", codec: mountFlags, Examples: []string{"slave"}},
 
-	{Name: "CapabilityBoundingSet", codec: capabilities, Root: noRoot, Empty: true, Examples: []string{"CAP_NET_BIND_SERVICE CAP_CHOWN", "~CAP_SYS_ADMIN CAP_SYS_PTRACE", "~"}},
+	{Name: "CapabilityBoundingSet", codec: capabilities, Empty: true, Examples: []string{"CAP_NET_BIND_SERVICE CAP_CHOWN", "~CAP_SYS_ADMIN CAP_SYS_PTRACE", "~"}},
 	{Name: "AmbientCapabilities", codec: capabilities, Root: noRoot, Examples: []string{"CAP_NET_BIND_SERVICE"}},
 	{Name: "SecureBits", codec: secureBits, Root: noRoot, Examples: []string{"noroot noroot-locked"}},
 	{Name: "RestrictNamespaces", codec: namespaces, Examples: []string{"yes", "no", "uts ipc", "~user net"}},

@@ -37,7 +37,7 @@ var serviceEntries = page("systemd.service", Service, []Entry{
 	{Name: "RuntimeRandomizedExtraSec", codec: span, names: usec("RuntimeRandomizedExtraSec"), Since: 250, Types: Service | Scope, Examples: []string{"5min"}},
 	{Name: "WatchdogSec", codec: span, names: usec("WatchdogSec"), Examples: []string{"30s"}},
 	{Name: "NotifyAccess", codec: word("none", "main", "exec", "all"), Examples: []string{"main"}},
-	{Name: "OOMPolicy", codec: word("continue", "stop", "kill"), Types: Service | Scope, Instead: "msup sets it to stop, because continue hides a kill for memory", Examples: []string{"stop"}},
+	{Name: "OOMPolicy", codec: word("continue", "stop", "kill"), Types: Service | Scope, Instead: "msup sets it to stop, because continue hides a kill for memory; see on_oom", Examples: []string{"stop"}},
 	{Name: "RootDirectoryStartOnly", codec: boolean, Examples: []string{"yes"}},
 	{Name: "NonBlocking", codec: boolean, Examples: []string{"yes"}},
 	{Name: "FileDescriptorStoreMax", codec: unsigned(0, 1<<20), Examples: []string{"16"}},
@@ -48,7 +48,7 @@ var serviceEntries = page("systemd.service", Service, []Entry{
 	{Name: "USBFunctionStrings", codec: absolute, Examples: []string{"/etc/usb.strings"}},
 })
 
-const ownStartTimeout = "a program counts as started as soon as it is executed"
+const ownStartTimeout = "use start_timeout"
 
 var commandExamples = []string{
 	"-/bin/mkdir -p /run/web", `/bin/sh -c 'echo "a b" $$HOME 100%'`, "@/bin/true truth ${NAME} ''", "+/bin/true", "!/bin/true", ":/bin/echo $HOME", "-+:/bin/true ';'",

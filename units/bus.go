@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"msup/property"
 )
 
 // Property is one property of a transient unit. The type of Value is the D-Bus type:
-// string s, bool b, uint64 t, uint32 u, int32 i, []string as, and slices of structs for
-// the compound ones.
+// string s, bool b, uint64 t, uint32 u, int32 i, []string as, and the types of package
+// property for the compound ones.
 type Property struct {
 	Name  string
 	Value any
@@ -119,25 +121,12 @@ type Bus interface {
 	MaxJobs() int
 }
 
-// ExecCommand is the D-Bus type (sasb) of ExecStart=: path, argv, ignore failure.
-type ExecCommand struct {
-	Path          string
-	Argv          []string
-	IgnoreFailure bool
-}
-
-// ExecCommandEx is the D-Bus type (sasas) of ExecStartEx=: path, argv, flags.
-type ExecCommandEx struct {
-	Path  string
-	Argv  []string
-	Flags []string
-}
-
-// EnvironmentFile is the D-Bus type (sb) of EnvironmentFiles=: path, ignore if missing.
-type EnvironmentFile struct {
-	Path     string
-	Optional bool
-}
+// Compound types of properties.
+type (
+	ExecCommand     = property.ExecCommand
+	ExecCommandEx   = property.ExecCommandEx
+	EnvironmentFile = property.EnvironmentFile
+)
 
 // What a call of [Bus] can fail with, for errors.Is. Other errors carry systemd's words.
 var (

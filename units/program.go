@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"msup/policy"
+	"msup/property"
 )
 
 // UnitType is the type of transient unit a program runs as.
@@ -53,6 +54,12 @@ type Program struct {
 
 	// InGroup is the name of the group it belongs to; "" = none. (Group is the user's.)
 	InGroup string `json:"in_group,omitempty"`
+
+	// Sandbox is the preset that Systemd begins with; "" = none.
+	Sandbox string `json:"sandbox,omitempty"`
+	// Systemd are settings of systemd's, as a unit file would have them: those of the preset
+	// and those of the configuration.
+	Systemd []property.Setting `json:"systemd,omitempty"`
 
 	// Stdout and Stderr are the absolute paths of the files the output goes to beside
 	// the journal; both may name the same file. "" = journal only.

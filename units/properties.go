@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"msup/policy"
+	"msup/property"
 )
 
 // Runtime is what the properties of a program's unit depend on beside the program itself.
@@ -16,12 +17,6 @@ type Runtime struct {
 	Stdout  string // FIFO its standard output goes to; "" = the journal
 	Stderr  string // FIFO its standard error goes to; "" = the journal
 	PID     int    // scopes: the process to adopt
-}
-
-// exitStatusSet is the D-Bus type (aiai) of SuccessExitStatus=: codes, signals.
-type exitStatusSet struct {
-	Codes   []int32
-	Signals []int32
 }
 
 // Properties lists the properties of the transient unit p runs as, for
@@ -49,7 +44,38 @@ func Properties(p Program, rt Runtime) []Property {
 	} else {
 		props = append(props, serviceProperties(p, rt)...)
 	}
-	return append(props, limitProperties(p.Limits)...)
+	props = append(props, limitProperties(p.Limits)...)
+	return append(props, systemdProperties(p.Systemd, rt.Version)...)
+}
+
+// systemdProperties are those of systemd's own settings. Package config has checked them,
+// so what cannot be read is of another version of msup, and is sent as it is: systemd then
+// refuses the unit and names it, while leaving it out would run the program without it.
+func systemdProperties(settings []property.Setting, version int) []Property {
+	var props []Property
+	take := func(list []property.Property) {
+		for _, p := range list {
+			props = append(props, Property(p))
+		}
+	}
+	list, err := property.Properties(settings, version)
+	if err == nil {
+		take(list)
+		return props
+	}
+	for _, s := range settings {
+		list, err := property.Properties([]property.Setting{s}, version)
+		if err != nil {
+			list = []property.Property{{Name: s.Name, Value: s.Value}}
+		}
+		take(list)
+	}
+	return props
+}
+
+// sets reports whether one of the settings is of that name.
+func sets(settings []property.Setting, name string) bool {
+	return slices.ContainsFunc(settings, func(s property.Setting) bool { return s.Name == name })
 }
 
 func serviceProperties(p Program, rt Runtime) []Property {
@@ -66,9 +92,11 @@ func serviceProperties(p Program, rt Runtime) []Property {
 		// A kill for memory of any process ends the unit with Result=oom-kill. The
 		// manager's default may be "continue", which hides it.
 		{"OOMPolicy", "stop"},
-		{"SyslogIdentifier", p.Name},
 		{"WorkingDirectory", p.Directory},
 		execStart(p, rt.Version),
+	}
+	if !sets(p.Systemd, "SyslogIdentifier") {
+		props = append(props, Property{"SyslogIdentifier", p.Name})
 	}
 	props = append(props, output("StandardOutput", rt.Stdout, p.Stdout)...)
 	props = append(props, output("StandardError", rt.Stderr, p.Stderr)...)
@@ -119,13 +147,13 @@ func serviceProperties(p Program, rt Runtime) []Property {
 // a daemon-reload, so there every "$" is doubled. "%" and "\" need nothing.
 func execStart(p Program, version int) Property {
 	if version >= 254 {
-		return Property{"ExecStartEx", []ExecCommandEx{{p.Path, p.Argv, []string{"no-env-expand"}}}}
+		return Property{"ExecStartEx", []ExecCommandEx{{Path: p.Path, Argv: p.Argv, Flags: []string{"no-env-expand"}}}}
 	}
 	argv := make([]string, len(p.Argv))
 	for i, a := range p.Argv {
 		argv[i] = strings.ReplaceAll(a, "$", "$$")
 	}
-	return Property{"ExecStart", []ExecCommand{{p.Path, argv, false}}}
+	return Property{"ExecStart", []ExecCommand{{Path: p.Path, Argv: argv}}}
 }
 
 // output connects one standard stream. It always says where to, because systemd lets
@@ -165,8 +193,8 @@ func noJournalRate() []Property {
 
 // successExitStatus tells systemd which ends are no failure, so that systemctl does not show
 // a unit as failed that msup shows as EXITED. Zero always counts for systemd.
-func successExitStatus(success policy.ExitSet) exitStatusSet {
-	set := exitStatusSet{Codes: []int32{}, Signals: []int32{}}
+func successExitStatus(success policy.ExitSet) property.ExitStatusSet {
+	set := property.ExitStatusSet{Codes: []int32{}, Signals: []int32{}}
 	for _, r := range success.Codes {
 		for c := max(1, r.From); c <= r.To; c++ {
 			set.Codes = append(set.Codes, int32(c))

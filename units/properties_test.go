@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"msup/policy"
+	"msup/property"
 	"msup/units"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +48,11 @@ func TestProperties(t *testing.T) {
 			Name: "a", Type: units.Service, Path: "/bin/a", Argv: []string{"a"}, Directory: "/", StopSignal: 15, StopTimeout: 0,
 			Rules: policy.Rules{Success: policy.Codes(0)},
 		}, units.Runtime{Project: "shop", Version: 252}),
+		"systemd": func() []units.Property {
+			p := full()
+			p.Systemd = []property.Setting{{Name: "ProtectHome", Value: "read-only"}, {Name: "SyslogIdentifier", Value: "shop"}, {Name: "After", Value: "db.service"}, {Name: "ExecStartPre", Value: "-/bin/true $A"}}
+			return units.Properties(p, service)
+		}(),
 		"scope": func() []units.Property {
 			p := full()
 			p.Type = units.Scope
@@ -67,7 +73,7 @@ func TestProperties(t *testing.T) {
 			seen := map[string]bool{}
 			for _, p := range props {
 				fmt.Fprintf(&b, "%s %#v\n", p.Name, p.Value)
-				if seen[p.Name] {
+				if seen[p.Name] && p.Name != "After" { // which the configuration may add to
 					t.Errorf("%s twice: systemd would append to the first", p.Name)
 				}
 				seen[p.Name] = true

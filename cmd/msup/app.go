@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"msup/cgroup"
 	"msup/config"
 	"msup/control"
 	"msup/dbus"
+	"msup/property"
 	"msup/units"
 )
 
@@ -80,7 +82,31 @@ func (a *app) findConfig() (string, error) {
 }
 
 // loadConfig reads and checks the configuration as for a start.
-func (a *app) loadConfig() (*config.Config, error) { return a.readConfig(config.Load) }
+func (a *app) loadConfig() (*config.Config, error) {
+	cfg, err := a.readConfig(config.Load)
+	if err != nil || cfg.NeedsSystemd() <= property.Oldest {
+		return cfg, err
+	}
+	// Where no systemd answers, nothing can be started either.
+	if version, err := a.systemdVersion(); err == nil {
+		if err := cfg.CheckSystemd(version); err != nil {
+			return nil, err
+		}
+	}
+	return cfg, nil
+}
+
+// systemdVersion asks the service manager for its major version.
+func (a *app) systemdVersion() (int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	bus, err := a.dial(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer bus.Close()
+	return bus.Version(), nil
+}
 
 func (a *app) readConfig(read func(string) (*config.Config, error)) (*config.Config, error) {
 	path, err := a.findConfig()

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"msup/property"
 	"msup/units"
 
 	"github.com/kballard/go-shellquote"
@@ -30,6 +31,11 @@ print what would run. Nothing is started.
 				return err
 			}
 			a.printDiagnostics("warning: ", cfg.Warnings)
+			if need := cfg.NeedsSystemd(); need > property.Oldest {
+				if _, err := a.systemdVersion(); err != nil {
+					fmt.Fprintf(a.stderr, "warning: some settings need systemd %d, and none answers here to ask for its version\n", need)
+				}
+			}
 			a.printProject(cfg.Project)
 			return nil
 		},
@@ -93,6 +99,12 @@ func describeProgram(p units.Program) [][2]string {
 	add("stop", "%s, SIGKILL after %s", signalWord(p.StopSignal), p.StopTimeout)
 	if l := limitWords(p.Limits); l != "" {
 		add("limits", "%s", l)
+	}
+	if p.Sandbox != "" {
+		add("sandbox", "%s", p.Sandbox)
+	}
+	for _, s := range p.Systemd {
+		add("systemd", "%s=%s", s.Name, s.Value)
 	}
 	if p.Stdout == p.Stderr && p.Stdout != "" {
 		add("output", "%s", sink(p.Stdout, p.Log))
