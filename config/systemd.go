@@ -111,9 +111,10 @@ func (l *loader) fillSystemd(d *draft) {
 		l.scopeCannot(d, d.at("sandbox"))
 		d.Sandbox = ""
 	}
-	place := property.Place{Directory: d.Directory, User: user}
+	// What belongs to a program is mostly below the folder of its configuration.
+	place := property.Place{Directory: d.Directory, User: user, Files: []string{d.header.src.dir}}
 	if d.Path != "" {
-		place.Files = []string{d.Path}
+		place.Files = append(place.Files, d.Path)
 	}
 	all := property.Override(property.Sandbox(d.Sandbox, place), own)
 	// An empty value has done what it is for.

@@ -154,7 +154,7 @@ func bitWords[N int32 | uint64](typ, words string, bits []bit) scalar[N] {
 			for _, w := range strings.Fields(s) {
 				if i := slices.IndexFunc(bits, func(b bit) bool { return b.name == w }); i >= 0 {
 					sum |= bits[i].mask
-				} else if n, err := strconv.ParseUint(w, 16, 31); err == nil && typ == "t" {
+				} else if n, err := strconv.ParseUint(strings.TrimPrefix(w, "0x"), 16, 31); err == nil && typ == "t" {
 					sum |= n
 				} else {
 					return 0, fmt.Errorf("%s is not one of %s", quoted(w), words)
@@ -171,7 +171,7 @@ func bitWords[N int32 | uint64](typ, words string, bits []bit) scalar[N] {
 				}
 			}
 			if rest != 0 || len(names) == 0 && typ == "t" {
-				return strconv.FormatUint(uint64(v), 16)
+				return "0x" + strconv.FormatUint(uint64(v), 16)
 			}
 			return strings.Join(names, " ")
 		},

@@ -57,7 +57,7 @@ func without(settings []Setting, name string) []Setting {
 //
 // The program's own directory stays writable, unless it is / or a folder right below it,
 // which are no program's own. PrivateTmp= hides what is in /tmp, so what of the program's is
-// there is bound into its own.
+// there is bound into its own; of a program that lives in /tmp itself it is left out.
 //
 // Under a user manager it has PrivateUsers=, without which little of it is possible
 // ([Entry.InUserManager]).
@@ -80,6 +80,9 @@ func Sandbox(preset string, p Place) []Setting {
 	}
 	var hidden []string
 	for _, f := range append([]string{p.Directory}, p.Files...) {
+		if f == "/tmp" || f == "/var/tmp" {
+			return without(settings, "PrivateTmp") // the program lives in it
+		}
 		inside := slices.ContainsFunc(hidden, func(dir string) bool { return f == dir || strings.HasPrefix(f, dir+"/") })
 		if !inside && (strings.HasPrefix(f, "/tmp/") || strings.HasPrefix(f, "/var/tmp/")) {
 			hidden = append(hidden, f)

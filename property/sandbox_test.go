@@ -53,6 +53,9 @@ func TestSandboxPlace(t *testing.T) {
 		{"/tmp/web", []string{"/tmp/web/bin/x", "/var/tmp/y", "/usr/bin/z"}, []Setting{{"ReadWritePaths", "-/tmp/web"}, {"BindPaths", "-/tmp/web"}, {"BindPaths", "-/var/tmp/y"}}},
 		{"/tmp/a:b", nil, []Setting{{"ReadWritePaths", `-"/tmp/a:b"`}, {"BindPaths", `-"/tmp/a:b"`}}},
 	} {
+		if got := Sandbox("standard", Place{Directory: tt.dir, Files: []string{"/tmp"}}); slices.Contains(got, Setting{"PrivateTmp", "yes"}) {
+			t.Error("a program of /tmp has another /tmp")
+		}
 		got := Sandbox("standard", Place{Directory: tt.dir, Files: tt.files})[len(standard):]
 		if diff := cmp.Diff(tt.want, got); diff != "" && len(got)+len(tt.want) > 0 {
 			t.Errorf("%s (-want +got):\n%s", tt.dir, diff)

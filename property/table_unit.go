@@ -45,7 +45,7 @@ var unitEntries = inUnit(page("systemd.unit", Service|Scope, slices.Concat([]Ent
 	{Name: "JobRunningTimeoutSec", codec: span, names: usec("JobRunningTimeoutSec"), Examples: []string{"1min 30s", "infinity"}},
 	{Name: "JobTimeoutAction", codec: emergency, Root: systemAction, Examples: []string{"none"}},
 	{Name: "JobTimeoutRebootArgument", codec: text, Root: systemAction, Examples: []string{"recovery"}},
-	{Name: "FailureAction", codec: emergency, Root: systemAction, Examples: []string{"none", "reboot"}},
+	{Name: "FailureAction", codec: emergency, Root: systemAction, Examples: []string{"none"}},
 	{Name: "SuccessAction", codec: emergency, Root: systemAction, Examples: []string{"none"}},
 	{Name: "FailureActionExitStatus", codec: integer(0, 255), Examples: []string{"3"}},
 	{Name: "SuccessActionExitStatus", codec: integer(0, 255), Examples: []string{"0"}},
@@ -77,7 +77,10 @@ var dependencies = func() []Entry {
 		{Name: "StopPropagatedFrom", Since: 249}, {Name: "JoinsNamespaceOf"},
 	}
 	for i := range rows {
-		rows[i].codec, rows[i].Examples = unitList, []string{"postgresql.service redis@1.service"}
+		rows[i].codec, rows[i].Examples = unitList, []string{"dbus.service basic.target"}
+		if rows[i].Name == "Conflicts" {
+			rows[i].Examples = []string{"rescue.service emergency@1.service"}
+		}
 	}
 	return rows
 }()

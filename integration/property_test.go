@@ -1,0 +1,122 @@
+//go:build linux
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"msup/dbus"
+	"msup/integration/sandbox"
+	"msup/property"
+)
+
+// TestProperties starts a unit on a real systemd with each example of each setting that it has. What the kernel or the
+// sandbox makes of it does not matter: systemd has to accept the property, and what it then writes down as the unit's
+// text has to be what the example says.
+func TestProperties(t *testing.T) {
+	if os.Getenv(insideEnv) == "" {
+		inSandbox(t, booted{kind: sandbox.Namespaces, subtests: []string{"examples"}, parallel: 1, timeout: 2 * time.Minute})
+		return
+	}
+	t.Run("examples", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		bus, err := dbus.Dial(ctx, dbus.System)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bus.Close()
+		go func() {
+			for range bus.Events() {
+			}
+		}()
+		tried := 0
+		for _, e := range property.Entries() {
+			for _, example := range e.Examples {
+				if e.Types&property.Service == 0 || e.Needs(example) > bus.Version() {
+					continue
+				}
+				tried++
+				tryExample(ctx, t, bus, e, example, fmt.Sprintf("example-%d.service", tried))
+			}
+		}
+		t.Logf("%d examples on systemd %d", tried, bus.Version())
+		if tried < 250 {
+			t.Errorf("only %d examples", tried)
+		}
+	})
+}
+
+func tryExample(ctx context.Context, t *testing.T, bus *dbus.Conn, e property.Entry, example, unit string) {
+	props, err := e.Parse([]string{example}, bus.Version())
+	if err != nil {
+		t.Errorf("%s=%s: %v", e.Name, example, err)
+		return
+	}
+	all := props
+	if e.Name != "ExecStart" {
+		all = append(all, property.Property{Name: "ExecStart", Value: []property.ExecCommand{{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}}}})
+	}
+	if err := bus.Start(ctx, unit, all, false); err != nil {
+		if why, ok := unsupported[e.Name]; ok {
+			t.Logf("%s=%s: %s: %v", e.Name, example, why, err)
+			return
+		}
+		t.Errorf("%s=%s as %v: %v", e.Name, example, props, err)
+		return
+	}
+	data, err := os.ReadFile("/run/systemd/transient/" + unit)
+	defer func() {
+		_ = bus.Stop(ctx, unit) // it may have ended
+		_ = bus.Reset(ctx, unit)
+	}()
+	if os.IsNotExist(err) {
+		t.Logf("%s=%s: the unit was over before its text could be read", e.Name, example)
+		return
+	}
+	var settings []property.Setting
+	for line := range strings.Lines(string(data)) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if !ok || strings.HasPrefix(name, "#") || name == "ExecStart" && e.Name != "ExecStart" {
+			continue
+		}
+		settings = append(settings, property.Setting{Name: name, Value: strings.ReplaceAll(value, "%%", "%")})
+	}
+	back, err := property.Properties(settings, bus.Version())
+	if diff := cmp.Diff(props, back); err != nil || diff != "" {
+		if why, ok := writtenAs[e.Name]; ok {
+			t.Logf("%s=%s: %s: %v", e.Name, example, why, settings)
+			return
+		}
+		t.Errorf("%s=%s: systemd writes %v: %v (-sent +read):\n%s", e.Name, example, settings, err, diff)
+	}
+}
+
+// unsupported are settings with which systemd does not start the unit, having accepted them.
+var unsupported = map[string]string{
+	"RefuseManualStart": "a transient unit is started by hand",
+}
+
+const (
+	damaged = "before 254 systemd puts a backslash before each $ of a command"
+	unknown = "systemd writes only capabilities that it knows"
+	perLine = "systemd writes an empty line first, and the rest in no order"
+)
+
+// writtenAs are settings that systemd 252 does not write down as it got them, so that they are others after a daemon-reload.
+var writtenAs = map[string]string{
+	"ExecCondition": damaged, "ExecStartPre": damaged, "ExecStart": damaged, "ExecStartPost": damaged, "ExecReload": damaged, "ExecStop": damaged, "ExecStopPost": damaged,
+	"CapabilityBoundingSet": unknown, "AmbientCapabilities": unknown, "IPAddressAllow": perLine, "IPAddressDeny": perLine,
+	"CPUQuota": "before 256 systemd writes whole percents", "TasksMax": "before 257 systemd writes a tenth of the percentage",
+	"IOReadBandwidthMax": "systemd writes nothing for infinity, which it is without", "NUMAPolicy": "systemd writes nothing",
+	"BindReadOnlyPaths": "systemd writes paths without quotes", "LogExtraFields": "systemd writes fields without quotes",
+	"ExtensionImages": "systemd writes only mount options", "MountImages": "systemd writes only mount options", "RootImageOptions": "systemd writes nothing",
+	"SetCredentialEncrypted": "systemd writes escapes for Base64", "SystemCallErrorNumber": "systemd writes the number that stands for kill",
+}
