@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"msup/dbus"
 	"msup/integration/sandbox"
 	"msup/property"
+	"msup/units"
 )
 
 // TestProperties starts a unit on a real systemd with each example of each setting that it has. What the kernel or the
@@ -60,9 +62,13 @@ func tryExample(ctx context.Context, t *testing.T, bus *dbus.Conn, e property.En
 		t.Errorf("%s=%s: %v", e.Name, example, err)
 		return
 	}
-	all := props
+	var sent []units.Property
+	for _, p := range props {
+		sent = append(sent, units.Property(p))
+	}
+	all := slices.Clone(sent)
 	if e.Name != "ExecStart" {
-		all = append(all, property.Property{Name: "ExecStart", Value: []property.ExecCommand{{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}}}})
+		all = append(all, units.Property{Name: "ExecStart", Value: []property.ExecCommand{{Path: "/bin/sleep", Argv: []string{"sleep", "1000"}}}})
 	}
 	if err := bus.Start(ctx, unit, all, false); err != nil {
 		if why, ok := unsupported[e.Name]; ok {
@@ -71,6 +77,12 @@ func tryExample(ctx context.Context, t *testing.T, bus *dbus.Conn, e property.En
 		}
 		t.Errorf("%s=%s as %v: %v", e.Name, example, props, err)
 		return
+	}
+	if f, err := bus.Read(ctx, unit); err == nil && f.ActiveState == "active" {
+		// The table says whether systemd changes it in a unit that runs.
+		if err := bus.SetProperties(ctx, unit, sent); (err == nil) != e.Live && e.Name != "Description" {
+			t.Errorf("%s=%s: Live is %v in the table, changing it gives %v", e.Name, example, e.Live, err)
+		}
 	}
 	data, err := os.ReadFile("/run/systemd/transient/" + unit)
 	defer func() {
