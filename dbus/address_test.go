@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -100,6 +101,38 @@ func TestDialNothing(t *testing.T) {
 	var u *UnavailableError
 	if !errors.As(err, &u) || u.Hint == "" {
 		t.Errorf("Dial: %v", err)
+	}
+}
+
+// A manager that executes itself anew does not listen for a moment.
+func TestDialWaitsForOneThatIsJustNotListening(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "private")
+	gone, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.(*net.UnixListener).SetUnlinkOnClose(false)
+	gone.Close() // the file stays: whoever connects is refused
+	asked := make(chan struct{})
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		os.Remove(path)
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer l.Close()
+		if c, err := l.Accept(); err == nil {
+			close(asked)
+			c.Close() // of a handshake other tests know
+		}
+	}()
+	_, err = Dial(t.Context(), System, WithPrivateSocket(path))
+	select {
+	case <-asked:
+	default:
+		t.Errorf("nobody asked again: %v", err)
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	godbus "github.com/godbus/dbus/v5"
@@ -23,6 +25,7 @@ const (
 const (
 	minBackoff       = 10 * time.Millisecond
 	maxBackoff       = time.Second
+	refusedTime      = 2 * time.Second  // how long nobody may listen at a socket that is there
 	handshakeTimeout = 20 * time.Second // a manager at daemon-reload answers late
 )
 
@@ -96,20 +99,36 @@ func Dial(ctx context.Context, which Which, opts ...Option) (*Conn, error) {
 	for _, o := range opts {
 		o(c, &list)
 	}
+	var l *link
 	var errs []error
+	for end := time.Now().Add(refusedTime); ; {
+		if l, errs = c.dialAny(ctx, list); l != nil {
+			break
+		}
+		// A manager that executes itself anew leaves its socket for a moment.
+		refused := func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+		if !slices.ContainsFunc(errs, refused) || time.Now().After(end) || ctx.Err() != nil {
+			return nil, c.host.explain(which, list, errs)
+		}
+		time.Sleep(minBackoff)
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.attach(l)
+	c.done.Go(func() { c.queue.run(c.ctx.Done()) })
+	c.done.Go(func() { c.keep(l) })
+	return c, nil
+}
+
+// dialAny establishes a connection by the first of some ways that works.
+func (c *Conn) dialAny(ctx context.Context, list []endpoint) (l *link, errs []error) {
 	for _, e := range list {
 		l, err := c.dial(ctx, e)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		if err == nil {
+			return l, nil
 		}
-		c.ctx, c.cancel = context.WithCancel(context.Background())
-		c.attach(l)
-		c.done.Go(func() { c.queue.run(c.ctx.Done()) })
-		c.done.Go(func() { c.keep(l) })
-		return c, nil
+		errs = append(errs, err)
 	}
-	return nil, c.host.explain(which, list, errs)
+	return nil, errs
 }
 
 // Close ends the connection. Calls under way fail, and Events is closed.

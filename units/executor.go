@@ -294,12 +294,17 @@ func (s *Supervisor) onStopReply(r result) {
 	}
 }
 
-func waitToStopAgain(ctx context.Context, _ *result) {
+func waitToStopAgain(ctx context.Context, _ *result) { waitFor(ctx, stopAgainDelay) }
+
+func waitFor(ctx context.Context, d time.Duration) {
 	select {
-	case <-time.After(stopAgainDelay):
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 }
+
+// cleanAgainDelay is the time between tries to clean up while the connection is away.
+const cleanAgainDelay = 50 * time.Millisecond
 
 // stopAgainDelay is the time between tries to stop a unit.
 const stopAgainDelay = 2 * time.Second

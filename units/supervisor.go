@@ -400,7 +400,14 @@ func (s *Supervisor) descend() {
 		}
 	}
 	s.cleaning = true
+	bus, project := s.cfg.Bus, s.cfg.Project
 	s.do(result{kind: resultClean}, func(ctx context.Context, r *result) {
-		r.err = cleanUp(ctx, s.cfg.Bus, s.cfg.Project)
+		for {
+			// A daemon-reexec cuts the connection, which comes back by itself.
+			if r.err = cleanUp(ctx, bus, project); !errors.Is(r.err, ErrDisconnected) || ctx.Err() != nil {
+				return
+			}
+			waitFor(ctx, cleanAgainDelay)
+		}
 	})
 }

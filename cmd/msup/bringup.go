@@ -34,10 +34,10 @@ func (a *app) bringUp(ctx context.Context, t *target, strict bool) (started bool
 	for _, line := range sharedLines(t.project, limits) {
 		fmt.Fprintf(a.stderr, "warning: %s\n", line)
 	}
-	if err := a.refuseForeign(ctx, bus, t.project); err != nil {
+	if err := lasting(ctx, func() error { return a.refuseForeign(ctx, bus, t.project) }); err != nil {
 		return false, err
 	}
-	if err := a.refuseSharedSlices(ctx, bus, t.project); err != nil {
+	if err := lasting(ctx, func() error { return a.refuseSharedSlices(ctx, bus, t.project) }); err != nil {
 		return false, err
 	}
 	return a.startSupervisor(ctx, bus, t)
@@ -99,13 +99,14 @@ func (a *app) startSupervisor(ctx context.Context, bus bus, t *target) (started 
 	if err != nil {
 		return false, fmt.Errorf("cannot find the msup executable: %w", err)
 	}
-	unit := units.SupervisorUnit(t.project.Name)
+	unit, run := units.SupervisorUnit(t.project.Name), rand.Text()
 	props := units.SupervisorProperties(units.SupervisorCommand{
 		Project: t.project, User: a.user, Path: exe,
-		Args:        []string{"supervise", a.managerFlag(), "--project", t.project.Name, "--config", t.project.File, "--run", rand.Text()},
+		Args:        []string{"supervise", a.managerFlag(), "--project", t.project.Name, "--config", t.project.File, "--run", run},
 		StopTimeout: stopTimeout(t.project),
 	}, bus.Version())
-	err = bus.StartAndWait(ctx, unit, props)
+	// Whether a start was taken whose answer was lost is told by another one.
+	err = lasting(ctx, func() error { return bus.StartAndWait(ctx, unit, props) })
 	if err == nil {
 		return true, nil
 	}
@@ -115,6 +116,10 @@ func (a *app) startSupervisor(ctx context.Context, bus bus, t *target) (started 
 	if errors.Is(err, units.ErrUnitExists) {
 		// Another msup up was faster, or the supervisor is just coming back.
 		if rep, err := a.awaitSupervisor(ctx, t); err == nil {
+			var runs runningProject
+			if readJSON(filepath.Join(t.dir, projectFile), &runs) == nil && runs.Run == run {
+				return true, nil // it is ours after all
+			}
 			return false, a.alreadyUp(ctx, t, rep)
 		}
 		return false, a.takenSupervisor(ctx, bus, unit, err)

@@ -103,7 +103,11 @@ func (a *app) awaitReturn(ctx context.Context, t *target) (back bool, err error)
 	limit, cancel := context.WithTimeout(ctx, returnTime)
 	defer cancel()
 	for {
-		f, err := bus.Read(ctx, units.SupervisorUnit(t.project.Name))
+		var f units.Facts
+		err := lasting(ctx, func() (err error) {
+			f, err = bus.Read(ctx, units.SupervisorUnit(t.project.Name))
+			return err
+		})
 		if err != nil {
 			return false, fmt.Errorf("cannot see the supervisor: %w", err)
 		}
@@ -132,7 +136,11 @@ func (a *app) awaitGone(ctx context.Context, t *target) error {
 	defer cancel()
 	unit := units.SupervisorUnit(t.project.Name)
 	for {
-		list, err := bus.List(ctx, unit)
+		var list []units.Facts
+		err := lasting(ctx, func() (err error) {
+			list, err = bus.List(ctx, unit)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("cannot see the supervisor stop: %w", err)
 		}
@@ -156,12 +164,17 @@ func (a *app) downWithoutSupervisor(ctx context.Context, t *target, asked bool) 
 	defer bus.Close()
 	// One that is loaded all the same would come back and start everything again.
 	supervisor := units.SupervisorUnit(t.project.Name)
-	f, err := bus.Read(ctx, supervisor)
+	var f units.Facts
+	err = lasting(ctx, func() (err error) {
+		f, err = bus.Read(ctx, supervisor)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	if f.LoadState != "not-found" && f.Transient {
-		if err := bus.Stop(ctx, supervisor); err != nil && !errors.Is(err, units.ErrNoSuchUnit) {
+		err := lasting(ctx, func() error { return bus.Stop(ctx, supervisor) })
+		if err != nil && !errors.Is(err, units.ErrNoSuchUnit) {
 			return err
 		}
 		if err := a.awaitGone(ctx, t); err != nil {
@@ -169,7 +182,12 @@ func (a *app) downWithoutSupervisor(ctx context.Context, t *target, asked bool) 
 		}
 		_ = bus.Reset(ctx, supervisor) // there is nothing to reset if it ended well
 	}
-	n, err := units.StopLeftovers(ctx, bus, t.project)
+	n := 0
+	err = lasting(ctx, func() error {
+		some, err := units.StopLeftovers(ctx, bus, t.project)
+		n += some
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func leave(bus bus, dir string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := units.StopCommonSlice(ctx, bus); err != nil {
+	if err := lasting(ctx, func() error { return units.StopCommonSlice(ctx, bus) }); err != nil {
 		return fmt.Errorf("cannot stop the slice of all projects: %w", err)
 	}
 	return os.Remove(root)

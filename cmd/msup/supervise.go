@@ -282,7 +282,7 @@ func (a *app) stopOwnUnit(bus bus, project units.Project) {
 	// The stop job sends SIGTERM; exiting before it is there would be an exit to restart.
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
-	if err := bus.Stop(ctx, units.SupervisorUnit(project.Name)); err != nil {
+	if err := lasting(ctx, func() error { return bus.Stop(ctx, units.SupervisorUnit(project.Name)) }); err != nil {
 		return
 	}
 	select {
