@@ -41,6 +41,13 @@ func (m mortal) Stop(ctx context.Context, unit string) error {
 	return m.fakeSystemd.Stop(ctx, unit)
 }
 
+func (m mortal) SetProperties(ctx context.Context, unit string, props []units.Property) error {
+	if m.dead.Load() {
+		return errDead
+	}
+	return m.fakeSystemd.SetProperties(ctx, unit, props)
+}
+
 func (m mortal) Reset(ctx context.Context, unit string) error {
 	if m.dead.Load() {
 		return errDead

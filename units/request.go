@@ -130,7 +130,7 @@ func (r unwatchRequest) serve(s *Supervisor) {
 func (r noteRequest) serve(s *Supervisor) { s.note(s.byName[r.program], "%s", r.text) }
 
 func (r commandRequest) serve(s *Supervisor) {
-	programs, err := s.chosen(r.cmd.Programs)
+	programs, err := s.chosen(r.cmd.Verb, r.cmd.Programs)
 	if err == nil && r.cmd.Verb == Signal {
 		if err = s.signal(programs, r); err == nil {
 			return // it is answered when the signals are sent
@@ -142,15 +142,24 @@ func (r commandRequest) serve(s *Supervisor) {
 	s.then(func() { r.reply <- reply })
 }
 
-// chosen finds programs by name; no names mean all.
-func (s *Supervisor) chosen(names []string) ([]*program, error) {
-	if len(names) == 0 {
-		return s.programs, nil
-	}
-	programs := make([]*program, len(names))
-	for i, name := range names {
-		if programs[i] = s.byName[name]; programs[i] == nil {
+// chosen finds programs by name; no names mean all. One that is being removed is there no
+// more for who wants to start it.
+func (s *Supervisor) chosen(verb Verb, names []string) ([]*program, error) {
+	here := func(p *program) bool { return p != nil && (!p.dropping || verb != Start && verb != Restart) }
+	var programs []*program
+	for _, name := range names {
+		p := s.byName[name]
+		if !here(p) {
 			return nil, UnknownProgramError{name}
+		}
+		programs = append(programs, p)
+	}
+	if len(names) > 0 {
+		return programs, nil
+	}
+	for _, p := range s.programs {
+		if here(p) {
+			programs = append(programs, p)
 		}
 	}
 	return programs, nil

@@ -35,15 +35,25 @@ type definitions struct {
 	changing sync.Mutex // one change at a time
 
 	mu      sync.Mutex
-	project units.Project // in force, with programs that are being removed
+	project units.Project   // in force
+	leaving []units.Program // no longer in it, and being stopped
 	limits  map[string][]string
 }
 
-// running is what project.json says.
+// inForce is the project as it is defined by now.
+func (d *definitions) inForce() units.Project {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.project
+}
+
+// running is what project.json says: the next supervisor goes on stopping what leaves.
 func (d *definitions) running() runningProject {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return runningProject{d.run, d.project}
+	project := d.project
+	project.Programs = slices.Concat(project.Programs, d.leaving)
+	return runningProject{d.run, project}
 }
 
 // warnings are the limits of a program that do not hold here.
@@ -72,7 +82,7 @@ func (d *definitions) Plan(ctx context.Context) (units.Plan, error) {
 }
 
 func (d *definitions) plan(ctx context.Context) (units.Plan, *config.Config, error) {
-	project := d.running().Project
+	project := d.inForce()
 	cfg, err := config.Load(project.File)
 	if err != nil {
 		return units.Plan{}, nil, invalid(err)
@@ -145,7 +155,7 @@ func added(plan units.Plan, project units.Project) units.Project {
 func (d *definitions) Set(ctx context.Context, req control.SetRequest) (control.Applied, error) {
 	d.changing.Lock()
 	defer d.changing.Unlock()
-	project := d.running().Project
+	project := d.inForce()
 	project.Programs = slices.Clone(project.Programs)
 	var warnings []string
 	for _, name := range req.Programs {
@@ -171,7 +181,7 @@ func (d *definitions) Set(ctx context.Context, req control.SetRequest) (control.
 
 // change puts other definitions in force.
 func (d *definitions) change(ctx context.Context, r units.Redefinition, limits map[string][]string) (applied control.Applied, err error) {
-	before := d.running().Project
+	before := d.running().Project // with what still leaves
 	d.peaks.redefine(r.Project)
 	for name, err := range d.outputs.redefine(r.Project) {
 		d.sup.Note(name, err.Error())
@@ -180,30 +190,43 @@ func (d *definitions) change(ctx context.Context, r units.Redefinition, limits m
 	if r.Project.Logfile != before.Logfile {
 		d.log.moveTo(r.Project.Logfile)
 	}
-	// The next supervisor keeps what is being stopped until that is done.
-	written := r.Project
-	written.Programs = slices.Clone(written.Programs)
+	var leaving []units.Program
 	for _, p := range before.Programs {
-		if written.Program(p.Name) == nil {
-			written.Programs = append(written.Programs, p)
+		if r.Project.Program(p.Name) == nil {
+			leaving = append(leaving, p)
 		}
 	}
-	if err := writeJSON(filepath.Join(d.dir, projectFile), runningProject{d.run, written}); err != nil {
-		return applied, err
-	}
 	d.mu.Lock()
-	d.project, d.limits = r.Project, limits
+	d.project, d.leaving, d.limits = r.Project, leaving, limits
 	d.mu.Unlock()
+	if err := d.write(); err != nil {
+		// A supervisor that takes over finds all but overrides in the configuration.
+		d.sup.Note("", err.Error())
+		applied.Warnings = append(applied.Warnings, err.Error())
+	}
 	applied.Snapshot, err = d.sup.Redefine(ctx, r)
 	return applied, err
 }
+
+func (d *definitions) write() error { return writeJSON(filepath.Join(d.dir, projectFile), d.running()) }
 
 // dropped ends the output of a program that is no more, unless it is there again by now.
 func (d *definitions) dropped(program string) {
 	d.changing.Lock()
 	defer d.changing.Unlock()
-	if project := d.running().Project; project.Program(program) == nil {
-		d.outputs.drop(program)
+	of := func(p units.Program) bool { return p.Name == program }
+	d.mu.Lock()
+	d.leaving = slices.DeleteFunc(slices.Clone(d.leaving), of)
+	// One that was taken over while it was leaving is among the others.
+	d.project.Programs = slices.DeleteFunc(slices.Clone(d.project.Programs), func(p units.Program) bool { return of(p) && p.Removed })
+	back := slices.ContainsFunc(d.project.Programs, of)
+	d.mu.Unlock()
+	if back {
+		return
+	}
+	d.outputs.drop(program)
+	if err := d.write(); err != nil {
+		d.sup.Note("", err.Error())
 	}
 }
 

@@ -158,7 +158,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		return err
 	}
 	server := &control.Server{
-		Supervisor: sup, Project: func() units.Project { return defs.running().Project }, Sampler: control.NewSampler(),
+		Supervisor: sup, Project: defs.inForce, Sampler: control.NewSampler(),
 		Warnings: func(program string) []string {
 			return append(defs.warnings(program), outputs.warnings(program)...)
 		},
