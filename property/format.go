@@ -3,6 +3,7 @@ package property
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Format turns properties into the settings of a unit file that come to the same. They
@@ -43,6 +44,13 @@ func Format(props []Property) ([]Setting, error) {
 		}
 	}
 	return settings, nil
+}
+
+// Literal is a setting of [Format] as the programs take it that expand no specifiers, such
+// as systemd-run(1) with -p.
+func (s Setting) Literal() Setting {
+	s.Value = strings.ReplaceAll(s.Value, "%%", "%")
+	return s
 }
 
 // entryOf finds the setting of a property. Of several with one property that is the one

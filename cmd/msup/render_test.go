@@ -1,0 +1,163 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"msup/policy"
+	"msup/property"
+	"msup/units"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// rendered is a program that has much to quote.
+func rendered() units.Program {
+	return units.Program{
+		Name: "web", Unit: "msup-web.service", Type: units.Service, Description: `100% of it \`,
+		Path: "/usr/bin/web", Argv: []string{"web", "$HOME", "100%", `a\b`, `"q" 'r'`, "", ";"},
+		Directory: "/srv/a b", User: "www-data", Environment: []string{"A=1", "B=$x %y"}, EnvFiles: []units.EnvFile{{Path: "/etc/web.env", Optional: true}},
+		Autostart: true, StopSignal: 2, StopTimeout: 1500 * time.Millisecond,
+		Rules: policy.Rules{
+			Autorestart: policy.OnFailure, RestartDelay: time.Second, RestartBackoff: 2, RestartDelayMax: time.Minute, RestartJitter: 0.1,
+			MaxRestarts: 5, RestartReset: time.Minute, Success: policy.Codes(0, 2), RestartNeverOn: policy.Codes(64), OnOOM: policy.OOMStop,
+		},
+		Limits: units.Limits{MemoryMax: new(uint64(64 << 20)), SwapMax: new(uint64(0)), CPUPercent: new(uint64(150)), NoFile: new(uint64(4096))},
+		Stdout: "/srv/100%.log", Log: units.Log{MaxSize: 1 << 20, Backups: 3, Compress: true, MaxAge: 48 * time.Hour, Markers: true},
+		Sandbox: "standard",
+		Systemd: []property.Setting{{Name: "ProtectHome", Value: "read-only"}, {Name: "ExecStartPre", Value: "-/bin/echo $A 100%"}, {Name: "After", Value: "db.service"}},
+	}
+}
+
+func TestRender(t *testing.T) {
+	scope := rendered()
+	scope.Type, scope.Unit, scope.Systemd, scope.Sandbox = units.Scope, "msup-web.scope", nil, ""
+	export := func(p units.Program, version int, user bool) (string, error) {
+		x, err := exportUnit(p, "shop", version, user)
+		return x.name + "\n" + x.file.String(), err
+	}
+	unlimited := rendered()
+	unlimited.Rules = policy.Rules{Autorestart: policy.Always}
+	unlimited.Autostart, unlimited.Stdout = false, ""
+	for name, render := range map[string]func() (string, error){
+		"render-252":       func() (string, error) { return renderUnit(rendered(), "default", "/run/msup/default", 252) },
+		"render-254":       func() (string, error) { return renderUnit(rendered(), "default", "/run/msup/default", 254) },
+		"render-scope":     func() (string, error) { return renderUnit(scope, "default", "/run/msup/default", 254) },
+		"run-252":          func() (string, error) { return runLine(rendered(), "default", 252, false) },
+		"run-254":          func() (string, error) { return runLine(rendered(), "default", 254, true) },
+		"run-scope":        func() (string, error) { return runLine(scope, "default", 254, false) },
+		"export-252":       func() (string, error) { return export(rendered(), 252, false) },
+		"export-254":       func() (string, error) { return export(rendered(), 254, true) },
+		"export-scope":     func() (string, error) { return export(scope, 252, false) },
+		"export-unlimited": func() (string, error) { return export(unlimited, 252, false) },
+		"logrotate":        func() (string, error) { return logrotateText([]units.Program{rendered(), rendered()}), nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := render()
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", "render", name+".golden")
+			if *update {
+				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatalf("%v; write it with go test ./cmd/msup -update", err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// What is sent comes back from the text, whatever is in the definition: the unit file says
+// the same.
+func TestRenderSaysWhatIsSent(t *testing.T) {
+	for _, version := range []int{252, 254} {
+		p := rendered()
+		text, err := renderUnit(p, "default", "/run/msup/default", version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var settings []property.Setting
+		for line := range strings.Lines(text) {
+			name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+			if ok && !strings.HasPrefix(line, "#") {
+				settings = append(settings, property.Setting{Name: name, Value: value}.Literal())
+			}
+		}
+		back, err := property.Properties(settings, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rt := units.Runtime{Project: "default", Version: version}
+		rt.Stdout, rt.Stderr = fifosOf(p, "/run/msup/default")
+		sent := map[string][]any{}
+		for _, s := range units.Properties(p, rt) {
+			sent[s.Name] = append(sent[s.Name], s.Value)
+		}
+		got := map[string][]any{}
+		for _, b := range back {
+			if b.Name == "ExecStartPre" || b.Name == "After" || b.Name == "ExecStart" {
+				continue // compared below
+			}
+			got[b.Name] = append(got[b.Name], b.Value)
+		}
+		after := []any{[]string{"msup.service"}, []string{"db.service"}}
+		if diff := cmp.Diff(after, sent["After"]); diff != "" {
+			t.Errorf("After: %s", diff)
+		}
+		delete(sent, "After")
+		delete(sent, "ExecStart")
+		delete(sent, "ExecStartPre")
+		if diff := cmp.Diff(sent, got); diff != "" {
+			t.Errorf("systemd %d (-sent +written):\n%s", version, diff)
+		}
+	}
+}
+
+// A comment is one line, which does not go on on the next.
+func TestComment(t *testing.T) {
+	for in, want := range map[string]string{"a\nExecStart=/bin/x": "# a ExecStart=/bin/x\n", `a\`: "# a\n", `\\`: "#\n", "": "#\n"} {
+		if got := comment(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestWriteAll(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "dir")
+	files := []outFile{{"a.service", "one"}, {"b.service", "two"}}
+	if err := writeAll(dir, files[:1], false); err != nil {
+		t.Fatal(err)
+	}
+	files[0].text = "other"
+	if err := writeAll(dir, files, false); err == nil {
+		t.Error("a file was overwritten")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "b.service")); err == nil {
+		t.Error("half of the files were written")
+	}
+	if err := writeAll(dir, files, true); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(filepath.Join(dir, "a.service")); string(text) != "other" {
+		t.Errorf("--force leaves %q", text)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 2 {
+		t.Errorf("left behind: %v", left)
+	}
+}
