@@ -22,6 +22,17 @@ const (
 type Memory struct {
 	Peak  *uint64 // bytes
 	Limit *uint64 // bytes
+	Blame Blame
+}
+
+// Blame says whose limit was met when a process was killed for memory. The zero value says
+// that nothing else than the unit's own is known.
+type Blame struct {
+	Slice string  // a slice's: "msup-web.slice"
+	Limit *uint64 // of the slice, bytes; [Infinity] or nil = not known
+	// NotOwn says that the unit's own limit was not met: the slice's was, or all memory of the
+	// machine was used up.
+	NotOwn bool
 }
 
 // exitOf turns what systemd says of a unit that ended into a policy.Exit. systemd counts a
@@ -185,8 +196,20 @@ var execSteps = map[int]string{
 	243: "cannot set up credentials",
 }
 
+// String is what is known beside "killed for memory".
 func (m Memory) String() string {
-	limited := m.Limit != nil && *m.Limit != Infinity
+	whose := ""
+	if b := m.Blame; b.Slice != "" {
+		whose = " by the limit of " + b.Slice
+		if b.Limit != nil && *b.Limit != Infinity {
+			whose += ", " + Limit(*b.Limit)
+		}
+	}
+	return whose + m.figures()
+}
+
+func (m Memory) figures() string {
+	limited := m.Limit != nil && *m.Limit != Infinity && !m.Blame.NotOwn
 	switch {
 	case m.Peak != nil && limited:
 		return fmt.Sprintf(" (peak %s of %s)", Bytes(*m.Peak), Limit(*m.Limit))

@@ -171,6 +171,9 @@ func (s *Supervisor) memory(p *program, result string) Memory {
 	if result == "oom-kill" && s.cfg.Peak != nil {
 		m.Peak = s.cfg.Peak(p.unit)
 	}
+	if result == "oom-kill" && s.cfg.Blame != nil {
+		m.Blame = s.cfg.Blame(p.def.Unit)
+	}
 	return m
 }
 

@@ -30,6 +30,9 @@ type Config struct {
 	Watch func(unit string, pid uint32)
 	// Peak returns the most memory the unit has used, nil = not known.
 	Peak func(unit string) *uint64
+	// Blame tells whose limit was met when the unit lost a process for memory. It is called
+	// by the loop and must not block.
+	Blame func(unit string) Blame
 	// Ended tells that a run of the program is over. It must not block.
 	Ended func(program string)
 	// Dropped tells that the project no longer has the program, which has come to rest. It

@@ -134,15 +134,21 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	}
 	peaks := newPeaks(project)
 	defer peaks.close()
+	blamer := newBlamer()
+	defer blamer.close()
 	cfg := units.Config{
 		Project: project, Bus: bus, Saved: saved,
 		Output: outputs.fifos, Prepare: outputs.prepare,
 		Forker: units.StubForker{},
-		Watch:  peaks.watch,
-		Peak:   peaks.peak,
-		Ended:  outputs.ended,
-		Log:    func(r units.Record) { log.append(r); outputs.mark(r) },
-		Save:   store.save,
+		Watch: func(unit string, pid uint32) {
+			peaks.watch(unit, pid)
+			blamer.watch(unit, pid)
+		},
+		Blame: blamer.of,
+		Peak:  peaks.peak,
+		Ended: outputs.ended,
+		Log:   func(r units.Record) { log.append(r); outputs.mark(r) },
+		Save:  store.save,
 	}
 	cfg.Alive, cfg.AliveEvery = watchdog()
 	var defs *definitions
