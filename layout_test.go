@@ -24,6 +24,7 @@ var imports = map[string][]string{
 	"config":                     {"units", "policy", "property", "gopkg.in/ini.v1", "golang.org/x/sys", "github.com/kballard/go-shellquote"},
 	"dbus":                       {"units", "github.com/godbus/dbus", "golang.org/x/sync"},
 	"control":                    {"units", "policy", "cgroup", "golang.org/x/sys"},
+	"doctor":                     {"units", "cgroup"},
 	"cmd/msup":                   {"*"},
 	"integration":                {"*"},
 	"integration/bench":          {"*"},

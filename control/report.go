@@ -31,6 +31,8 @@ type Report struct {
 type SupervisorState struct {
 	Active bool `json:"active"`
 	PID    *int `json:"pid"`
+	// Version is that of its msup.
+	Version string `json:"version,omitempty"`
 }
 
 // ProgramReport is one program.

@@ -33,6 +33,7 @@ type Server struct {
 	Supervisor *units.Supervisor
 	// Project returns the definitions in force.
 	Project func() units.Project
+	Version string // of msup
 	// Warnings tells what is not as configured about a program. It may be nil.
 	Warnings func(program string) []string
 	// SliceWarnings tells the same of a slice. It may be nil.
@@ -101,7 +102,7 @@ func (s *Server) report(snap units.Snapshot) Report {
 	project := s.Project()
 	rep := Report{
 		Project: project.Name, File: project.File,
-		Supervisor: SupervisorState{Active: true, PID: new(os.Getpid())},
+		Supervisor: SupervisorState{Active: true, PID: new(os.Getpid()), Version: s.Version},
 		Programs:   make([]ProgramReport, len(snap.Programs)),
 	}
 	var next atomic.Int64

@@ -242,17 +242,7 @@ func limitWarnings(bus bus, project units.Project) map[string][]string {
 	if err != nil {
 		return nil
 	}
-	group := bus.ControlGroup()
-	missing := map[string]string{}
-	for _, controller := range []string{"memory", "cpu", "io", "pids"} {
-		why, err := host.MissingIn(filepath.Join(host.Mount, group), controller)
-		if err != nil {
-			why = err.Error()
-		}
-		if why != "" {
-			missing[controller] = why
-		}
-	}
+	missing := missingControllers(host, filepath.Join(host.Mount, bus.ControlGroup()))
 	out := map[string][]string{}
 	for _, p := range project.Programs {
 		if w := units.Unenforced(p, missing); len(w) > 0 {
@@ -265,6 +255,25 @@ func limitWarnings(bus bus, project units.Project) map[string][]string {
 		}
 	}
 	return out
+}
+
+// controllers are those that limits need.
+var controllers = []string{"memory", "cpu", "io", "pids"}
+
+// missingControllers says of each controller that the manager, whose control group is at
+// dir, lacks why.
+func missingControllers(host cgroup.Host, dir string) map[string]string {
+	missing := map[string]string{}
+	for _, controller := range controllers {
+		why, err := host.MissingIn(dir, controller)
+		if err != nil {
+			why = err.Error()
+		}
+		if why != "" {
+			missing[controller] = why
+		}
+	}
+	return missing
 }
 
 // sharedLines lists what is to be said of programs and slices, one line for those that share it.

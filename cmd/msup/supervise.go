@@ -171,6 +171,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		SliceWarnings: defs.sliceWarnings,
 		Output:        outputs.report, Rotate: outputs.rotate, Definitions: defs,
 	}
+	server.Version = buildVersion()
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
