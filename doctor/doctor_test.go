@@ -149,7 +149,7 @@ info supervisor: project shop is not up; msup up -d`},
 			f.Config.Modified = now.Add(-30 * time.Second)
 			f.Running.Changed = []string{"web"}
 		}, `
-info configuration: changed 30s ago, after the supervisor started: what runs may differ; systemctl restart msup@shop.service reads it (stops nothing)
+info configuration: changed 30s ago, after the supervisor started: what runs may differ; msup diff shows what that means, msup reload applies it
 info web: runs by an older definition than the configuration's; msup restart web`},
 		{"removed", func(f *doctor.Facts) { f.Running.Removed = []string{"old"} }, "info old: runs on, and is no longer in the configuration; msup stop old"},
 		{"changed in the future", func(f *doctor.Facts) { f.Config.Modified = now.Add(time.Hour) }, "warning clock: the configuration was changed in the future, at 2026-01-02 16:04:05: the clock was wrong then or is now; set the clock, or touch the configuration"},

@@ -57,14 +57,14 @@ func supervisor(l *list, f Facts) {
 	if s.Watchdog == 0 {
 		l.add(Info, "supervisor", "WatchdogSec=60 in its unit", "it has no watchdog: one that hangs is not noticed")
 	}
-	changed(l, f, s, restart)
+	changed(l, f, s)
 }
 
 // changed tells what runs by another configuration than the one that is there.
-func changed(l *list, f Facts, s *Supervisor, restart string) {
+func changed(l *list, f Facts, s *Supervisor) {
 	c := f.Config
 	if c != nil && !c.Broken && !c.Modified.IsZero() && c.Modified.After(s.Started) && !c.Modified.After(f.Now.Add(clockSlack)) {
-		l.add(Info, "configuration", restart+" reads it (stops nothing)", "changed %s ago, after the supervisor started: what runs may differ", age(f.Now.Sub(c.Modified)))
+		l.add(Info, "configuration", "msup diff shows what that means, msup reload applies it", "changed %s ago, after the supervisor started: what runs may differ", age(f.Now.Sub(c.Modified)))
 	}
 	if len(s.Changed) > 0 {
 		l.add(Info, some(s.Changed), "msup restart "+strings.Join(s.Changed, " "), "runs by an older definition than the configuration's")
