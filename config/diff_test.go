@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"msup/policy"
 	"msup/units"
@@ -231,7 +232,14 @@ func TestOverride(t *testing.T) {
 	if q := set(p, "memory_limit", "infinity"); *q.Limits.MemoryMax != units.Infinity || q.Limits.SwapMax != nil {
 		t.Errorf("swap without a limit: %v", q.Limits.SwapMax)
 	}
+	if q := set(p, "restart_delay", "10m"); q.Rules.RestartDelayMax != 10*time.Minute {
+		t.Errorf("delay of 10m is capped at %s", q.Rules.RestartDelayMax)
+	}
+	if q := set(set(p, "restart_delay", "10m"), "restart_delay", "1"); q.Rules.RestartDelayMax != 5*time.Minute {
+		t.Errorf("the cap has stayed at %s", q.Rules.RestartDelayMax)
+	}
 	for arg, want := range map[string]string{
+		"restart_on=osm":      "did you mean oom?",
 		"memory_limt=1G":      "unknown key; did you mean memory_limit?",
 		"command=/bin/b":      "this cannot change while the program runs; change the configuration; msup reload applies it",
 		"stdout=/x":           "this cannot change while the program runs",

@@ -29,14 +29,29 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 	case value == "":
 		return fail("the value is empty", "write for example "+key+"="+k.Example)
 	}
-	d := l.newDraft(p.Name, setting{})
+	here := setting{src: src, section: section, key: k, value: value}
+	d := l.newDraft(p.Name, here)
 	d.Program = p
-	t := &target{loader: l, prog: d}
-	if !slices.ContainsFunc(p.Settings, func(s units.Setting) bool { return s.Key == "swap_limit" }) && key != "swap_limit" {
-		d.Limits.SwapMax = nil // it goes by memory_limit
+	for _, s := range p.Settings {
+		if k := keyOf(programSection, s.Key); k != nil {
+			d.given[s.Key] = setting{src: src, section: section, key: k, value: s.Value}
+		}
 	}
-	t.apply(setting{src: src, section: section, key: k, value: value})
-	t.completeMemory(setting{src: src, section: section, key: k, value: value})
+	d.given[key] = here
+	t := &target{loader: l, prog: d}
+	// What follows from other keys does so anew.
+	if _, ok := d.given["swap_limit"]; !ok {
+		d.Limits.SwapMax = nil
+	}
+	if _, ok := d.given[delayMaxKey]; !ok {
+		most := keyOf(programSection, delayMaxKey)
+		t.apply(setting{src: src, section: section, key: most, value: most.Default})
+	}
+	t.apply(here)
+	if len(l.errors) == 0 {
+		t.completeMemory(here)
+		checkRules(t)
+	}
 	if len(l.errors) > 0 {
 		return p, nil, &Error{Diagnostics: sorted(l.errors)}
 	}
@@ -44,6 +59,8 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 	d.Overrides = with(p.Overrides, key, value)
 	return d.Program, sorted(l.warnings), nil
 }
+
+const delayMaxKey = "restart_delay_max"
 
 // Overridden puts the overrides of an earlier definition on top of p. One that this version
 // of msup does not take any more is named in the error; the others hold.
