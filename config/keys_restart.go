@@ -119,7 +119,7 @@ var startKeys = []Key{
 	{
 		Section: programSection, Name: "start_seconds", Kind: Scalar, Default: "1s", Allowed: durationWords + ", 0 = at once", Example: "5",
 		Doc:   "How long it must stay up to be RUNNING; until then it is STARTING, and msup up -d waits.",
-		Other: []string{"startsecs"}, set: rule(func(r *policy.Rules) *time.Duration { return &r.StartSeconds }),
+		Other: []string{"startsecs"}, set: rule(func(r *policy.Rules) *time.Duration { return &r.StartPeriod }),
 	},
 	{
 		Section: programSection, Name: "start_retries", Kind: Scalar, Unset: "not set", Allowed: "a whole number", Example: "3",

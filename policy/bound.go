@@ -8,7 +8,7 @@ func (r Rules) Bound(s State, now time.Time) State {
 	longest, most := time.Duration(0), s.Deadline
 	switch s.Phase {
 	case Starting:
-		longest = r.StartSeconds
+		longest = r.StartPeriod
 	case Running:
 		if longest = r.RestartReset; longest == 0 {
 			most = time.Time{} // never

@@ -61,7 +61,7 @@ func (s State) decide(r Rules, ev Ended, up time.Duration, now time.Time) State 
 	v, rule := r.judge(e, failedStart)
 	reason := e.Reason
 	if failedStart && up > 0 && v != giveUp {
-		reason += ", did not stay up for " + Words(r.StartSeconds)
+		reason += ", did not stay up for " + Words(r.StartPeriod)
 	}
 	if rule != "" {
 		reason += ", " + rule

@@ -80,7 +80,7 @@ func starts(life string) string {
 func supervisord(mode policy.Mode) policy.Rules {
 	retries := 3
 	return policy.Rules{
-		Autorestart: mode, StartSeconds: time.Second, StartRetries: &retries,
+		Autorestart: mode, StartPeriod: time.Second, StartRetries: &retries,
 		StartRetryDelays: []time.Duration{1 * time.Second, 3 * time.Second, 4 * time.Second},
 	}
 }

@@ -63,9 +63,9 @@ type Rules struct {
 	RestartNeverOn ExitSet `json:",omitzero"`
 	OnOOM          OOMRule `json:",omitempty"`
 
-	// StartSeconds is how long a unit must have been active to count as started; 0 = at once.
-	StartSeconds time.Duration `json:",omitempty"`
-	// StartRetries, if it is set, makes every end before StartSeconds a failed start, however it
+	// StartPeriod is how long a unit must have been active to count as started; 0 = at once.
+	StartPeriod time.Duration `json:",omitempty"`
+	// StartRetries, if it is set, makes every end before StartPeriod a failed start, however it
 	// ended, and says how many are tried again in a row. They are no restarts.
 	StartRetries *int `json:",omitempty"`
 	// StartRetryDelays are the times between a failed start and the next; the last one

@@ -39,7 +39,7 @@ func anyRules(t *rapid.T) policy.Rules {
 		RestartOn:        set.Draw(t, "on"),
 		RestartNeverOn:   set.Draw(t, "never on"),
 		OnOOM:            rapid.SampledFrom([]policy.OOMRule{"", policy.OOMRestart, policy.OOMStop}).Draw(t, "oom"),
-		StartSeconds:     seconds("start", 3),
+		StartPeriod:      seconds("start", 3),
 		StartRetryDelays: delays("retry"),
 	}
 	if n := rapid.IntRange(-3, 3).Draw(t, "retries"); n >= 0 {
@@ -63,8 +63,12 @@ type world struct {
 
 func (w *world) event() policy.Event {
 	events := []policy.Event{
-		policy.StartRequested{By: "t"}, policy.StopRequested{By: "t"}, policy.RestartRequested{By: "t"},
-		policy.DeadlineReached{}, policy.DeadlineReached{}, policy.DeadlineReached{},
+		policy.StartRequested{By: "t"},
+		policy.StopRequested{By: "t"},
+		policy.RestartRequested{By: "t"},
+		policy.DeadlineReached{},
+		policy.DeadlineReached{},
+		policy.DeadlineReached{},
 	}
 	if w.unit {
 		random := rapid.SampledFrom([]float64{0, 0.3, 0.999999}).Draw(w.T, "random")
@@ -86,7 +90,7 @@ func (w *world) step(ev policy.Event) {
 		w.Fatalf("it is no function: %+v %T", before, ev)
 	}
 	w.state = after
-	switch ev.(type) {
+	switch ev := ev.(type) {
 	case policy.StartRequested, policy.RestartRequested:
 		w.wish = true
 		w.restarts, w.forgiven = nil, 0
@@ -96,7 +100,7 @@ func (w *world) step(ev policy.Event) {
 		w.wish = w.wish && before.Phase == policy.Stopping // that one may be half of a restart
 	case policy.Ended:
 		w.unit = false
-		w.delay(before, ev.(policy.Ended))
+		w.delay(before, ev)
 	}
 	if before.Restarts > 0 && after.Restarts <= 1 && after.Restarts < before.Restarts+1 {
 		w.forgiven = len(w.restarts)
@@ -248,7 +252,7 @@ func TestNeverAStorm(t *testing.T) {
 		r := policy.Rules{Autorestart: policy.Always, RestartDelay: ms("delay", 99)}
 		if rapid.Bool().Draw(t, "retries") {
 			n := 1 << 30
-			r.StartRetries, r.StartSeconds = &n, time.Second
+			r.StartRetries, r.StartPeriod = &n, time.Second
 		}
 		now := t0
 		s, _ := policy.Step(r, policy.State{}, policy.StartRequested{By: "t"}, now)

@@ -47,10 +47,16 @@ func TestWhichRuleDecides(t *testing.T) {
 		{"success has no 0", with(onFailure, func(r *policy.Rules) { r.Success = set(nil, 64, 78) }), exit(0), "BACKOFF: exit status 0, restart 1 of 2 in 2s"},
 		{"success has a signal", with(onFailure, func(r *policy.Rules) { r.Success.Signals = []policy.Signal{15} }), died(15), "EXITED: killed by SIGTERM, success_exit_codes has SIGTERM"},
 		{"success has another signal", with(onFailure, func(r *policy.Rules) { r.Success.Signals = []policy.Signal{15} }), died(1), "BACKOFF: killed by SIGHUP, restart 1 of 2 in 2s"},
-		{"a kill for memory is no success", with(never, func(r *policy.Rules) { r.Success = set(nil, 0, 255, 9) }),
-			policy.Ended{Exit: policy.Exit{Cause: policy.CauseOOM, Signal: 9, Reason: "killed for memory"}}, "KILLED: killed for memory, autorestart is never"},
-		{"systemd's status is no success", with(never, func(r *policy.Rules) { r.Success = set(nil, 0, 255) }),
-			policy.Ended{Exit: policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: "cannot execute"}}, "FAILED: cannot execute, autorestart is never"},
+		{
+			"a kill for memory is no success", with(never, func(r *policy.Rules) { r.Success = set(nil, 0, 255, 9) }),
+			policy.Ended{Exit: policy.Exit{Cause: policy.CauseOOM, Signal: 9, Reason: "killed for memory"}},
+			"KILLED: killed for memory, autorestart is never",
+		},
+		{
+			"systemd's status is no success", with(never, func(r *policy.Rules) { r.Success = set(nil, 0, 255) }),
+			policy.Ended{Exit: policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: "cannot execute"}},
+			"FAILED: cannot execute, autorestart is never",
+		},
 
 		{"restart_on", withOn(never, set(nil, 3, 3)), exit(3), "BACKOFF: exit status 3, restart_on has 3, restart 1 of 2 in 2s"},
 		{"restart_on has another", withOn(never, set(nil, 3, 3)), exit(4), "FAILED: exit status 4, autorestart is never"},
@@ -66,8 +72,11 @@ func TestWhichRuleDecides(t *testing.T) {
 		{"restart_never_on wins over restart_on", withOn(with(always, func(r *policy.Rules) { r.RestartNeverOn = set(nil, 3, 3) }), set(nil, 0, 255)), exit(3), "FAILED: exit status 3, restart_never_on has 3"},
 		{"restart_never_on and well", with(always, func(r *policy.Rules) { r.RestartNeverOn = policy.Codes(0) }), exit(0), "EXITED: exit status 0, restart_never_on has 0"},
 		{"restart_never_on exec-failed", with(always, func(r *policy.Rules) { r.RestartNeverOn.Causes = []policy.Cause{policy.CauseExec} }), cause(policy.CauseExec), "FAILED: exec-failed, restart_never_on has exec-failed"},
-		{"restart_never_on has systemd's status", with(always, func(r *policy.Rules) { r.RestartNeverOn = policy.Codes(203) }),
-			policy.Ended{Exit: policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: "cannot execute"}}, "FAILED: cannot execute, restart_never_on has 203"},
+		{
+			"restart_never_on has systemd's status", with(always, func(r *policy.Rules) { r.RestartNeverOn = policy.Codes(203) }),
+			policy.Ended{Exit: policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: "cannot execute"}},
+			"FAILED: cannot execute, restart_never_on has 203",
+		},
 
 		{"on_oom restart", with(never, func(r *policy.Rules) { r.OnOOM = policy.OOMRestart }), cause(policy.CauseOOM), "BACKOFF: oom-kill, on_oom is restart, restart 1 of 2 in 2s"},
 		{"on_oom restart is for nothing else", with(never, func(r *policy.Rules) { r.OnOOM = policy.OOMRestart }), died(9), "FAILED: killed by SIGKILL, autorestart is never"},
@@ -263,7 +272,7 @@ func TestCooldown(t *testing.T) {
 
 func TestStartSeconds(t *testing.T) {
 	start, started, due := policy.StartRequested{By: "up"}, policy.Started{}, policy.DeadlineReached{}
-	r := with(onFailure, func(r *policy.Rules) { r.StartSeconds, r.RestartReset = 5*time.Second, 20*time.Second })
+	r := with(onFailure, func(r *policy.Rules) { r.StartPeriod, r.RestartReset = 5*time.Second, 20*time.Second })
 	tests := []struct {
 		name   string
 		events []at
@@ -307,7 +316,10 @@ func TestStartSeconds(t *testing.T) {
 0 Started: RUNNING (adopted, it was running already)
 `},
 		{"an end that is told late counts by how long it ran", []at{
-			{0, start}, {1, exit(1)}, {3, due}, {4, started},
+			{0, start},
+			{1, exit(1)},
+			{3, due},
+			{4, started},
 			{90, policy.Ended{Exit: policy.Exit{Cause: policy.CauseExit, Code: 1, Ran: 21 * time.Second, Reason: "exit status 1"}}},
 		}, `
 0 StartRequested: STARTING [start] (up)
@@ -317,7 +329,10 @@ func TestStartSeconds(t *testing.T) {
 90 Ended: BACKOFF #1 due 92 (exit status 1, restart 1 of 2 in 2s)
 `},
 		{"also if that is not for long", []at{
-			{0, start}, {1, exit(1)}, {3, due}, {4, started},
+			{0, start},
+			{1, exit(1)},
+			{3, due},
+			{4, started},
 			{90, policy.Ended{Exit: policy.Exit{Cause: policy.CauseExit, Code: 1, Ran: 19 * time.Second, Reason: "exit status 1"}}},
 		}, `
 0 StartRequested: STARTING [start] (up)
@@ -330,7 +345,7 @@ func TestStartSeconds(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { wantTranscript(t, r, tt.events, tt.want) })
 	}
-	zero := with(r, func(r *policy.Rules) { r.StartSeconds = 0 })
+	zero := with(r, func(r *policy.Rules) { r.StartPeriod = 0 })
 	wantTranscript(t, zero, []at{{0, start}, {1, started}}, `
 0 StartRequested: STARTING [start] (up)
 1 Started: RUNNING (started)
@@ -340,7 +355,7 @@ func TestStartSeconds(t *testing.T) {
 func TestStartRetries(t *testing.T) {
 	retries, none := 2, 0
 	r := policy.Rules{
-		Autorestart: policy.OnFailure, RestartDelay: time.Second, MaxRestarts: 2, StartSeconds: 3 * time.Second, StartRetries: &retries,
+		Autorestart: policy.OnFailure, RestartDelay: time.Second, MaxRestarts: 2, StartPeriod: 3 * time.Second, StartRetries: &retries,
 		RestartCooldown: time.Minute, RestartReset: time.Minute,
 	}
 	// They count apart from restarts, which go on where they were.

@@ -126,9 +126,9 @@ func (s State) started(r Rules, ev Started, now time.Time) State {
 		switch {
 		case !s.Active.IsZero():
 			return s // it is known
-		case r.StartSeconds > 0:
-			s.Active, s.Deadline = now, now.Add(r.StartSeconds)
-			s.Reason = "executed, must stay up for " + Words(r.StartSeconds)
+		case r.StartPeriod > 0:
+			s.Active, s.Deadline = now, now.Add(r.StartPeriod)
+			s.Reason = "executed, must stay up for " + Words(r.StartPeriod)
 			return s
 		}
 		return s.running(r, now, now)
@@ -173,7 +173,7 @@ func (s State) ended(r Rules, ev Ended, now time.Time) (State, Action) {
 	case Starting, Running:
 		s.Last = &e
 		up := s.upFor(e, now)
-		if s.Phase == Starting && s.IsActive() && up >= r.StartSeconds {
+		if s.Phase == Starting && s.IsActive() && up >= r.StartPeriod {
 			// It had started, only nobody was there to say so.
 			s.Phase, s.Failures = Running, 0
 		}

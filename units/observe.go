@@ -156,7 +156,7 @@ func (s *Supervisor) gone(p *program, f Facts) {
 	case p.state.Phase != policy.Starting || p.state.IsActive():
 	case !f.ActiveEnter.IsZero():
 		// It was started, and nobody was there to see that.
-		if p.def.Rules.StartSeconds > 0 {
+		if p.def.Rules.StartPeriod > 0 {
 			s.step(p, policy.Started{})
 		}
 	case f.Result == "timeout" && p.def.StartTimeout > 0:

@@ -12,7 +12,7 @@ import (
 )
 
 func stayUp(d time.Duration) func(*units.Program) {
-	return func(p *units.Program) { p.Rules.StartSeconds = d }
+	return func(p *units.Program) { p.Rules.StartPeriod = d }
 }
 
 // A program that is executed stays STARTING until it was up for start_seconds.
@@ -69,7 +69,7 @@ func TestStartSecondsAcrossSupervisors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		retries := 1
 		retry := func(p *units.Program) {
-			p.Rules.StartSeconds, p.Rules.StartRetries, p.Rules.RestartDelay = 10*time.Second, &retries, time.Minute
+			p.Rules.StartPeriod, p.Rules.StartRetries, p.Rules.RestartDelay = 10*time.Second, &retries, time.Minute
 		}
 		fake := newFake()
 		programs := []units.Program{program("stays", stayUp(10*time.Second)), program("short", retry), program("long", retry), program("gone", stayUp(10*time.Second))}

@@ -15,8 +15,8 @@ func describeRules(p units.Program) (out [][2]string) {
 	add := func(name, format string, args ...any) {
 		out = append(out, [2]string{name, fmt.Sprintf(format, args...)})
 	}
-	if r.StartSeconds > 0 {
-		add("started", "once up for %s", policy.Words(r.StartSeconds))
+	if r.StartPeriod > 0 {
+		add("started", "once up for %s", policy.Words(r.StartPeriod))
 	}
 	if r.StartRetries != nil {
 		delays := r.StartRetryDelays

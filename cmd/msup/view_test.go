@@ -1,0 +1,38 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"msup/policy"
+	"msup/units"
+)
+
+// One that has given up is no longer waited for, but where it is tried again after a cooldown
+// nothing is finished.
+func TestViewOfACooldown(t *testing.T) {
+	next := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	of := func(state policy.State) *view {
+		return newView(units.Snapshot{Ready: true, Programs: []units.Status{{Name: "x", State: state}}}, nil)
+	}
+	told := of(policy.State{Phase: policy.Backoff, Deadline: next})
+	told.apply(units.Record{Seq: 1, Program: "x", From: policy.Backoff, To: policy.Killed, Next: next})
+	for name, v := range map[string]*view{
+		"in the snapshot": of(policy.State{Phase: policy.Failed, Deadline: next}),
+		"in a record":     told,
+	} {
+		if !v.isUp("x") || v.isDown("x") || v.finished([]string{"x"}) {
+			t.Errorf("%s: with a cooldown: up %t, down %t, finished %t; want true, false, false", name, v.isUp("x"), v.isDown("x"), v.finished([]string{"x"}))
+		}
+		v.apply(units.Record{Seq: 2, Program: "x", From: policy.Failed, To: policy.Failed})
+		if !v.isUp("x") || !v.isDown("x") || !v.finished([]string{"x"}) {
+			t.Errorf("%s: without one: up %t, down %t, finished %t; want true", name, v.isUp("x"), v.isDown("x"), v.finished([]string{"x"}))
+		}
+	}
+	if v := of(policy.State{Phase: policy.Starting, Deadline: next}); v.isUp("x") {
+		t.Error("is up before it has stayed up")
+	}
+	if v := of(policy.State{Phase: policy.Running, Deadline: next}); !v.isUp("x") {
+		t.Error("is not up until its restarts are forgiven")
+	}
+}
