@@ -132,7 +132,10 @@ func (l *loader) takesSystemd(d *draft, s setting) bool {
 		return false
 	}
 	if n := e.Needs(s.value); n > property.Oldest {
-		l.cfg.newer = append(l.cfg.newer, newer{s, n})
+		l.cfg.newer = append(l.cfg.newer, newer{s, n, false})
+	}
+	if slices.Contains([]string{"ExecReload", "ExecStop", "ExecStopPost"}, e.Name) && strings.ContainsAny(s.value, "$;'") {
+		l.cfg.newer = append(l.cfg.newer, newer{s, 254, true})
 	}
 	return true
 }
@@ -186,6 +189,9 @@ func (l *loader) warnFor(d *draft, s setting, message, hint string) {
 type newer struct {
 	setting
 	version int // the first that has it
+	// damaged says that an older one takes it, but after a daemon-reload runs something else:
+	// it puts a backslash before each $, ; and ' of a command that it is still to run.
+	damaged bool
 }
 
 // NeedsSystemd is the major version of systemd that all settings of the configuration
@@ -199,11 +205,18 @@ func (c *Config) NeedsSystemd() int {
 }
 
 // CheckSystemd checks the settings against the major version of systemd that is to run
-// the programs. The error is an [*Error] with all that are too new for it.
+// the programs, and may add to c.Warnings. The error is an [*Error] with all that are too
+// new for it.
 func (c *Config) CheckSystemd(version int) error {
-	var found []problem
+	var found, warnings []problem
 	for _, n := range c.newer {
-		if n.version > version {
+		switch {
+		case n.version <= version:
+		case n.damaged:
+			d := n.diagnostic(fmt.Sprintf("after a daemon-reload systemd %d runs it with a backslash before each $, ; and '", version), "put the command into a script")
+			d.File = n.src.shown
+			warnings = append(warnings, problem{n.src.index, d})
+		default:
 			d := n.diagnostic(fmt.Sprintf("it needs systemd %d, here is %d", n.version, version), "")
 			if n.key.entry().Since <= version {
 				d.Message = fmt.Sprintf("%s needs systemd %d, here is %d", quote(n.value), n.version, version)
@@ -212,6 +225,7 @@ func (c *Config) CheckSystemd(version int) error {
 			found = append(found, problem{n.src.index, d})
 		}
 	}
+	c.Warnings = append(c.Warnings, sorted(warnings)...)
 	if found == nil {
 		return nil
 	}

@@ -117,6 +117,19 @@ func TestSystemdVersion(t *testing.T) {
 	}
 }
 
+// TestDamagedCommands: what an old systemd runs otherwise after a daemon-reload.
+func TestDamagedCommands(t *testing.T) {
+	for version, want := range map[int]int{252: 1, 254: 0} {
+		cfg, err := loadText(program + "systemd.ExecStartPre = /bin/echo $A\nsystemd.ExecStop = /bin/true\nsystemd.ExecReload = /bin/kill -HUP $MAINPID\n")
+		if err != nil || cfg.NeedsSystemd() != 254 {
+			t.Fatal(err)
+		}
+		if err := cfg.CheckSystemd(version); err != nil || len(cfg.Warnings) != want {
+			t.Errorf("%d: %v, %v", version, err, cfg.Warnings)
+		}
+	}
+}
+
 // TestUserManager: an ordinary user hears what of a sandbox does not hold.
 func TestUserManager(t *testing.T) {
 	load := func(lines string) (*Config, error) {

@@ -33,7 +33,7 @@ print what would run. Nothing is started.
 			a.printDiagnostics("warning: ", cfg.Warnings)
 			if need := cfg.NeedsSystemd(); need > property.Oldest {
 				if _, err := a.systemdVersion(); err != nil {
-					fmt.Fprintf(a.stderr, "warning: some settings need systemd %d, and none answers here to ask for its version\n", need)
+					fmt.Fprintf(a.stderr, "warning: some settings go by systemd's version, up to %d, and none answers here to be asked for it\n", need)
 				}
 			}
 			a.printProject(cfg.Project)
