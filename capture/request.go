@@ -15,19 +15,28 @@ type request struct {
 	set    bool   // upTo is known
 	rotate bool   // rotate the file then
 	mark   string // a line to write then
+	here   *Place // to be told where the file ends then
 	done   chan error
 }
 
 // ask has r done and waits for it.
 func (s *Stream) ask(ctx context.Context, r *request, what string) error {
-	if !s.enqueue(r) {
-		return os.ErrClosed
-	}
-	select {
-	case err := <-r.done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("cannot %s: %w", what, ctx.Err())
+	return s.submit(r, what)(ctx)
+}
+
+// submit has r done, and returns a function that waits for it.
+func (s *Stream) submit(r *request, what string) func(context.Context) error {
+	open := s.enqueue(r)
+	return func(ctx context.Context) error {
+		if !open {
+			return os.ErrClosed
+		}
+		select {
+		case err := <-r.done:
+			return err
+		case <-ctx.Done():
+			return fmt.Errorf("cannot %s: %w", what, ctx.Err())
+		}
 	}
 }
 
@@ -38,7 +47,7 @@ func (s *Stream) enqueue(r *request) bool {
 	open := s.pipe >= 0
 	if open {
 		if !s.busy {
-			s.place(r)
+			s.await(r)
 		}
 		s.drains = append(s.drains, r)
 	}
@@ -56,8 +65,8 @@ func (s *Stream) asked() int {
 	return len(s.drains)
 }
 
-// place tells r what it waits for, with s.mu held and no bytes on their way.
-func (s *Stream) place(r *request) {
+// await tells r what it waits for, with s.mu held and no bytes on their way.
+func (s *Stream) await(r *request) {
 	if n, err := s.waiting(); err == nil {
 		r.upTo, r.set = s.gone()+uint64(n), true
 	}
@@ -96,7 +105,7 @@ func (s *Stream) next() int {
 	defer s.mu.Unlock()
 	s.busy = true
 	for _, r := range s.drains {
-		if r.set && (r.rotate || r.mark != "") {
+		if r.set && (r.rotate || r.mark != "" || r.here != nil) {
 			return int(r.upTo - s.gone())
 		}
 	}
@@ -115,6 +124,13 @@ func (s *Stream) do(r *request) {
 	case r.mark != "":
 		s.writeMark(r.mark, time.Now())
 		return
+	}
+	if r.here != nil {
+		var err error
+		if *r.here, err = s.place(); err != nil {
+			r.done <- err
+			return
+		}
 	}
 	if s.journal != nil {
 		s.journal.flush(time.Now())

@@ -44,6 +44,10 @@ func setFact(f *units.Facts, name string, v any) {
 		set(&f.ExecMainStart, v)
 	case "ExecMainExitTimestampMonotonic":
 		set(&f.ExecMainExit, v)
+	case "ExecMainStartTimestamp":
+		f.MainStart = realtime(v)
+	case "ExecMainExitTimestamp":
+		f.MainExit = realtime(v)
 	case "ControlGroup":
 		set(&f.ControlGroup, v)
 	case "Slice":
@@ -98,4 +102,6 @@ func addRuntime(f *units.Facts, from units.Facts) {
 	f.ExecMainStatus = from.ExecMainStatus
 	f.ExecMainStart = from.ExecMainStart
 	f.ExecMainExit = from.ExecMainExit
+	f.MainStart = from.MainStart
+	f.MainExit = from.MainExit
 }

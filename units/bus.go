@@ -39,6 +39,10 @@ type Facts struct {
 	ExecMainStart uint64 // its main process was forked
 	ExecMainExit  uint64 // its main process ended
 
+	// The same by the wall clock (…Timestamp), zero = never.
+	MainStart time.Time
+	MainExit  time.Time
+
 	// Answered by Read and List only, not part of change signals.
 	ControlGroup string
 	Slice        string

@@ -140,7 +140,7 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		if f.units[name] != u || u.facts.JobID != job {
 			return // the job was canceled
 		}
-		u.facts.InvocationID, u.facts.ExecMainStart = invocation, monotonic()
+		u.facts.InvocationID, u.facts.ExecMainStart, u.facts.MainStart = invocation, monotonic(), time.Now()
 		u.facts.ActiveState, u.facts.SubState, u.facts.MainPID = "activating", "start", uint32(1000+f.serial)
 		f.changed(u)
 		if out.fail != nil {
@@ -183,7 +183,7 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 // as systemd sends them. A unit that ended well by itself stays (RemainAfterExit=).
 func (f *fakeSystemd) end(name string, u *fakeUnit, code, status int32, result string) {
 	u.facts.ExecMainCode, u.facts.ExecMainStatus, u.facts.Result, u.facts.MainPID = code, status, result, 0
-	u.facts.ExecMainExit = monotonic()
+	u.facts.ExecMainExit, u.facts.MainExit = monotonic(), time.Now()
 	if result == "success" && u.facts.ActiveState == "active" && strings.HasSuffix(name, ".service") {
 		u.facts.SubState = "exited"
 		f.changed(u)

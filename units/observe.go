@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"msup/policy"
 )
@@ -94,6 +95,10 @@ func (s *Supervisor) alive(p *program, f Facts) {
 			p.pid = f.MainPID
 			s.touch(p)
 		}
+		if !f.MainStart.IsZero() && !p.started.Equal(f.MainStart) {
+			p.started = f.MainStart
+			s.touch(p)
+		}
 		s.watch(p)
 	}
 	switch {
@@ -118,7 +123,7 @@ func (s *Supervisor) exited(p *program, f Facts) {
 		return
 	}
 	e := exitOf(f, s.memory(p, f.Result))
-	p.exit = &e
+	p.exit, p.facts = &e, &f
 	s.touch(p)
 	if p.state.Phase != policy.Stopping {
 		s.want(p, wishStop)
@@ -146,6 +151,7 @@ func (s *Supervisor) gone(p *program, f Facts) {
 		s.end(p, *p.exit) // what its leftovers did since does not matter
 		return
 	}
+	p.facts = &f
 	e := exitOf(f, s.memory(p, f.Result))
 	if f.ExecMainCode == 0 && p.startJob != "" && p.startJob != "done" && e.Cause == policy.CauseUnknown {
 		e.Cause, e.Reason = policy.CauseStart, fmt.Sprintf("its start job ended with %q", p.startJob)
@@ -168,8 +174,8 @@ func (s *Supervisor) gone(p *program, f Facts) {
 // memory collects what is worth telling about an end for memory.
 func (s *Supervisor) memory(p *program, result string) Memory {
 	m := Memory{Limit: p.def.Limits.MemoryMax}
-	if result == "oom-kill" && s.cfg.Peak != nil {
-		m.Peak = s.cfg.Peak(p.unit)
+	if u := s.use(p); result == "oom-kill" {
+		m.Peak = u.MemoryPeak
 	}
 	if result == "oom-kill" && s.cfg.Blame != nil {
 		m.Blame = s.cfg.Blame(p.def.Unit)
@@ -179,17 +185,20 @@ func (s *Supervisor) memory(p *program, result string) Memory {
 
 // end closes the run under way.
 func (s *Supervisor) end(p *program, e policy.Exit) {
+	end, told := s.ending(p, e), len(s.fresh)
 	if p.invocation != "" {
 		p.ended = p.invocation
 	}
 	p.invocation, p.pid, p.exit = "", 0, nil
+	p.started, p.facts, p.used, p.oomKills, p.oomAt, p.sent = time.Time{}, nil, nil, 0, time.Time{}, nil
 	s.touch(p)
 	s.abortScope(p)
 	p.scope = scopeRun{}
-	if s.cfg.Ended != nil {
-		s.cfg.Ended(p.def.Name)
-	}
 	s.step(p, policy.Ended{Exit: e, Random: rand.Float64()})
+	n := s.remember(end, s.fresh[told:])
+	if s.cfg.Ended != nil {
+		s.cfg.Ended(p.def.Name, n)
+	}
 }
 
 func (s *Supervisor) onRemoved(p *program) {

@@ -76,6 +76,7 @@ type Saved struct {
 	File     string                  `json:"file"` // the configuration
 	Programs map[string]SavedProgram `json:"programs,omitempty"`
 	Records  []Record                `json:"records,omitempty"` // the last ones of each program, in order
+	Ends     []End                   `json:"ends,omitempty"`    // the last ones of each program, those of one in order
 	Down     bool                    `json:"down,omitempty"`    // everything is being stopped for good
 	// Definitions are the settings that runs were started by, by [Program.Digest].
 	Definitions map[string][]Setting `json:"definitions,omitempty"`
@@ -94,6 +95,8 @@ const SavedVersion = 2
 type Change struct {
 	Programs map[string]SavedProgram `json:"programs,omitempty"`
 	Records  []Record                `json:"records,omitempty"`
+	Ends     []End                   `json:"ends,omitempty"`
+	Output   []EndOutput             `json:"output,omitempty"` // of ends that were told before
 	Down     bool                    `json:"down,omitempty"`
 	// Dropped are programs that the project no longer has.
 	Dropped     []string             `json:"dropped,omitempty"`
@@ -119,4 +122,12 @@ type SavedProgram struct {
 	Dropping bool `json:"dropping,omitempty"`
 	// Applied stands for the limits that the unit of the run has, see [LiveProperties].
 	Applied string `json:"applied,omitempty"`
+	// Started is when the main process of the run was started; zero = not known.
+	Started time.Time `json:"started,omitzero"`
+	// OOMKills is how many processes of the run under way were killed for memory, the last
+	// ones at OOMAt or a second before; its main process lives on.
+	OOMKills uint64    `json:"oom_kills,omitempty"`
+	OOMAt    time.Time `json:"oom_at,omitzero"`
+	// Sent is the last signal that was sent to the run on request.
+	Sent *SentSignal `json:"sent,omitempty"`
 }

@@ -153,6 +153,7 @@ func (s *Supervisor) sweep() {
 		delete(s.byName, name)
 		delete(s.byUnit, p.unit)
 		delete(s.history, name)
+		delete(s.ends, name)
 		s.touched = slices.DeleteFunc(s.touched, func(t *program) bool { return t == p })
 		s.dropped = append(s.dropped, name)
 		if s.cfg.Dropped != nil {

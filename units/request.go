@@ -257,6 +257,11 @@ func (s *Supervisor) signal(programs []*program, r commandRequest) error {
 			return nil
 		}
 	}
+	for _, p := range programs {
+		// Before it is sent: what it does may be told first.
+		p.sent = &SentSignal{Signal: int(r.cmd.Signal), By: by(r.cmd, "by request"), At: time.Now()}
+		s.touch(p)
+	}
 	s.do(result{kind: resultSignal, reply: r.reply}, func(ctx context.Context, out *result) {
 		ctx, cancel := context.WithTimeout(ctx, killTimeout)
 		defer cancel()

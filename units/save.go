@@ -35,13 +35,13 @@ func (s *Supervisor) touch(p *program) {
 
 // keep writes down what the turn has changed.
 func (s *Supervisor) keep() {
-	if len(s.touched) == 0 && len(s.fresh) == 0 && len(s.dropped) == 0 && s.down == s.downKept {
+	if len(s.touched) == 0 && len(s.fresh) == 0 && len(s.freshEnds) == 0 && len(s.freshOutput) == 0 && len(s.dropped) == 0 && s.down == s.downKept {
 		return
 	}
 	if s.cfg.Saved == nil && !s.begun {
 		return // whoever comes next is not to believe that anything was started
 	}
-	c := Change{Records: s.fresh, Down: s.down, Dropped: s.dropped}
+	c := Change{Records: s.fresh, Ends: s.freshEnds, Output: s.freshOutput, Down: s.down, Dropped: s.dropped}
 	if len(s.newDefinitions) > 0 {
 		c.Definitions, s.newDefinitions = s.newDefinitions, map[string][]Setting{}
 	}
@@ -54,7 +54,7 @@ func (s *Supervisor) keep() {
 		p.touched = false
 	}
 	clear(s.touched)
-	s.touched, s.fresh, s.dropped = s.touched[:0], nil, nil
+	s.touched, s.fresh, s.freshEnds, s.freshOutput, s.dropped = s.touched[:0], nil, nil, nil, nil
 	if s.cfg.Save == nil {
 		return
 	}
@@ -70,6 +70,7 @@ func (p *program) save() SavedProgram {
 	return SavedProgram{
 		State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result, PID: p.pid,
 		Exit: p.exit, Digest: p.digest, Unit: p.unit, Applied: p.applied, Dropping: p.dropping,
+		Started: p.started, OOMKills: p.oomKills, OOMAt: p.oomAt, Sent: p.sent,
 	}
 }
 
@@ -77,7 +78,7 @@ func (p *program) save() SavedProgram {
 func (s *Supervisor) all() Saved {
 	out := Saved{
 		Version: SavedVersion, Project: s.cfg.Project.Name, File: s.cfg.Project.File,
-		Programs: make(map[string]SavedProgram, len(s.programs)), Records: s.history.all(), Down: s.down,
+		Programs: make(map[string]SavedProgram, len(s.programs)), Records: s.history.all(), Ends: s.ends.all(), Down: s.down,
 		Definitions: map[string][]Setting{},
 	}
 	for _, p := range s.programs {
@@ -103,8 +104,13 @@ func (s *Saved) Apply(c Change) {
 	for _, name := range c.Dropped {
 		delete(s.Programs, name)
 		s.Records = slices.DeleteFunc(s.Records, func(r Record) bool { return r.Program == name })
+		s.Ends = slices.DeleteFunc(s.Ends, func(e End) bool { return e.Program == name })
 	}
 	s.Records = append(s.Records, c.Records...)
+	s.Ends = append(s.Ends, c.Ends...)
+	for _, o := range c.Output {
+		applyOutput(s.Ends, o)
+	}
 	s.Down = s.Down || c.Down
 }
 

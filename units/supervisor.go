@@ -25,16 +25,17 @@ type Config struct {
 	Prepare func(def Program) error
 	// Forker starts the processes of scopes.
 	Forker Forker
-	// Watch tells that a program is up with this main process, so that Peak can answer
+	// Watch tells that a program is up with this main process, so that Use can answer
 	// later. Both are called by the loop and must not block.
 	Watch func(unit string, pid uint32)
-	// Peak returns the most memory the unit has used, nil = not known.
-	Peak func(unit string) *uint64
+	// Use returns what the run with this main process has used.
+	Use func(unit string, pid uint32) Use
+	// Ended tells that a run of the program is over, and the number of that end. It must
+	// not block.
+	Ended func(program string, n int)
 	// Blame tells whose limit was met when the unit lost a process for memory. It is called
 	// by the loop and must not block.
 	Blame func(unit string) Blame
-	// Ended tells that a run of the program is over. It must not block.
-	Ended func(program string)
 	// Dropped tells that the project no longer has the program, which has come to rest. It
 	// must not block.
 	Dropped func(program string)
@@ -67,28 +68,31 @@ type Supervisor struct {
 	done     chan struct{} // closed when Run has returned
 
 	// All below belongs to Run.
-	ctx       context.Context
-	seq       uint64
-	watchers  map[chan Record]struct{}
-	connected bool
-	ready     bool          // the units have been looked at since the connection came
-	begun     bool          // the programs that start by themselves have been started
-	downKept  bool          // down is written down
-	down      bool          // everything is being stopped for good
-	cleaning  bool          // the last step of going down is under way
-	over      error         // why Run shall return
-	queue     []*program    // programs with a wish for systemd, first come first served
-	lastStop  chan struct{} // closed when systemd has been told of the last stop
-	slots     int           // start and stop jobs that systemd has not finished
-	touched   []*program    // changed since it was last written down
-	fresh     []Record      // the same of records
-	dropped   []string      // programs that are no more, the same
+	ctx         context.Context
+	seq         uint64
+	watchers    map[chan Record]struct{}
+	connected   bool
+	ready       bool          // the units have been looked at since the connection came
+	begun       bool          // the programs that start by themselves have been started
+	downKept    bool          // down is written down
+	down        bool          // everything is being stopped for good
+	cleaning    bool          // the last step of going down is under way
+	over        error         // why Run shall return
+	queue       []*program    // programs with a wish for systemd, first come first served
+	lastStop    chan struct{} // closed when systemd has been told of the last stop
+	slots       int           // start and stop jobs that systemd has not finished
+	touched     []*program    // changed since it was last written down
+	fresh       []Record      // the same of records
+	freshEnds   []End         // … of ends
+	freshOutput []EndOutput   // … of where their output stands
+	dropped     []string      // programs that are no more, the same
 	// definitions are the settings that runs were started by, by digest; newDefinitions are
 	// those that are not written down yet.
 	definitions, newDefinitions map[string][]Setting
 	later                       []func() // what is to be done when it is
 	saveErr                     error    // of the last time
 	history                     history
+	ends                        ends
 	aliveAt                     time.Time
 
 	slices      []*sliceState
@@ -125,6 +129,14 @@ type program struct {
 	// exit is how the main process of the run has ended, while its unit is being unloaded.
 	exit *policy.Exit
 
+	// What is told of the run when it has ended.
+	started  time.Time // its main process; zero = not known
+	facts    *Facts    // what systemd said of its end
+	used     *Use      // as it was at its end; nil = runs
+	oomKills uint64    // processes killed for memory that were told of
+	oomAt    time.Time
+	sent     *SentSignal // the last one on request
+
 	wish    wish // what systemd has not been asked yet
 	queued  bool // in Supervisor.queue
 	calling bool // a call is on its way; the next wish waits for its answer
@@ -157,12 +169,14 @@ func New(cfg Config) *Supervisor {
 		done:     make(chan struct{}),
 		watchers: map[chan Record]struct{}{},
 		history:  history{},
+		ends:     ends{},
 
 		definitions: map[string][]Setting{}, newDefinitions: map[string][]Setting{},
 	}
 	if cfg.Saved != nil {
 		maps.Copy(s.definitions, cfg.Saved.Definitions)
 		s.history = newHistory(cfg.Saved.Records)
+		s.ends = newEnds(cfg.Saved.Ends)
 		s.down, s.downKept = cfg.Saved.Down, cfg.Saved.Down
 		if n := len(cfg.Saved.Records); n > 0 {
 			s.seq = cfg.Saved.Records[n-1].Seq
@@ -176,6 +190,7 @@ func New(cfg Config) *Supervisor {
 				p.invocation, p.ended, p.result, p.pid = old.Invocation, old.Ended, old.Result, old.PID
 				p.exit, p.digest, p.applied = old.Exit, old.Digest, old.Applied
 				p.unit, p.dropping = cmp.Or(old.Unit, p.unit), old.Dropping && def.Removed
+				p.started, p.oomKills, p.oomAt, p.sent = old.Started, old.OOMKills, old.OOMAt, old.Sent
 			}
 		}
 		s.programs = append(s.programs, p)

@@ -70,6 +70,11 @@ func startProject(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker un
 			if diff := cmp.Diff(whole.Programs, r.saved.Programs); diff != "" {
 				t.Errorf("the changes do not add up (-all +changes):\n%s", diff)
 			}
+			for name := range whole.Programs {
+				if diff := cmp.Diff(whole.EndsOf(name), r.saved.EndsOf(name)); diff != "" {
+					t.Errorf("the ends do not add up (-all +changes):\n%s", diff)
+				}
+			}
 			return nil
 		},
 	})

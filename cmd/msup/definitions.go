@@ -29,7 +29,6 @@ type definitions struct {
 	run     string // runningProject.Run
 	sup     *units.Supervisor
 	outputs *outputs
-	peaks   *peaks
 	log     *transitionLog
 
 	changing sync.Mutex // one change at a time
@@ -182,7 +181,6 @@ func (d *definitions) Set(ctx context.Context, req control.SetRequest) (control.
 // change puts other definitions in force.
 func (d *definitions) change(ctx context.Context, r units.Redefinition, limits map[string][]string) (applied control.Applied, err error) {
 	before := d.running().Project // with what still leaves
-	d.peaks.redefine(r.Project)
 	for name, err := range d.outputs.redefine(r.Project) {
 		d.sup.Note(name, err.Error())
 		applied.Warnings = append(applied.Warnings, name+": "+err.Error())

@@ -27,6 +27,7 @@ type outputs struct {
 
 	mu      sync.Mutex // of streams, never held while anything is waited for
 	streams map[string]programStreams
+	placed  map[string][]units.OutputSpan // where the output of the run under way begins, as Begin
 
 	changing sync.Mutex // of kept, and of what streams there are
 	kept     *kept
@@ -67,7 +68,7 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 	kept := openKept(activation.Files(true))
 	o := &outputs{
 		events: make(chan capture.Event, 1024), dir: dir, user: user, kept: kept,
-		streams: map[string]programStreams{},
+		streams: map[string]programStreams{}, placed: map[string][]units.OutputSpan{},
 	}
 	var err error
 	if o.mover, err = capture.New(capture.Options{Notify: o.notify}); err != nil {
@@ -191,21 +192,6 @@ func fifoOf(s *capture.Stream) string {
 
 // drainTime is how long the last words of a program may take to reach its file.
 const drainTime = 2 * time.Second
-
-// ended brings the last words of a program to its file and the journal.
-func (o *outputs) ended(program string) {
-	ps := o.of(program)
-	if ps.stdout == nil && ps.stderr == nil {
-		return
-	}
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
-		defer cancel()
-		ps.each(func(s *capture.Stream) {
-			_ = s.Drain(ctx) // what fails is in Stats and told by an event
-		})
-	}()
-}
 
 func (o *outputs) of(program string) programStreams {
 	o.mu.Lock()

@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"msup/cgroup"
 	"msup/units"
@@ -12,116 +14,209 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peaks remembers how much memory units with a limit have used, because the control group
-// is usually gone when systemd tells of the end. The kernel notifies memory.events when
-// the limit is hit (cgroup-v2.rst, "memory.events"), which is the moment to look; nothing
-// is polled.
+// peaks remembers what runs have used, because the control group is usually gone when
+// systemd tells of the end. There are two moments to look: the kernel notifies
+// memory.events when a limit is met or a process is killed for memory (cgroup-v2.rst,
+// "memory.events"), and a pidfd is readable when the main process has ended, which is when
+// systemd learns of it too and before it removes the control group. Nothing is polled.
 type peaks struct {
-	mount   string
-	limited map[string]bool // units
-	inotify *os.File        // nil = not to be had
+	mount   string   // of cgroup v2, "" = there is none
+	inotify *os.File // of memory.events; nil = not to be had
+	exits   *os.File // epoll of the pidfds; nil = not to be had
+	// oomKill is told that processes of a run were killed for memory, and is not waited for
+	// by whoever asks for what it has used.
+	oomKill func(unit string, pid uint32, u units.Use)
 
 	mu      sync.Mutex
-	groups  map[string]string // directory of the control group by unit
-	watches map[int32]string  // unit by inotify watch
-	seen    map[string]uint64 // bytes by unit
+	runs    map[string]*usedRun // by unit
+	watches map[int32]string    // unit by inotify watch
+	pidfds  map[int32]pidfd     // by number; descriptors are used again too soon
+	number  int32               // of the last pidfd
 }
 
-func newPeaks(project units.Project) *peaks {
-	p := &peaks{limited: map[string]bool{}, groups: map[string]string{}, watches: map[int32]string{}, seen: map[string]uint64{}}
-	for _, prog := range project.Programs {
-		if m := prog.Limits.MemoryMax; m != nil && *m != units.Infinity {
-			p.limited[prog.Unit] = true
-		}
-	}
+// pidfd is the descriptor of a run's main process.
+type pidfd struct {
+	fd  int
+	run *usedRun
+}
+
+// usedRun is one run of a unit.
+type usedRun struct {
+	unit    string
+	pid     uint32
+	dir     string // of the control group
+	use     units.Use
+	telling bool // oomKill will be called soon
+	told    uint64
+}
+
+func newPeaks(oomKill func(unit string, pid uint32, u units.Use)) *peaks {
+	p := &peaks{oomKill: oomKill, runs: map[string]*usedRun{}, watches: map[int32]string{}, pidfds: map[int32]pidfd{}}
 	mount, err := cgroup.Mount()
-	if err != nil || len(p.limited) == 0 {
+	if err != nil {
 		return p
 	}
 	p.mount = mount
 	if fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC); err == nil {
 		p.inotify = os.NewFile(uintptr(fd), "inotify")
-		go p.run()
+		go p.readEvents()
+	}
+	if fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC); err == nil {
+		_ = unix.SetNonblock(fd, true) // has os.NewFile put it into the runtime's poller
+		p.exits = os.NewFile(uintptr(fd), "epoll")
+		go p.readExits()
 	}
 	return p
-}
-
-// redefine takes note of which units have a limit by now.
-func (p *peaks) redefine(project units.Project) {
-	limited := map[string]bool{}
-	for _, prog := range project.Programs {
-		if m := prog.Limits.MemoryMax; m != nil && *m != units.Infinity {
-			limited[prog.Unit] = true
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.limited = limited
 }
 
 func (p *peaks) close() {
 	if p.inotify != nil {
 		p.inotify.Close()
 	}
+	if p.exits == nil {
+		return
+	}
+	p.exits.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range p.pidfds {
+		unix.Close(d.fd)
+	}
+	clear(p.pidfds)
 }
 
 // watch takes note of a run of the unit.
 func (p *peaks) watch(unit string, pid uint32) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.limited[unit] || p.mount == "" {
+	if p.mount == "" {
 		return
 	}
 	group, err := cgroup.Of(int(pid), unit)
 	if err != nil {
 		return
 	}
-	dir := filepath.Join(p.mount, group)
-	p.groups[unit] = dir
-	delete(p.seen, unit)
-	if p.inotify == nil {
-		return
-	}
-	raw, err := p.inotify.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := &usedRun{unit: unit, pid: pid, dir: filepath.Join(p.mount, group)}
+	p.runs[unit] = r
+	p.watchEvents(r)
+	p.watchExit(r)
+}
+
+// watchEvents has the kernel tell when a memory limit is met.
+func (p *peaks) watchEvents(r *usedRun) {
+	_ = withFile(p.inotify, func(fd int) error {
 		// The kernel does not end the watch of a control group that is removed.
 		for w, of := range p.watches {
-			if of == unit {
-				_, _ = unix.InotifyRmWatch(int(fd), uint32(w))
+			if of == r.unit {
+				_, _ = unix.InotifyRmWatch(fd, uint32(w))
 				delete(p.watches, w)
 			}
 		}
-		if w, err := unix.InotifyAddWatch(int(fd), filepath.Join(dir, "memory.events"), unix.IN_MODIFY); err == nil {
-			p.watches[int32(w)] = unit
+		w, err := unix.InotifyAddWatch(fd, filepath.Join(r.dir, "memory.events"), unix.IN_MODIFY)
+		if err != nil {
+			return err // no memory controller
 		}
+		p.watches[int32(w)] = r.unit
+		p.look(r) // what was before, if the supervisor has taken the run over
+		return nil
 	})
 }
 
-// peak returns the most memory the unit has used, nil = not known.
-func (p *peaks) peak(unit string) *uint64 {
+// watchExit has the kernel tell when the main process has ended.
+func (p *peaks) watchExit(r *usedRun) {
+	_ = withFile(p.exits, func(epoll int) error {
+		for number, d := range p.pidfds {
+			if d.run.unit == r.unit {
+				unix.Close(d.fd) // takes it out of the epoll set
+				delete(p.pidfds, number)
+			}
+		}
+		fd, err := unix.PidfdOpen(int(r.pid), 0)
+		if err != nil {
+			return err // it has ended already, or Linux is older than 5.3
+		}
+		p.number++
+		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: p.number}
+		if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+			unix.Close(fd)
+			return err
+		}
+		p.pidfds[p.number] = pidfd{fd, r}
+		return nil
+	})
+}
+
+// withFile calls f with the descriptor of a file, if there is one.
+func withFile(file *os.File, f func(fd int) error) error {
+	if file == nil {
+		return errors.New("not to be had")
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if ctlErr := raw.Control(func(fd uintptr) { err = f(int(fd)) }); ctlErr != nil {
+		return ctlErr
+	}
+	return err
+}
+
+// use returns what the run with this main process has used, as it is now or was last seen.
+func (p *peaks) use(unit string, pid uint32) units.Use {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.look(unit)
-	if n, ok := p.seen[unit]; ok {
-		return &n
+	r := p.runs[unit]
+	if r == nil || r.pid != pid {
+		return units.Use{}
 	}
-	return nil
+	p.look(r)
+	return r.use
 }
 
-func (p *peaks) look(unit string) {
-	dir, ok := p.groups[unit]
-	if !ok {
+// look reads what the unit uses now. What cannot be read stays as it was seen last.
+func (p *peaks) look(r *usedRun) {
+	u, err := cgroup.ReadUse(r.dir)
+	if err != nil {
 		return
 	}
-	if u, err := cgroup.ReadUse(dir); err == nil && u.Memory.Peak != nil {
-		p.seen[unit] = max(p.seen[unit], *u.Memory.Peak)
+	// The control group of the next run has the same name: counts that went down are its.
+	if had := r.use.CPUUsec; had != nil && u.CPU.UsageUsec != nil && *u.CPU.UsageUsec < *had {
+		return
+	}
+	keep := func(to **uint64, v *uint64) {
+		if v != nil {
+			*to = v
+		}
+	}
+	keep(&r.use.MemoryPeak, u.Memory.Peak)
+	keep(&r.use.OOMKills, u.Memory.Events.OOMKill)
+	keep(&r.use.MemoryMax, u.Memory.Events.Max)
+	keep(&r.use.MemoryHigh, u.Memory.Events.High)
+	keep(&r.use.CPUUsec, u.CPU.UsageUsec)
+	keep(&r.use.Periods, u.CPU.NrPeriods)
+	keep(&r.use.Throttled, u.CPU.NrThrottled)
+	keep(&r.use.ThrottledUsec, u.CPU.ThrottledUsec)
+	if kills := r.use.OOMKills; kills != nil && *kills > r.told && !r.telling && p.oomKill != nil {
+		r.telling = true
+		time.AfterFunc(oomWait, func() { p.tellKill(r) })
 	}
 }
 
-func (p *peaks) run() {
+// oomWait is how long a kill for memory waits for the end of the main process, which would
+// tell of it.
+const oomWait = time.Second
+
+func (p *peaks) tellKill(r *usedRun) {
+	p.mu.Lock()
+	r.telling, r.told = false, *r.use.OOMKills
+	u, current := r.use, p.runs[r.unit] == r
+	p.mu.Unlock()
+	if current {
+		p.oomKill(r.unit, r.pid, u)
+	}
+}
+
+func (p *peaks) readEvents() {
 	buf := make([]byte, 4096)
 	for {
 		n, err := p.inotify.Read(buf)
@@ -134,12 +229,40 @@ func (p *peaks) run() {
 			mask := binary.NativeEndian.Uint32(b[4:8])
 			nameLen := binary.NativeEndian.Uint32(b[12:16])
 			b = b[min(len(b), unix.SizeofInotifyEvent+int(nameLen)):]
-			if unit, ok := p.watches[wd]; ok {
-				if mask&unix.IN_IGNORED != 0 {
-					delete(p.watches, wd)
-				} else {
-					p.look(unit)
-				}
+			unit, ok := p.watches[wd]
+			switch {
+			case !ok:
+			case mask&unix.IN_IGNORED != 0:
+				delete(p.watches, wd)
+			case p.runs[unit] != nil:
+				p.look(p.runs[unit])
+			}
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (p *peaks) readExits() {
+	raw, err := p.exits.SyscallConn()
+	if err != nil {
+		return
+	}
+	events := make([]unix.EpollEvent, 64)
+	for {
+		n := 0
+		err := raw.Read(func(fd uintptr) bool {
+			n, _ = unix.EpollWait(int(fd), events, 0)
+			return n > 0
+		})
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		for _, e := range events[:n] {
+			if d, ok := p.pidfds[e.Fd]; ok {
+				delete(p.pidfds, e.Fd)
+				unix.Close(d.fd)
+				p.look(d.run)
 			}
 		}
 		p.mu.Unlock()

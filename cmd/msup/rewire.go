@@ -16,10 +16,18 @@ import (
 // runs on. A stream does not change: it is closed, and another reads on from the same FIFO at
 // the very next byte, which somebody holds open meanwhile.
 
-// prepare sees to it, before a start of the program, that its streams are those of its
-// definition and its FIFOs are where they should be: systemd would make plain files in their
-// place.
+// prepare gets a program's output ready for a start.
 func (o *outputs) prepare(def units.Program) error {
+	if err := o.wire(def); err != nil {
+		return err
+	}
+	o.begin(def.Name)
+	return nil
+}
+
+// wire sees to it that the streams of a program are those of its definition and its FIFOs are
+// where they should be: systemd would make plain files in their place.
+func (o *outputs) wire(def units.Program) error {
 	o.changing.Lock()
 	defer o.changing.Unlock()
 	o.mu.Lock()
@@ -157,6 +165,7 @@ func (o *outputs) drop(program string) {
 	ps := o.of(program)
 	o.mu.Lock()
 	delete(o.streams, program)
+	delete(o.placed, program)
 	o.mu.Unlock()
 	if ps.stdout == nil && ps.stderr == nil {
 		return

@@ -132,7 +132,8 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		}
 		log.append(units.Record{Time: time.Now(), Reason: err.Error() + "; the one of before stays"})
 	}
-	peaks := newPeaks(project)
+	var sup *units.Supervisor
+	peaks := newPeaks(func(unit string, pid uint32, u units.Use) { sup.KilledForMemory(unit, pid, u) })
 	defer peaks.close()
 	blamer := newBlamer()
 	defer blamer.close()
@@ -145,17 +146,17 @@ func (a *app) supervise(ctx context.Context, run string) error {
 			blamer.watch(unit, pid)
 		},
 		Blame: blamer.of,
-		Peak:  peaks.peak,
-		Ended: outputs.ended,
+		Use:   peaks.use,
+		Ended: func(program string, n int) { outputs.ended(program, n, sup.Output) },
 		Log:   func(r units.Record) { log.append(r); outputs.mark(r) },
 		Save:  store.save,
 	}
 	cfg.Alive, cfg.AliveEvery = watchdog()
 	var defs *definitions
 	cfg.Dropped = func(program string) { go defs.dropped(program) }
-	sup := units.New(cfg)
+	sup = units.New(cfg)
 	defs = &definitions{
-		app: a, bus: bus, dir: dir, run: run, sup: sup, outputs: outputs, peaks: peaks, log: log, project: project, limits: limits,
+		app: a, bus: bus, dir: dir, run: run, sup: sup, outputs: outputs, log: log, project: project, limits: limits,
 	}
 	go outputs.forward(ctx, sup.Note)
 
