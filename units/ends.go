@@ -245,3 +245,27 @@ func processes(n uint64) string {
 	}
 	return fmt.Sprintf("%d of its processes were", n)
 }
+
+// unseenEnd is an end that no supervisor has written down. systemd may be asked long after it.
+func unseenEnd(def Program, old SavedProgram, f Facts, e policy.Exit) *End {
+	end := &End{
+		Program: def.Name, Started: f.MainStart, Ended: f.MainExit, Invocation: f.InvocationID,
+		During: policy.Running, Exit: e, Result: f.Result, MemoryLimit: def.Limits.MemoryMax,
+	}
+	if f.InvocationID == old.Invocation {
+		end.PID, end.Sent = old.PID, old.Sent
+		if end.Started.IsZero() {
+			end.Started = old.Started
+		}
+		if old.State.Phase.Up() {
+			end.During = old.State.Phase
+		}
+		if end.During == policy.Stopping {
+			end.By = old.State.Reason
+		}
+	}
+	if end.Ended.IsZero() {
+		end.Ended = time.Now()
+	}
+	return end
+}

@@ -106,15 +106,22 @@ func ran(f Facts) time.Duration {
 	return time.Duration(f.ExecMainExit-f.ExecMainStart) * time.Microsecond
 }
 
-// stopped reports whether somebody was stopping the unit when it ended. A unit leaves the
-// active state because its main process has ended, or the other way round.
-func stopped(f Facts) bool {
+// stopped reports whether somebody was stopping the unit, which has that time for it, when
+// it ended. A unit leaves the active state because its main process has ended, or the
+// other way round.
+func stopped(f Facts, stopTimeout time.Duration) bool {
 	switch f.Result {
-	case "success", "exit-code", "signal", "core-dump", "timeout":
-		// Any other Result is systemd's own reason to end it, before the process has ended.
-		return f.ActiveExit != 0 && f.ExecMainExit != 0 && f.ActiveExit < f.ExecMainExit
+	case "success", "exit-code", "signal", "core-dump":
+	case "timeout":
+		// Of a stop; or of its runtime (RuntimeMaxSec=), after which it has the time of a stop to
+		// end. systemd sets its timer a little before it takes the time.
+		if f.ExecMainExit < f.ActiveExit+usec(stopTimeout*9/10) {
+			return false
+		}
+	default:
+		return false // systemd's own reason to end it, before the process has ended
 	}
-	return false
+	return f.ActiveExit != 0 && f.ExecMainExit != 0 && f.ActiveExit < f.ExecMainExit
 }
 
 // goneExit is the end of a run whose unit systemd has unloaded unobserved. It does not

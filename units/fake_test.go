@@ -255,6 +255,9 @@ func (f *fakeSystemd) stopNow(name string, code, status int32, result string) {
 	defer f.mu.Unlock()
 	u := f.units[name]
 	u.facts.ActiveState, u.facts.SubState, u.facts.ActiveExit = "deactivating", "stop-sigterm", monotonic()-1
+	if status == 9 && result == "timeout" { // the time for the stop was over
+		u.facts.ActiveExit = monotonic() - 10_000_000
+	}
 	f.end(name, u, code, status, result)
 }
 

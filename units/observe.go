@@ -107,6 +107,8 @@ func (s *Supervisor) alive(p *program, f Facts) {
 	case f.ActiveState == "active" || f.ActiveState == "reloading":
 		s.step(p, policy.Started{})
 		s.conform(p)
+	case f.ActiveState == "deactivating" && f.JobID == 0 && f.Result == "timeout":
+		p.condemned = true
 	case f.ActiveState == "deactivating" && f.JobID != 0 && f.Result == "success" && !p.scope.exited && p.exit == nil:
 		// With another Result systemd ends it for a reason of its own, and the job may be
 		// that of its start.
@@ -157,7 +159,7 @@ func (s *Supervisor) gone(p *program, f Facts) {
 		e.Cause, e.Reason = policy.CauseStart, fmt.Sprintf("its start job ended with %q", p.startJob)
 	}
 	switch {
-	case stopped(f):
+	case stopped(f, p.def.StopTimeout) && !p.condemned:
 		s.step(p, policy.StopSeen{})
 	case p.state.Phase != policy.Starting || p.state.IsActive():
 	case !f.ActiveEnter.IsZero():
@@ -190,6 +192,7 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 		p.ended = p.invocation
 	}
 	p.invocation, p.pid, p.exit = "", 0, nil
+	p.condemned = false
 	p.started, p.facts, p.used, p.oomKills, p.oomAt, p.sent = time.Time{}, nil, nil, 0, time.Time{}, nil
 	s.touch(p)
 	s.abortScope(p)

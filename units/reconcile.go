@@ -167,6 +167,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 	unseen := func() {
 		e := exitOf(f, Memory{Limit: def.Limits.MemoryMax})
 		st.Result = f.Result
+		st.Unseen = unseenEnd(def, old, f, e)
 		st.State = policy.State{Phase: policy.Failed, Reason: e.Reason + "; no supervisor has seen it", Last: &e}
 		if def.Rules.EndedWell(e) {
 			st.State.Phase = policy.Exited
@@ -188,6 +189,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 		unseen()
 	case st.State.Phase.Up() && old.Exit != nil:
 		st.State = policy.State{Phase: policy.Exited, Reason: old.Exit.Reason, Last: old.Exit}
+		st.Unseen = unseenEnd(def, old, Facts{InvocationID: old.Invocation}, *old.Exit)
 	case st.State.Phase.Up():
 		st.State = policy.State{Phase: policy.Stopped, Reason: "stopped with systemctl: " + goneExit().Reason}
 	}

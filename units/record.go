@@ -57,6 +57,8 @@ type Status struct {
 	// Digest is [Program.Digest] of the definition that the run under way was started by, or of
 	// the one in force.
 	Digest string `json:"-"`
+	// Unseen is its last end, if that was found by [Unsupervised].
+	Unseen *End `json:"-"`
 }
 
 // Snapshot is all programs at one moment, in the order of the configuration.

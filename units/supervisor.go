@@ -128,6 +128,8 @@ type program struct {
 	touched    bool   // in Supervisor.touched
 	// exit is how the main process of the run has ended, while its unit is being unloaded.
 	exit *policy.Exit
+	// condemned: systemd ends the run because its time is over (RuntimeMaxSec=).
+	condemned bool
 
 	// What is told of the run when it has ended.
 	started  time.Time // its main process; zero = not known

@@ -102,6 +102,10 @@ func TestEndsThatNobodySaw(t *testing.T) {
 			"web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: timed out, killed by SIGKILL",
 		},
 		{
+			"the end of its runtime", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 15, "timeout") },
+			"web RUNNING -> BACKOFF: timed out, killed by SIGTERM, restart 1 of 2 in 1s",
+		},
+		{
 			"out of memory", func(f *fakeSystemd) { f.stopNow("msup-web.service", 2, 9, "oom-kill") },
 			"web RUNNING -> BACKOFF: killed for memory, restart 1 of 2 in 1s",
 		},
@@ -122,6 +126,28 @@ func TestEndsThatNobodySaw(t *testing.T) {
 			r2.stop()
 		})
 	}
+}
+
+// A program that is deaf has no time left when its runtime (RuntimeMaxSec=) is over, as if
+// it had been stopped; but nobody has.
+func TestEndOfTheRuntimeOfOneThatIsDeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web"))
+		r.after(time.Second)
+		fake.set(func() {
+			u := fake.units["msup-web.service"]
+			u.facts.ActiveState, u.facts.SubState, u.facts.Result = "deactivating", "stop-sigterm", "timeout"
+			fake.changed(u)
+		})
+		r.after(time.Second)
+		fake.stopNow("msup-web.service", 2, 9, "timeout")
+		r.after(100 * time.Millisecond)
+		if want := "web RUNNING -> BACKOFF: timed out, killed by SIGKILL, restart 1 of 2 in 1s\n"; !strings.HasSuffix(r.log(), want) {
+			t.Errorf("got\n%s\nwant %s", r.log(), want)
+		}
+		r.stop()
+	})
 }
 
 // An exit is written down before its unit is unloaded, so a supervisor that dies in
