@@ -25,6 +25,7 @@ var imports = map[string][]string{
 	"dbus":                       {"units", "github.com/godbus/dbus", "golang.org/x/sync"},
 	"control":                    {"units", "policy", "cgroup", "golang.org/x/sys"},
 	"doctor":                     {"units", "cgroup"},
+	"explain":                    {"units", "policy", "cgroup", "golang.org/x/sys"},
 	"cmd/msup":                   {"*"},
 	"integration":                {"*"},
 	"integration/bench":          {"*"},

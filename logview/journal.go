@@ -90,10 +90,15 @@ func journalArgs(sources []Source) (options, matches []string) {
 	if system != nil && user != nil {
 		matches = append(matches, "+")
 	}
+	for _, s := range sources {
+		if s.Invocation != "" {
+			matches = append(matches, "_SYSTEMD_INVOCATION_ID="+s.Invocation)
+		}
+	}
 	if system == nil {
 		options = append(options, "--quiet") // no hint that units of the system are not shown
 	}
-	return options, append(matches, user...)
+	return options, slices.Concat(matches, user)
 }
 
 // lastEntries reads the last entries in the window of every source, which are not all.

@@ -29,6 +29,9 @@ type Source struct {
 	// For a source without a File:
 	Unit string // the program's unit, as the journal knows it
 	User bool   // the unit belongs to the user manager of the calling user
+	// Invocation is the invocation ID of the run that is meant, 32 hex digits; "" = all. A
+	// source that has one must be the only one.
+	Invocation string
 }
 
 // Line is a line of output, or a part of one that is not complete yet.

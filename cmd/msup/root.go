@@ -153,7 +153,7 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 		upCommand(a), downCommand(a), statusCommand(a),
 		startCommand(a), stopCommand(a), restartCommand(a), signalCommand(a),
 		diffCommand(a), reloadCommand(a), setCommand(a),
-		logsCommand(a), rotateCommand(a), checkCommand(a), doctorCommand(a), renderCommand(a), exportCommand(a), superviseCommand(a), versionCommand(a),
+		whyCommand(a), logsCommand(a), rotateCommand(a), checkCommand(a), doctorCommand(a), renderCommand(a), exportCommand(a), superviseCommand(a), versionCommand(a),
 	)
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

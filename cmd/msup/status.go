@@ -232,6 +232,9 @@ func why(p control.ProgramReport) string {
 	case p.Changed:
 		text += " (changed since: msup restart " + p.Name + ")"
 	}
+	if kills := p.Memory.OOMKills; kills != nil && *kills > 0 && p.State == policy.Running {
+		text += fmt.Sprintf(" (%s killed for memory since: msup why %s)", plural(int(*kills), "process was", "processes were"), p.Name)
+	}
 	if len(p.Overrides) > 0 {
 		words := make([]string, len(p.Overrides))
 		for i, o := range p.Overrides {

@@ -1,0 +1,125 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"msup/policy"
+	"msup/units"
+)
+
+// causes puts the cause of an end into words, from the fact to what may be behind it.
+func causes(f Facts, e units.End) []string {
+	var out []string
+	switch e.Exit.Cause {
+	case policy.CauseExit:
+		out = exitMeaning(f, e)
+	case policy.CauseSignal:
+		out = signalMeaning(f, e)
+	case policy.CauseCoreDump:
+		out = append(signalMeaning(f, e), coreDump(f, e)...)
+	case policy.CauseOOM:
+		out = memoryDeath(f, e)
+	case policy.CauseTimeout:
+		out = timeout(f, e)
+	case policy.CauseWatchdog:
+		out = watchdog(f)
+	case policy.CauseExec:
+		out = execFailure(f, e)
+	case policy.CauseResources:
+		out = []string{"systemd could not get what a start needs (Result=resources): a file for its output, memory, a process; it says which in the journal"}
+	case policy.CauseProtocol:
+		out = []string{"the main process ended before it said that it is ready, which its type of service demands (Result=protocol)"}
+	case policy.CauseStart:
+		out = []string{"it was never executed: systemd did not take the start, or gave it up"}
+	case policy.CauseUnknown:
+		out = unknown(e)
+	}
+	if e.Exit.Cause != policy.CauseCoreDump && e.Exit.Signal != 0 && dumps(e.Exit.Signal) {
+		out = append(out, noCore(f))
+	}
+	if f.Unseen {
+		out = append(out, "no supervisor was there to see it: these are the facts that systemd has kept")
+	}
+	return out
+}
+
+func exitMeaning(f Facts, e units.End) []string {
+	code := e.Exit.Code
+	var out []string
+	if e.During == policy.Stopping {
+		out = append(out, fmt.Sprintf("it was being stopped (%s), and this is how it answered %s", e.By, signalName(int(f.Program.StopSignal))))
+	}
+	ran := e.Ended.Sub(e.Started)
+	if code >= 200 && code <= 243 && e.During != policy.Starting && !e.Started.IsZero() {
+		return append(out, fmt.Sprintf("systemd uses %d for a program that it cannot execute, but this one had been executed: it ran for %s", code, span(ran)))
+	}
+	out = append(out, statusMeaning(code))
+	if e.To == policy.Exited {
+		out = append(out, "it counts as ending well (success_exit_codes), so it is not started again")
+	}
+	return out
+}
+
+func timeout(f Facts, e units.End) []string {
+	limit := func(d *time.Duration, key string) string {
+		if d == nil || *d <= 0 {
+			return " (" + key + "=)"
+		}
+		return fmt.Sprintf(" of %s (%s=)", span(*d), key)
+	}
+	switch e.During {
+	case policy.Starting:
+		return []string{
+			"the start took longer than its limit" + limit(f.Settings.TimeoutStart, "TimeoutStartSec") + ", and systemd ended it",
+			"it was not ready by then, or not even executed: something that runs before it (ExecStartPre=), a slow disk, a type of service that it does not keep to",
+		}
+	case policy.Stopping:
+		t := f.Program.StopTimeout
+		if f.Settings.TimeoutStop != nil {
+			t = *f.Settings.TimeoutStop
+		}
+		return []string{
+			fmt.Sprintf("it was being stopped (%s) and did not end within stop_timeout%s after %s: systemd killed it with SIGKILL",
+				e.By, limit(&t, "TimeoutStopSec"), signalName(int(f.Program.StopSignal))),
+			"what it had not saved by then is lost; a longer stop_timeout gives it more time",
+		}
+	}
+	out := []string{"its runtime" + limit(f.Settings.RuntimeMax, "RuntimeMaxSec") + " was over, and systemd ended it"}
+	if f.Settings.RuntimeMax == nil {
+		out = append(out, "(or its stop took longer than it may, if somebody had stopped it)")
+	}
+	return out
+}
+
+func watchdog(f Facts) []string {
+	of := ""
+	if w := f.Settings.Watchdog; w != nil && *w > 0 {
+		of = " of " + span(*w)
+	}
+	return []string{
+		"it did not tell systemd in time that it is alive (WATCHDOG=1, sd_notify(3)): its watchdog" + of + " (WatchdogSec=) ran out, and systemd ended it",
+		"it hangs, is too busy, or does not send it at all; a NotifyAccess=none keeps systemd from hearing it",
+	}
+}
+
+func execFailure(f Facts, e units.End) []string {
+	who := "systemd"
+	if f.Program.Type == units.Scope {
+		who = "msup, which starts a scope," // systemd.scope(5)
+	}
+	out := []string{who + " had forked it and failed at a step before it executes " + f.Program.Path + ": the program itself did not run"}
+	out = append(out, execLook(f.Program, e.Exit.Code))
+	if f.Last.Command != "" {
+		out = append(out, "now: "+f.Last.Command)
+	}
+	return out
+}
+
+func unknown(e units.End) []string {
+	if e.Result == "" && strings.Contains(e.Exit.Reason, "unloaded") {
+		return []string{"systemd had forgotten the unit when it was looked for: somebody stopped it, or reset its failure, while no supervisor was watching"}
+	}
+	return []string{"nobody can tell how it ended: systemd does not say, and the supervisor was not its parent or was gone"}
+}

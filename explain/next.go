@@ -1,0 +1,86 @@
+package explain
+
+import (
+	"fmt"
+	"time"
+
+	"msup/policy"
+)
+
+// budget returns how many restarts are used up of how many (0 = no limit), within which
+// time (0 = until they are forgiven).
+func budget(r policy.Rules, s policy.State, _ time.Time) (used, most int, window time.Duration) {
+	return s.Restarts, r.MaxRestarts, 0
+}
+
+// next says what comes.
+func next(f Facts) Next {
+	r, s := f.Program.Rules, f.State
+	var n Next
+	var window time.Duration
+	n.Restarts, n.MaxRestarts, window = budget(r, s, f.Now)
+	if window > 0 {
+		n.WindowSeconds = new(window.Seconds())
+	}
+	name := f.Program.Name
+	if !f.Supervised {
+		n.Lines = append(n.Lines, unsupervised(f))
+	}
+	waits := !s.Deadline.IsZero() && !s.Phase.Up()
+	if waits && f.Supervised {
+		n.Start = new(s.Deadline)
+	}
+	switch {
+	case !f.Supervised:
+	case s.Phase == policy.Backoff && waits:
+		n.Lines = append(n.Lines, fmt.Sprintf("next start %s, at %s", countdown(s.Deadline.Sub(f.Now)), f.clock(s.Deadline.Round(time.Second))))
+	case s.Phase.GaveUp() && waits:
+		n.Lines = append(n.Lines, fmt.Sprintf("gave up; it is tried again %s, at %s (restart_cooldown); msup start %s does it now", countdown(s.Deadline.Sub(f.Now)), f.clock(s.Deadline), name))
+	case s.Phase.GaveUp():
+		n.Lines = append(n.Lines, "gave up: it stays down until msup start "+name+", which clears the count of restarts")
+	case s.Phase == policy.Exited:
+		n.Lines = append(n.Lines, fmt.Sprintf("it ended well and stays down (autorestart = %s); msup start %s starts it", r.Autorestart, name))
+	case f.never():
+		n.Lines = append(n.Lines, "msup start "+name+" starts it")
+	case s.Phase == policy.Stopped:
+		n.Lines = append(n.Lines, "it stays down until msup start "+name)
+	case s.Phase == policy.Stopping && s.StartAgain:
+		n.Lines = append(n.Lines, "it is started again as soon as it has ended")
+	case s.Phase == policy.Stopping:
+		n.Lines = append(n.Lines, fmt.Sprintf("SIGKILL %s after the begin of the stop, if it has not ended by then (stop_timeout)", span(f.Program.StopTimeout)))
+	}
+	if text := budgetWords(f, n, window); text != "" {
+		n.Lines = append(n.Lines, text)
+	}
+	return n
+}
+
+func unsupervised(f Facts) string {
+	switch {
+	case f.State.Phase.Up():
+		return "no supervisor runs: it goes on, and nobody starts it again when it ends, until msup up"
+	default:
+		return "no supervisor runs: nobody starts it, until msup up"
+	}
+}
+
+// budgetWords is the budget: "restarts: 3/5 within 1m".
+func budgetWords(f Facts, n Next, window time.Duration) string {
+	r, s := f.Program.Rules, f.State
+	if r.Autorestart == policy.Never && n.Restarts == 0 {
+		return "restarts: none (autorestart = never)"
+	}
+	text := fmt.Sprintf("restarts: %d/%d", n.Restarts, n.MaxRestarts)
+	if n.MaxRestarts == 0 {
+		text = fmt.Sprintf("restarts: %d, no limit", n.Restarts)
+	}
+	switch {
+	case window > 0:
+		text += " within " + span(window)
+	case s.Phase == policy.Running && n.Restarts > 0 && !s.Deadline.IsZero():
+		text += fmt.Sprintf(", forgotten %s if it stays up (restart_reset)", countdown(s.Deadline.Sub(f.Now)))
+	case n.Restarts > 0 && r.RestartReset > 0 && !s.Phase.GaveUp():
+		text += fmt.Sprintf(", forgotten when it has stayed up for %s (restart_reset)", span(r.RestartReset))
+	}
+	return text
+}
