@@ -25,6 +25,8 @@ func causes(f Facts, e units.End) []string {
 		out = timeout(f, e)
 	case policy.CauseWatchdog:
 		out = watchdog(f)
+	case policy.CauseUnhealthy:
+		out = []string{"it ran, but did not pass its health check, and was ended for that"}
 	case policy.CauseExec:
 		out = execFailure(f, e)
 	case policy.CauseResources:
@@ -52,7 +54,7 @@ func exitMeaning(f Facts, e units.End) []string {
 		out = append(out, fmt.Sprintf("it was being stopped (%s), and this is how it answered %s", e.By, signalName(int(f.Program.StopSignal))))
 	}
 	ran := e.Ended.Sub(e.Started)
-	if code >= 200 && code <= 243 && e.During != policy.Starting && !e.Started.IsZero() {
+	if code >= 200 && code <= 243 && e.Active && !e.Started.IsZero() {
 		return append(out, fmt.Sprintf("systemd uses %d for a program that it cannot execute, but this one had been executed: it ran for %s", code, span(ran)))
 	}
 	out = append(out, statusMeaning(code))
@@ -69,13 +71,13 @@ func timeout(f Facts, e units.End) []string {
 		}
 		return fmt.Sprintf(" of %s (%s=)", span(*d), key)
 	}
-	switch e.During {
-	case policy.Starting:
+	switch {
+	case e.During == policy.Starting && !e.Active:
 		return []string{
 			"the start took longer than its limit" + limit(f.Settings.TimeoutStart, "TimeoutStartSec") + ", and systemd ended it",
 			"it was not ready by then, or not even executed: something that runs before it (ExecStartPre=), a slow disk, a type of service that it does not keep to",
 		}
-	case policy.Stopping:
+	case e.During == policy.Stopping:
 		t := f.Program.StopTimeout
 		if f.Settings.TimeoutStop != nil {
 			t = *f.Settings.TimeoutStop

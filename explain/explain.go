@@ -49,7 +49,8 @@ type Ended struct {
 	Seconds    *float64     `json:"seconds"` // how long the main process lived
 	PID        *int         `json:"pid"`
 	Invocation *string      `json:"invocation"`
-	During     policy.Phase `json:"during"` // STARTING: its start failed; STOPPING: it was being stopped
+	During     policy.Phase `json:"during"` // STARTING: its start failed or did not last; STOPPING: it was being stopped
+	Active     bool         `json:"active"` // its unit had become active: the program was executed
 	Cause      policy.Cause `json:"cause"`
 	ExitCode   *int         `json:"exit_code"`
 	Signal     *string      `json:"signal"`
@@ -80,7 +81,7 @@ type CPUUse struct {
 type Next struct {
 	Start       *time.Time `json:"start"`        // when it is started again
 	Restarts    int        `json:"restarts"`     // used up
-	MaxRestarts int        `json:"max_restarts"` // 0 = no limit
+	MaxRestarts int        `json:"max_restarts"` // 0 = no limit; where starts are retried (start_retries), these
 	// WindowSeconds is the time within which MaxRestarts holds; null = until they are forgiven.
 	WindowSeconds *float64 `json:"window_seconds"`
 	Lines         []string `json:"lines"`
@@ -119,7 +120,7 @@ func (f Facts) last() *units.End {
 }
 
 func ended(e units.End, seen bool) Ended {
-	out := Ended{At: e.Ended, During: e.During, Cause: e.Exit.Cause, Reason: e.Exit.Reason, To: e.To, Seen: seen}
+	out := Ended{At: e.Ended, During: e.During, Active: e.Active, Cause: e.Exit.Cause, Reason: e.Exit.Reason, To: e.To, Seen: seen}
 	if !e.Started.IsZero() && !e.Ended.Before(e.Started) {
 		out.Started, out.Seconds = new(e.Started), new(e.Ended.Sub(e.Started).Seconds())
 	}
@@ -174,7 +175,7 @@ func present(f Facts) []string {
 		since = " since " + f.when(s.Since)
 	}
 	switch {
-	case s.Phase == policy.Running && f.PID != 0:
+	case s.Phase.Up() && f.PID != 0:
 		since += fmt.Sprintf(" (PID %d)", f.PID)
 	case f.never():
 		return []string{string(s.Phase) + ", never started: " + s.Reason}

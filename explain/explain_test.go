@@ -43,7 +43,7 @@ func base(e policy.Exit, change ...func(*explain.Facts, *units.End)) explain.Fac
 	}
 	end := units.End{
 		Program: "web", N: 1, Started: before(20 * time.Second), Ended: before(8 * time.Second), PID: 725,
-		Invocation: "0123456789abcdef0123456789abcdef", During: policy.Running, Exit: e, To: policy.Backoff, Reason: f.State.Reason,
+		Invocation: "0123456789abcdef0123456789abcdef", During: policy.Running, Active: true, Exit: e, To: policy.Backoff, Reason: f.State.Reason,
 	}
 	for _, c := range change {
 		c(&f, &end)
@@ -146,7 +146,7 @@ var cases = map[string]explain.Facts{
 		f.Last.Systemd.Lines = []string{"systemd-oomd killed 3 process(es) in this unit."}
 	}),
 	"timeout-start": base(policy.Exit{Cause: policy.CauseTimeout, Reason: "timed out"}, func(f *explain.Facts, e *units.End) {
-		e.During, e.PID, e.Started = policy.Starting, 0, time.Time{}
+		e.During, e.Active, e.PID, e.Started = policy.Starting, false, 0, time.Time{}
 		f.Settings.TimeoutStart = new(90 * time.Second)
 	}),
 	"timeout-stop": base(policy.Exit{Cause: policy.CauseTimeout, Signal: 9, Reason: "timed out, killed by SIGKILL"}, stopping("requested by msup stop")),
@@ -157,15 +157,15 @@ var cases = map[string]explain.Facts{
 		f.Settings.Watchdog = new(5 * time.Second)
 	}),
 	"exec-203": base(policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: "systemd could not execute it: cannot execute the command (status 203)"}, func(f *explain.Facts, e *units.End) {
-		e.During = policy.Starting
+		e.During, e.Active = policy.Starting, false
 		f.Last.Command = "/srv/shop/web does not exist"
 		f.Last.Systemd.Lines = []string{"Failed at step EXEC spawning /srv/shop/web: No such file or directory"}
 	}),
 	"exec-217": base(policy.Exit{Cause: policy.CauseExec, Code: 217, Reason: "systemd could not execute it: cannot change to the user (status 217)"}, func(f *explain.Facts, e *units.End) {
-		f.Program.User, e.During = "shop", policy.Starting
+		f.Program.User, e.During, e.Active = "shop", policy.Starting, false
 	}),
 	"exec-scope": base(policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: "cannot execute /srv/shop/web: no such file or directory"}, func(f *explain.Facts, e *units.End) {
-		f.Program.Type, e.During = units.Scope, policy.Starting
+		f.Program.Type, e.During, e.Active = units.Scope, policy.Starting, false
 	}),
 	"resources":    base(policy.Exit{Cause: policy.CauseResources, Reason: "systemd could not start it"}),
 	"protocol":     base(policy.Exit{Cause: policy.CauseProtocol, Reason: "ended before it said that it is ready"}),
@@ -179,6 +179,14 @@ var cases = map[string]explain.Facts{
 	"gave-up-for-a-while": base(exit(1), func(f *explain.Facts, e *units.End) {
 		f.State.Phase, f.State.Restarts, f.State.Deadline = policy.Killed, 5, now.Add(10*time.Minute)
 		e.To = policy.Killed
+	}),
+	"start-did-not-last": base(exit(1), func(f *explain.Facts, e *units.End) {
+		e.During, e.Started = policy.Starting, before(8200*time.Millisecond)
+		f.Program.Rules.StartRetries, f.State.Failures, f.State.Restarts = new(3), 1, 0
+	}),
+	"window": base(exit(1), func(f *explain.Facts, _ *units.End) {
+		f.Program.Rules.RestartWindow = time.Minute
+		f.State.Used = []time.Time{before(2 * time.Minute), before(40 * time.Second), before(20 * time.Second)}
 	}),
 	"runs-again": base(exit(1), running),
 	"no-supervisor": base(exit(1), func(f *explain.Facts, e *units.End) {
@@ -265,7 +273,7 @@ func golden(t *testing.T, name, got string) {
 // Every cause of the policy has words of its own.
 func TestEveryCause(t *testing.T) {
 	for _, c := range []policy.Cause{
-		policy.CauseExit, policy.CauseSignal, policy.CauseCoreDump, policy.CauseOOM, policy.CauseTimeout, policy.CauseWatchdog,
+		policy.CauseExit, policy.CauseSignal, policy.CauseCoreDump, policy.CauseOOM, policy.CauseTimeout, policy.CauseWatchdog, policy.CauseUnhealthy,
 		policy.CauseExec, policy.CauseResources, policy.CauseProtocol, policy.CauseStart, policy.CauseUnknown,
 	} {
 		if x := explain.Explain(base(policy.Exit{Cause: c, Reason: "x"})); len(x.Death.Means) == 0 {

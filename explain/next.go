@@ -7,18 +7,12 @@ import (
 	"msup/policy"
 )
 
-// budget returns how many restarts are used up of how many (0 = no limit), within which
-// time (0 = until they are forgiven).
-func budget(r policy.Rules, s policy.State, _ time.Time) (used, most int, window time.Duration) {
-	return s.Restarts, r.MaxRestarts, 0
-}
-
 // next says what comes.
 func next(f Facts) Next {
 	r, s := f.Program.Rules, f.State
 	var n Next
 	var window time.Duration
-	n.Restarts, n.MaxRestarts, window = budget(r, s, f.Now)
+	n.Restarts, n.MaxRestarts, window = r.Budget(s, f.Now)
 	if window > 0 {
 		n.WindowSeconds = new(window.Seconds())
 	}
@@ -26,7 +20,7 @@ func next(f Facts) Next {
 	if !f.Supervised {
 		n.Lines = append(n.Lines, unsupervised(f))
 	}
-	waits := !s.Deadline.IsZero() && !s.Phase.Up()
+	waits := !s.NextStart().IsZero()
 	if waits && f.Supervised {
 		n.Start = new(s.Deadline)
 	}
@@ -70,11 +64,17 @@ func budgetWords(f Facts, n Next, window time.Duration) string {
 	if r.Autorestart == policy.Never && n.Restarts == 0 {
 		return "restarts: none (autorestart = never)"
 	}
-	text := fmt.Sprintf("restarts: %d/%d", n.Restarts, n.MaxRestarts)
-	if n.MaxRestarts == 0 {
-		text = fmt.Sprintf("restarts: %d, no limit", n.Restarts)
+	what := "restarts"
+	retries := s.Failures > 0 && r.StartRetries != nil
+	if retries {
+		what = "start retries"
+	}
+	text := fmt.Sprintf("%s: %d/%d", what, n.Restarts, n.MaxRestarts)
+	if n.MaxRestarts == 0 && !retries {
+		text = fmt.Sprintf("%s: %d, no limit", what, n.Restarts)
 	}
 	switch {
+	case retries:
 	case window > 0:
 		text += " within " + span(window)
 	case s.Phase == policy.Running && n.Restarts > 0 && !s.Deadline.IsZero():

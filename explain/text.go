@@ -56,10 +56,12 @@ func (x Explanation) Sections(now time.Time) []Section {
 // title is "Last end: 14:03:12, 2s ago, after 12s (PID 725)".
 func (d *Death) title(now time.Time) string {
 	title := "Last end: "
-	switch d.During {
-	case policy.Starting:
+	switch {
+	case d.During == policy.Starting && !d.Active:
 		title = "Last end, a start that failed: "
-	case policy.Stopping:
+	case d.During == policy.Starting:
+		title = "Last end, right after its start: "
+	case d.During == policy.Stopping:
 		title = "Last end, a stop: "
 	}
 	title += when(now, d.At)
@@ -109,10 +111,10 @@ func history(ends []Ended, now time.Time) []string {
 			ran = "after " + span(seconds(*e.Seconds))
 		}
 		reason := e.Reason
-		switch e.During {
-		case policy.Starting:
+		switch {
+		case e.During == policy.Starting && !e.Active:
 			reason += ", at its start"
-		case policy.Stopping:
+		case e.During == policy.Stopping:
 			reason += ", in a stop"
 		}
 		if e.To != "" {

@@ -24,8 +24,10 @@ type End struct {
 	Ended      time.Time `json:"ended"`
 	Invocation string    `json:"invocation,omitempty"`
 	PID        uint32    `json:"pid,omitempty"` // of its main process
-	// During is the phase it ended in: STARTING is a start that failed, STOPPING a stop.
+	// During is the phase it ended in: STOPPING is a stop, STARTING a start that failed, or
+	// that did not last for start_seconds if the unit was active already.
 	During policy.Phase `json:"during"`
+	Active bool         `json:"active,omitempty"` // its unit had become active
 	// By is the reason of the stop, if it was being stopped.
 	By   string      `json:"by,omitempty"`
 	Exit policy.Exit `json:"exit"`
@@ -151,13 +153,13 @@ func applyOutput(list []End, o EndOutput) {
 func (s *Supervisor) ending(p *program, e policy.Exit) End {
 	end := End{
 		Program: p.def.Name, N: 1, Started: p.started, Ended: time.Now(), Invocation: p.invocation, PID: p.pid,
-		During: p.state.Phase, Exit: e, MemoryLimit: p.def.Limits.MemoryMax, Use: s.use(p), Sent: p.sent,
+		During: p.state.Phase, Active: p.state.IsActive() || p.state.Phase == policy.Stopping, Exit: e, MemoryLimit: p.def.Limits.MemoryMax, Use: s.use(p), Sent: p.sent,
 	}
 	if last := s.ends.last(p.def.Name); last != nil {
 		end.N = last.N + 1
 	}
-	if end.Started.IsZero() && p.state.Phase == policy.Running {
-		end.Started = p.state.Since
+	if end.Started.IsZero() {
+		end.Started = p.state.Active
 	}
 	if p.state.Phase == policy.Stopping {
 		end.By = p.state.Reason
@@ -225,7 +227,7 @@ func (r outputRequest) serve(s *Supervisor) {
 
 func (r oomRequest) serve(s *Supervisor) {
 	p := s.byUnit[r.unit]
-	if p == nil || p.pid != r.pid || p.over() || p.state.Phase != policy.Running || r.use.OOMKills == nil {
+	if p == nil || p.pid != r.pid || p.over() || !p.state.IsActive() || r.use.OOMKills == nil {
 		return // its end tells of it
 	}
 	kills := *r.use.OOMKills
@@ -250,7 +252,7 @@ func processes(n uint64) string {
 func unseenEnd(def Program, old SavedProgram, f Facts, e policy.Exit) *End {
 	end := &End{
 		Program: def.Name, Started: f.MainStart, Ended: f.MainExit, Invocation: f.InvocationID,
-		During: policy.Running, Exit: e, Result: f.Result, MemoryLimit: def.Limits.MemoryMax,
+		During: policy.Running, Active: !f.ActiveEnter.IsZero(), Exit: e, Result: f.Result, MemoryLimit: def.Limits.MemoryMax,
 	}
 	if f.InvocationID == old.Invocation {
 		end.PID, end.Sent = old.PID, old.Sent
@@ -263,6 +265,9 @@ func unseenEnd(def Program, old SavedProgram, f Facts, e policy.Exit) *End {
 		if end.During == policy.Stopping {
 			end.By = old.State.Reason
 		}
+	}
+	if !end.Active && end.During != policy.Stopping {
+		end.During = policy.Starting
 	}
 	if end.Ended.IsZero() {
 		end.Ended = time.Now()

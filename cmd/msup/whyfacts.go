@@ -62,7 +62,7 @@ func wasRun(e units.End) bool {
 	case policy.CauseExec, policy.CauseStart, policy.CauseResources:
 		return false
 	}
-	return e.During != policy.Starting || e.PID != 0
+	return e.Active || e.PID != 0
 }
 
 func killsNow(f explain.Facts) bool {
@@ -90,7 +90,7 @@ func (g *gatherer) settings(ctx context.Context, unit string) (s explain.Setting
 	if g.bus == nil {
 		return s
 	}
-	props, err := g.bus.Settings(ctx, unit, "TimeoutStartUSec", "TimeoutStopUSec", "RuntimeMaxUSec", "WatchdogUSec", "OOMPolicy", "LimitCORESoft")
+	props, err := g.bus.Properties(ctx, unit, "TimeoutStartUSec", "TimeoutStopUSec", "RuntimeMaxUSec", "WatchdogUSec", "OOMPolicy", "LimitCORESoft")
 	if err != nil {
 		return s
 	}
