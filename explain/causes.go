@@ -47,6 +47,16 @@ func causes(f Facts, e units.End) []string {
 	return out
 }
 
+// failedStart reports whether the program itself was not executed, or not ready in time. A
+// busy systemd does not notice that one was executed that ends at once.
+func failedStart(during policy.Phase, cause policy.Cause, active bool) bool {
+	switch cause {
+	case policy.CauseExec, policy.CauseStart, policy.CauseResources, policy.CauseProtocol, policy.CauseTimeout:
+		return during == policy.Starting && !active
+	}
+	return false
+}
+
 func exitMeaning(f Facts, e units.End) []string {
 	code := e.Exit.Code
 	var out []string
@@ -54,7 +64,7 @@ func exitMeaning(f Facts, e units.End) []string {
 		out = append(out, fmt.Sprintf("it was being stopped (%s), and this is how it answered %s", e.By, signalName(int(f.Program.StopSignal))))
 	}
 	ran := e.Ended.Sub(e.Started)
-	if code >= 200 && code <= 243 && e.Active && !e.Started.IsZero() {
+	if code >= 200 && code <= 243 && !e.Started.IsZero() {
 		return append(out, fmt.Sprintf("systemd uses %d for a program that it cannot execute, but this one had been executed: it ran for %s", code, span(ran)))
 	}
 	out = append(out, statusMeaning(code))
@@ -72,7 +82,7 @@ func timeout(f Facts, e units.End) []string {
 		return fmt.Sprintf(" of %s (%s=)", span(*d), key)
 	}
 	switch {
-	case e.During == policy.Starting && !e.Active:
+	case failedStart(e.During, e.Exit.Cause, e.Active):
 		return []string{
 			"the start took longer than its limit" + limit(f.Settings.TimeoutStart, "TimeoutStartSec") + ", and systemd ended it",
 			"it was not ready by then, or not even executed: something that runs before it (ExecStartPre=), a slow disk, a type of service that it does not keep to",

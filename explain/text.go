@@ -57,7 +57,7 @@ func (x Explanation) Sections(now time.Time) []Section {
 func (d *Death) title(now time.Time) string {
 	title := "Last end: "
 	switch {
-	case d.During == policy.Starting && !d.Active:
+	case failedStart(d.During, d.Cause, d.Active):
 		title = "Last end, a start that failed: "
 	case d.During == policy.Starting:
 		title = "Last end, right after its start: "
@@ -112,7 +112,7 @@ func history(ends []Ended, now time.Time) []string {
 		}
 		reason := e.Reason
 		switch {
-		case e.During == policy.Starting && !e.Active:
+		case failedStart(e.During, e.Cause, e.Active):
 			reason += ", at its start"
 		case e.During == policy.Stopping:
 			reason += ", in a stop"

@@ -146,7 +146,7 @@ RUNNING.
 			if err != nil {
 				return err
 			}
-			_, err = t.client.Do(cmd.Context(), units.Command{Verb: units.Signal, Programs: names, Signal: int32(sig)})
+			_, err = t.client.Do(cmd.Context(), units.Command{Verb: units.Signal, Programs: names, Signal: int32(sig), By: "requested by msup signal"})
 			return notUp(err, t)
 		},
 	}
