@@ -155,6 +155,9 @@ func (s *Supervisor) ending(p *program, e policy.Exit) End {
 		Program: p.def.Name, N: 1, Started: p.started, Ended: time.Now(), Invocation: p.invocation, PID: p.pid,
 		During: p.state.Phase, Active: p.state.IsActive() || p.state.Phase == policy.Stopping, Exit: e, MemoryLimit: p.def.Limits.MemoryMax, Use: s.use(p), Sent: p.sent,
 	}
+	if kills := end.Use.OOMKills; e.Cause == policy.CauseOOM && kills != nil && *kills == 0 {
+		end.Use.OOMKills = nil // it was seen last before that kill
+	}
 	if last := s.ends.last(p.def.Name); last != nil {
 		end.N = last.N + 1
 	}
