@@ -25,7 +25,7 @@ const (
 )
 
 const exitStatusHelp = `Exit status: 0 done; 1 it failed; 2 usage or configuration; 3 a program asked about is
-FAILED or KILLED (status, up); 4 no such program; 5 no systemd, or no right to it.`
+FAILED or KILLED (status, why, up); 4 no such program; 5 no systemd, or no right to it.`
 
 // exitError is an error with an exit status of its own. Without a message the command has
 // said all there is to say.
@@ -117,6 +117,7 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 		Example: `  msup up                 # start, and follow the programs' output; Ctrl-C stops them
   msup up -d              # start in the background
   msup status             # what runs, since when, and why
+  msup why web            # why it died, its last words, what comes next
   msup down               # stop everything
   systemctl status msup-web.service   # a program is a unit like any other`,
 		SilenceUsage:  true,

@@ -64,7 +64,7 @@ func (a *app) why(ctx context.Context, patterns []string, lines int, asJSON bool
 	if err != nil {
 		return err
 	}
-	names, err := match(t.names(), patterns, false)
+	names, err := match(t.members(), patterns, false)
 	if err != nil {
 		return err
 	}
