@@ -83,8 +83,12 @@ func timeout(f Facts, e units.End) []string {
 	}
 	switch {
 	case failedStart(e.During, e.Exit.Cause, e.Active):
+		key := "TimeoutStartSec"
+		if f.Program.StartTimeout > 0 {
+			key = "start_timeout, TimeoutStartSec"
+		}
 		return []string{
-			"the start took longer than its limit" + limit(f.Settings.TimeoutStart, "TimeoutStartSec") + ", and systemd ended it",
+			"the start took longer than its limit" + limit(f.Settings.TimeoutStart, key) + ", and systemd ended it",
 			"it was not ready by then, or not even executed: something that runs before it (ExecStartPre=), a slow disk, a type of service that it does not keep to",
 		}
 	case e.During == policy.Stopping:

@@ -74,7 +74,10 @@ type Output struct {
 	Stream string   `json:"stream"` // stdout, stderr, or output: both in one
 	From   string   `json:"from"`   // the file, or journal
 	Lines  []string `json:"lines"`
-	Note   string   `json:"note,omitempty"`
+	// ByTime says that the journal does not know of which run they are, but only when they came:
+	// journald asks for the unit of a process when it sees its first line, and that may be over.
+	ByTime bool   `json:"by_time,omitempty"`
+	Note   string `json:"note,omitempty"`
 }
 
 // Kill is a process that the kernel killed for memory.

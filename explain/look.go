@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"msup/policy"
@@ -19,9 +20,9 @@ func look(f Facts) []Command {
 	e := f.last()
 	switch {
 	case e != nil && e.Invocation != "":
-		out = append(out, Command{journalOf(f, e.Invocation), "what systemd said of that run" + ownLines(f.Program)})
+		out = append(out, Command{journalOf(f, e.Invocation), "what systemd said of that run" + ownLines(f.Program, f.Last.Output)})
 	case f.Invocation != "":
-		out = append(out, Command{journalOf(f, f.Invocation), "what systemd says of this run" + ownLines(f.Program)})
+		out = append(out, Command{journalOf(f, f.Invocation), "what systemd says of this run" + ownLines(f.Program, nil)})
 	}
 	if e != nil && !e.Started.IsZero() {
 		// journalctl takes whole seconds for the end of a span as their beginning.
@@ -55,7 +56,10 @@ func journalOf(f Facts, invocation string) string {
 
 // ownLines says whether the program's own lines are among those of its run: lines from
 // files are sent by the supervisor.
-func ownLines(p units.Program) string {
+func ownLines(p units.Program, last []Output) string {
+	if slices.ContainsFunc(last, func(o Output) bool { return o.ByTime }) {
+		return ""
+	}
 	if p.Stdout == "" || p.Stderr == "" {
 		return ", and its output"
 	}

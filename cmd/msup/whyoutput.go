@@ -28,7 +28,7 @@ func (g *gatherer) lastOutput(ctx context.Context, f explain.Facts, n int) []exp
 		switch {
 		case s.File == "":
 			o.From = "journal"
-			o.Lines, o.Note = fromJournal(ctx, s, e, n)
+			o.Lines, o.ByTime, o.Note = fromJournal(ctx, s, e, n)
 		default:
 			o.Lines, o.Note = fromFile(ctx, s, e, before, n)
 		}
@@ -85,24 +85,24 @@ func unplaced(ctx context.Context, s logview.Source, e units.End, n int) (lines 
 }
 
 // fromJournal reads the last lines of a run from the journal, by its invocation ID.
-func fromJournal(ctx context.Context, s logview.Source, e units.End, n int) (lines []string, note string) {
+func fromJournal(ctx context.Context, s logview.Source, e units.End, n int) (lines []string, byTime bool, note string) {
 	if e.Invocation != "" {
 		run := s
 		run.Invocation = e.Invocation
 		lines, notes := tailLines(ctx, run, logview.Window{Lines: n})
 		if len(notes) > 0 {
-			return lines, notes[0]
+			return lines, false, notes[0]
 		}
 		if len(lines) > 0 {
-			return lines, ""
+			return lines, false, ""
 		}
 	}
-	// journald does not know the ID of a process that has ended before it looked.
+	// journald does not know the ID of a run that was over before it looked.
 	lines, notes := tailLines(ctx, s, spanOf(e, n))
 	if len(notes) > 0 {
-		return lines, notes[0]
+		return lines, true, notes[0]
 	}
-	return lines, ""
+	return lines, len(lines) > 0, ""
 }
 
 // journalLate is how long after its end a program's last lines may get their time.
