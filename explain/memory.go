@@ -29,6 +29,8 @@ func memoryDeath(f Facts, e units.End) []string {
 	switch {
 	case oomd:
 		out = append(out, "systemd-oomd killed it because memory was short in a slice above it (ManagedOOMSwap=, ManagedOOMMemoryPressure=)")
+	case f.outside() != "":
+		out = append(out, f.outside()+" was out of memory: no limit of its own was met")
 	case limited(e.MemoryLimit):
 		out = append(out, fmt.Sprintf("its processes needed more than memory_limit = %s (MemoryMax=), and nothing was left that could be taken back", units.Limit(*e.MemoryLimit)))
 	default:
@@ -51,10 +53,24 @@ func memoryDeath(f Facts, e units.End) []string {
 	if text := memoryFigures(u, e.MemoryLimit); text != "" {
 		out = append(out, text)
 	}
-	if limited(e.MemoryLimit) && !oomd {
+	if limited(e.MemoryLimit) && !oomd && f.outside() == "" {
 		out = append(out, "if it needs that much, raise memory_limit; if not, it leaks or was given too much to do")
 	}
 	return out
+}
+
+// outside is the control group above the unit, or the machine, that ran out of memory; "" =
+// neither is known to have.
+func (f Facts) outside() string {
+	for _, k := range f.Last.Kills.List {
+		switch group := path.Base(k.Group); {
+		case k.Group == "":
+			return "the whole machine"
+		case group != f.Program.Unit:
+			return group + " (MemoryMax= of that slice)"
+		}
+	}
+	return ""
 }
 
 // victim is a killed process: "python3 (PID 725), the main process, 29.1M of its own".
@@ -69,12 +85,6 @@ func (f Facts) victim(k Kill, main uint32) string {
 		text += ", with " + units.Bytes(*k.AnonRSS) + " of its own"
 	}
 	text += ", at " + f.clock(k.At)
-	switch group := path.Base(k.Group); {
-	case k.Group == "":
-		text += "; the machine was out of memory"
-	case group != f.Program.Unit:
-		text += "; the limit of " + group + " was met, not its own"
-	}
 	return text
 }
 
