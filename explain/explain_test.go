@@ -142,6 +142,10 @@ var cases = map[string]explain.Facts{
 		e.MemoryLimit = new(uint64(30 * mib))
 		f.Last.Kills.Note = "you may not read it: root may, and members of group systemd-journal or adm"
 	}),
+	"oom-slice-hidden": base(policy.Exit{Cause: policy.CauseOOM, Signal: 9, Reason: "killed for memory"}, func(f *explain.Facts, e *units.End) {
+		e.MemoryLimit, e.LimitOf, e.NotOwn = new(uint64(30*mib)), "msup-shop-workers.slice", true
+		f.Last.Kills.Note = "the journal has none of it here, as in a container"
+	}),
 	"oom-oomd": base(policy.Exit{Cause: policy.CauseOOM, Signal: 9, Reason: "killed for memory"}, func(f *explain.Facts, _ *units.End) {
 		f.Last.Systemd.Lines = []string{"systemd-oomd killed 3 process(es) in this unit."}
 	}),

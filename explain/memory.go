@@ -29,8 +29,8 @@ func memoryDeath(f Facts, e units.End) []string {
 	switch {
 	case oomd:
 		out = append(out, "systemd-oomd killed it because memory was short in a slice above it (ManagedOOMSwap=, ManagedOOMMemoryPressure=)")
-	case f.outside() != "":
-		out = append(out, f.outside()+" was out of memory: no limit of its own was met")
+	case f.outside(e) != "":
+		out = append(out, f.outside(e)+" was out of memory: no limit of its own was met")
 	case limited(e.MemoryLimit):
 		out = append(out, fmt.Sprintf("its processes needed more than memory_limit = %s (MemoryMax=), and nothing was left that could be taken back", units.Limit(*e.MemoryLimit)))
 	default:
@@ -53,7 +53,7 @@ func memoryDeath(f Facts, e units.End) []string {
 	if text := memoryFigures(u, e.MemoryLimit); text != "" {
 		out = append(out, text)
 	}
-	if limited(e.MemoryLimit) && !oomd && f.outside() == "" {
+	if limited(e.MemoryLimit) && !oomd && f.outside(e) == "" {
 		out = append(out, "if it needs that much, raise memory_limit; if not, it leaks or was given too much to do")
 	}
 	return out
@@ -61,7 +61,7 @@ func memoryDeath(f Facts, e units.End) []string {
 
 // outside is the control group above the unit, or the machine, that ran out of memory; "" =
 // neither is known to have.
-func (f Facts) outside() string {
+func (f Facts) outside(e units.End) string {
 	for _, k := range f.Last.Kills.List {
 		switch group := path.Base(k.Group); {
 		case k.Group == "":
@@ -70,7 +70,13 @@ func (f Facts) outside() string {
 			return group + " (MemoryMax= of that slice)"
 		}
 	}
-	return ""
+	switch {
+	case len(f.Last.Kills.List) > 0 || !e.NotOwn:
+		return ""
+	case e.LimitOf != "":
+		return e.LimitOf + " (MemoryMax= of that slice)"
+	}
+	return "the whole machine, or what it runs in,"
 }
 
 // victim is a killed process: "python3 (PID 725), the main process, 29.1M of its own".

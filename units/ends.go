@@ -39,6 +39,10 @@ type End struct {
 	// MemoryLimit is the memory_limit the run had, bytes.
 	MemoryLimit *uint64 `json:"memory_limit,omitempty"`
 	Use         Use     `json:"use,omitzero"`
+	// LimitOf is the slice whose limit was met when it was killed for memory; NotOwn says that
+	// its own was not. See [Blame].
+	LimitOf string `json:"limit_of,omitempty"`
+	NotOwn  bool   `json:"not_own,omitempty"`
 	// Sent is the last signal that was sent to it on request.
 	Sent *SentSignal `json:"sent,omitempty"`
 	// Output says where its output stands in the files it goes to.
@@ -154,6 +158,9 @@ func (s *Supervisor) ending(p *program, e policy.Exit) End {
 	end := End{
 		Program: p.def.Name, N: 1, Started: p.started, Ended: time.Now(), Invocation: p.invocation, PID: p.pid,
 		During: p.state.Phase, Active: p.state.IsActive() || p.state.Phase == policy.Stopping, Exit: e, MemoryLimit: p.def.Limits.MemoryMax, Use: s.use(p), Sent: p.sent,
+	}
+	if e.Cause == policy.CauseOOM {
+		end.LimitOf, end.NotOwn = p.blame.Slice, p.blame.NotOwn
 	}
 	if kills := end.Use.OOMKills; e.Cause == policy.CauseOOM && kills != nil && *kills == 0 {
 		end.Use.OOMKills = nil // it was seen last before that kill

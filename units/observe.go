@@ -180,7 +180,8 @@ func (s *Supervisor) memory(p *program, result string) Memory {
 		m.Peak = u.MemoryPeak
 	}
 	if result == "oom-kill" && s.cfg.Blame != nil {
-		m.Blame = s.cfg.Blame(p.def.Unit)
+		p.blame = s.cfg.Blame(p.unit)
+		m.Blame = p.blame
 	}
 	return m
 }
@@ -192,7 +193,7 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 		p.ended = p.invocation
 	}
 	p.invocation, p.pid, p.exit = "", 0, nil
-	p.condemned = false
+	p.condemned, p.blame = false, Blame{}
 	p.started, p.facts, p.used, p.oomKills, p.oomAt, p.sent = time.Time{}, nil, nil, 0, time.Time{}, nil
 	s.touch(p)
 	s.abortScope(p)

@@ -138,6 +138,7 @@ type program struct {
 	oomKills uint64    // processes killed for memory that were told of
 	oomAt    time.Time
 	sent     *SentSignal // the last one on request
+	blame    Blame       // whose limit it was killed for
 
 	wish    wish // what systemd has not been asked yet
 	queued  bool // in Supervisor.queue
