@@ -161,6 +161,7 @@ func (l *loader) checkUserManager(d *draft) {
 		e := s.key.entry()
 		switch under := e.InUserManager(); {
 		case s.value == "" && !e.Empty:
+		case strings.HasSuffix(e.Name, "Action") && (s.value == "none" || strings.HasPrefix(s.value, "exit")): // of the user manager itself
 		case e.Root != "":
 			l.reportFor(d, s, "the user manager cannot do it: "+e.Root, "run msup as root, or remove the key")
 		case private, under == property.Works:

@@ -33,6 +33,7 @@ func (c condition) parse(e *Entry, lines []string, _ int) ([]Property, error) {
 
 func (condition) format(*Entry, []Property) ([]string, error) { panic("property: see Format") }
 func (c condition) sends(*Entry) []Typed                      { return []Typed{{c.property, "a(sbbs)"}} }
+
 func (condition) allowed() string {
 	return "what systemd.unit(5) has for it; before it ! for the opposite, | where one of several is enough"
 }

@@ -67,6 +67,7 @@ func (c extended) format(e *Entry, props []Property) ([]string, error) {
 
 func (c extended) sends(e *Entry) []Typed { return []Typed{{e.Name, "b"}, {e.Name + "Ex", "s"}} }
 func (c extended) allowed() string        { return either(append([]string{"yes", "no"}, c.words...)) }
+
 func (c extended) needs(v string) int {
 	if slices.Contains(c.words, v) {
 		return c.since

@@ -117,8 +117,13 @@ var capabilities = func() mask {
 var namespaces = mask{
 	words: "cgroup, ipc, net, mnt, pid, user and uts", boolean: true,
 	bits: []bit{
-		{"cgroup", unix.CLONE_NEWCGROUP}, {"ipc", unix.CLONE_NEWIPC}, {"net", unix.CLONE_NEWNET}, {"mnt", unix.CLONE_NEWNS},
-		{"pid", unix.CLONE_NEWPID}, {"user", unix.CLONE_NEWUSER}, {"uts", unix.CLONE_NEWUTS},
+		{"cgroup", unix.CLONE_NEWCGROUP},
+		{"ipc", unix.CLONE_NEWIPC},
+		{"net", unix.CLONE_NEWNET},
+		{"mnt", unix.CLONE_NEWNS},
+		{"pid", unix.CLONE_NEWPID},
+		{"user", unix.CLONE_NEWUSER},
+		{"uts", unix.CLONE_NEWUTS},
 	},
 	all: unix.CLONE_NEWCGROUP | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUSER | unix.CLONE_NEWUTS,
 }
@@ -151,7 +156,7 @@ func bitWords[N int32 | uint64](typ, words string, bits []bit) scalar[N] {
 		typ: typ, words: words + ", separated by spaces",
 		read: func(s string) (N, error) {
 			var sum uint64
-			for _, w := range strings.Fields(s) {
+			for w := range strings.FieldsSeq(s) {
 				if i := slices.IndexFunc(bits, func(b bit) bool { return b.name == w }); i >= 0 {
 					sum |= bits[i].mask
 				} else if n, err := strconv.ParseUint(strings.TrimPrefix(w, "0x"), 16, 31); err == nil && typ == "t" {
@@ -179,13 +184,25 @@ func bitWords[N int32 | uint64](typ, words string, bits []bit) scalar[N] {
 }
 
 var secureBits = bitWords[int32]("i", "keep-caps, keep-caps-locked, no-setuid-fixup, no-setuid-fixup-locked, noroot and noroot-locked", []bit{
-	{"noroot", 1 << 0}, {"noroot-locked", 1 << 1}, {"no-setuid-fixup", 1 << 2}, {"no-setuid-fixup-locked", 1 << 3},
-	{"keep-caps", 1 << 4}, {"keep-caps-locked", 1 << 5},
+	{"noroot", 1 << 0},
+	{"noroot-locked", 1 << 1},
+	{"no-setuid-fixup", 1 << 2},
+	{"no-setuid-fixup-locked", 1 << 3},
+	{"keep-caps", 1 << 4},
+	{"keep-caps-locked", 1 << 5},
 })
 
 // coredumpFilter is core(5), /proc/PID/coredump_filter.
 var coredumpFilter = bitWords[uint64]("t", "private-anonymous, shared-anonymous, private-file-backed, shared-file-backed, elf-headers, private-huge, shared-huge, private-dax, shared-dax, default, all and hexadecimal masks", []bit{
-	{"private-anonymous", 1 << 0}, {"shared-anonymous", 1 << 1}, {"private-file-backed", 1 << 2}, {"shared-file-backed", 1 << 3},
-	{"elf-headers", 1 << 4}, {"private-huge", 1 << 5}, {"shared-huge", 1 << 6}, {"private-dax", 1 << 7}, {"shared-dax", 1 << 8},
-	{"default", 0x33}, {"all", 0x1ff},
+	{"private-anonymous", 1 << 0},
+	{"shared-anonymous", 1 << 1},
+	{"private-file-backed", 1 << 2},
+	{"shared-file-backed", 1 << 3},
+	{"elf-headers", 1 << 4},
+	{"private-huge", 1 << 5},
+	{"shared-huge", 1 << 6},
+	{"private-dax", 1 << 7},
+	{"shared-dax", 1 << 8},
+	{"default", 0x33},
+	{"all", 0x1ff},
 })

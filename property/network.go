@@ -50,8 +50,10 @@ var networks = list[Network]{
 	},
 }
 
-var bindFamilies = map[string]int32{"ipv4": unix.AF_INET, "ipv6": unix.AF_INET6}
-var bindProtocols = map[string]int32{"tcp": unix.IPPROTO_TCP, "udp": unix.IPPROTO_UDP}
+var (
+	bindFamilies  = map[string]int32{"ipv4": unix.AF_INET, "ipv6": unix.AF_INET6}
+	bindProtocols = map[string]int32{"tcp": unix.IPPROTO_TCP, "udp": unix.IPPROTO_UDP}
+)
 
 var socketBinds = list[SocketBind]{
 	typ: "a(iiqq)", words: "FAMILY:PROTOCOL:PORTS (ipv4:tcp:8000-8010, tcp, 443) or any", oneEach: true, split: wholeLine,

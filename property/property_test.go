@@ -246,8 +246,14 @@ func TestNeeds(t *testing.T) {
 		name, value string
 		want        int
 	}{
-		{"ProtectHome", "yes", Oldest}, {"PrivateTmp", "yes", Oldest}, {"PrivateTmp", "disconnected", 257}, {"ExecStartPre", "-/bin/true", Oldest},
-		{"ExecStartPre", ":/bin/true", 254}, {"StartupCPUWeight", "idle", 252}, {"StateDirectory", "a:b", 250}, {"OpenFile", "/a", 253},
+		{"ProtectHome", "yes", Oldest},
+		{"PrivateTmp", "yes", Oldest},
+		{"PrivateTmp", "disconnected", 257},
+		{"ExecStartPre", "-/bin/true", Oldest},
+		{"ExecStartPre", ":/bin/true", 254},
+		{"StartupCPUWeight", "idle", 252},
+		{"StateDirectory", "a:b", 250},
+		{"OpenFile", "/a", 253},
 	} {
 		if got := Lookup(tt.name).Needs(tt.value); got != tt.want {
 			t.Errorf("%s=%s needs %d, want %d", tt.name, tt.value, got, tt.want)

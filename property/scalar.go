@@ -84,7 +84,7 @@ func absolutePath(s string) (string, error) {
 		return "", fmt.Errorf("%s is not an absolute path", quoted(s))
 	}
 	if slices.Contains(strings.Split(s, "/"), "..") {
-		return "", fmt.Errorf("%s holds ..", quoted(s))
+		return "", fmt.Errorf("%s has a folder .. in it", quoted(s))
 	}
 	return path.Clean(s), nil
 }
@@ -149,11 +149,11 @@ func integer(low, high int64) scalar[int32] {
 	}
 }
 
-func unsigned(low, high uint64) scalar[uint32] {
+func unsigned(high uint64) scalar[uint32] {
 	return scalar[uint32]{
-		typ: "u", words: fmt.Sprintf("a whole number from %d to %d", low, high),
+		typ: "u", words: fmt.Sprintf("a whole number from 0 to %d", high),
 		read: func(s string) (uint32, error) {
-			n, err := parseUint(s, low, high)
+			n, err := parseUint(s, 0, high)
 			return uint32(n), err
 		},
 		write: func(n uint32) string { return strconv.FormatUint(uint64(n), 10) },

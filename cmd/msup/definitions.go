@@ -83,6 +83,9 @@ func (d *definitions) Plan(ctx context.Context) (units.Plan, error) {
 func (d *definitions) plan(ctx context.Context) (units.Plan, *config.Config, error) {
 	project := d.inForce()
 	cfg, err := config.Load(project.File)
+	if err == nil {
+		err = cfg.CheckSystemd(d.bus.Version())
+	}
 	if err != nil {
 		return units.Plan{}, nil, invalid(err)
 	}

@@ -18,8 +18,8 @@ func renderCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render [NAME...]",
 		Short: "Print programs as unit files, or as systemd-run lines",
-		Long: `Print, for each program (all without names; globs and GROUP:* work), the unit file that is
-equivalent to what msup sends to systemd. It needs no supervisor and no systemd, and
+		Long: `Print, for each program of the configuration (all without names; globs and GROUP:* work), the
+unit file that is equivalent to what msup sends to systemd. It needs no supervisor and no systemd, and
 changes nothing. msup's own part, restarts and output, is in comments: a unit file that
 runs without msup is what msup export writes.
 
