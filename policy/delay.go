@@ -14,7 +14,7 @@ const longestDelay = 365 * 24 * time.Hour
 // is the chance that jitter needs.
 func (r Rules) restartDelay(n int, random float64) time.Duration {
 	if n <= 1 || len(r.MoreDelays) == 0 {
-		return r.stretch(r.RestartDelay, n-1, random)
+		return r.stretch(r.RestartDelay, max(0, n-1), random)
 	}
 	return r.nth(r.MoreDelays, n-1, random)
 }

@@ -26,7 +26,10 @@ func full() units.Program {
 		Directory: "/srv", User: "www", Group: "adm", Umask: new(uint32(0o27)),
 		Environment: []string{"A=1", "B=$x y"}, EnvFiles: []units.EnvFile{{Path: "/etc/web.env", Optional: true}},
 		Autostart: true, StopSignal: 2, StopTimeout: 1500 * time.Millisecond,
-		Rules: policy.Rules{Autorestart: policy.OnFailure, Success: policy.Codes(0, 2, 64)},
+		StartTimeout: 30 * time.Second,
+		Rules: policy.Rules{Autorestart: policy.OnFailure, Success: policy.ExitSet{
+			Codes: []policy.Range{{From: 64, To: 66}, {From: 0, To: 2}, {From: 65, To: 65}}, Signals: []policy.Signal{10, 12},
+		}},
 		Limits: units.Limits{
 			MemoryMax: new(uint64(64 << 20)), MemoryHigh: new(uint64(48 << 20)), SwapMax: new(uint64(0)),
 			CPUPercent: new(uint64(150)), CPUWeight: new(uint64(200)), IOWeight: new(uint64(50)), TasksMax: new(uint64(10)),
