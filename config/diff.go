@@ -31,7 +31,7 @@ func Diff(old units.Project, running []units.Status, wanted *Config) units.Plan 
 		}
 	}
 	for _, st := range running {
-		if wanted.Program(st.Name) == nil {
+		if wanted.Program(st.Name) == nil && !st.Leaving {
 			plan.Programs = append(plan.Programs, units.ProgramPlan{
 				Name: st.Name, Effect: units.EffectRemove, Stops: st.State.Phase.Up(), Changes: []units.KeyChange{},
 			})

@@ -45,6 +45,7 @@ type result struct {
 	child   Child
 	status  ChildStatus
 	live    string            // the limits that a unit was to get, as program.live
+	props   []Property        // the same, as program.has
 	reply   chan commandReply // who waits for it
 }
 

@@ -38,6 +38,7 @@ type fakeSystemd struct {
 	wrong    []string      // rules of the protocol that were broken
 	stopErr  error         // what Stop answers, if not nil
 	setErr   error         // the same of SetProperties
+	setTakes time.Duration // how long SetProperties takes
 	sliceErr error         // what the start of a slice answers, if not nil
 	pinned   bool          // a unit that ended well stays loaded: something refers to it
 	unheard  bool          // the answer of a start is lost with the connection
@@ -378,6 +379,7 @@ func (f *fakeSystemd) Kill(context.Context, string, string, int32) error { retur
 
 // SetProperties notes what was set. As in systemd, the unit must be loaded.
 func (f *fakeSystemd) SetProperties(_ context.Context, name string, props []units.Property) error {
+	defer func() { time.Sleep(f.setTakes) }()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.cut {

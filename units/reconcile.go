@@ -139,7 +139,8 @@ func (s *Saved) Statuses(project Project) []Status {
 	for i, def := range project.Programs {
 		old := s.Programs[def.Name]
 		out[i] = Status{Name: def.Name, Unit: cmp.Or(old.Unit, def.Unit), State: old.State, Removed: def.Removed, Program: def, Digest: def.Digest}
-		if old.State.Phase.Up() && old.Digest != "" {
+		out[i].Leaving = old.Dropping
+		if old.State.Phase.Up() && old.State.Phase != policy.Stopping && old.Digest != "" {
 			out[i].Digest, out[i].Started, out[i].Changed = old.Digest, s.Definitions[old.Digest], old.Digest != def.Digest
 		}
 	}

@@ -51,6 +51,8 @@ type Status struct {
 
 	// Program is the definition in force, by which it is judged and would be started.
 	Program Program `json:"-"`
+	// Leaving says that the project no longer has it, and that it is being stopped for that.
+	Leaving bool `json:"-"`
 	// Started are the settings that the run under way was started by, of those that need a
 	// restart; nil = no run, or not known.
 	Started []Setting `json:"-"`

@@ -125,6 +125,7 @@ func (s *Supervisor) define(p *program, def Program) {
 // startBy notes that p is being started by the definition in force.
 func (s *Supervisor) startBy(p *program) {
 	p.digest, p.applied, p.refused = p.def.Digest, p.live, ""
+	p.has = LiveProperties(p.def, s.cfg.Bus.DefaultTasksMax())
 	if _, known := s.definitions[p.digest]; !known && p.digest != "" {
 		s.definitions[p.digest], s.newDefinitions[p.digest] = p.def.Settings, p.def.Settings
 	}
@@ -177,8 +178,11 @@ func (s *Supervisor) conform(p *program) {
 	}
 	p.conforming = true
 	bus, unit, live := s.cfg.Bus, p.unit, p.live
-	props := LiveProperties(p.def, bus.DefaultTasksMax())
-	s.do(result{kind: resultConform, p: p, attempt: p.attempt, live: live}, func(ctx context.Context, r *result) {
+	all := LiveProperties(p.def, bus.DefaultTasksMax())
+	// Each property costs systemd a file.
+	props := slices.DeleteFunc(slices.Clone(all), func(want Property) bool { return slices.Contains(p.has, want) })
+	p.has = nil
+	s.do(result{kind: resultConform, p: p, attempt: p.attempt, live: live, props: all}, func(ctx context.Context, r *result) {
 		r.err = bus.SetProperties(ctx, unit, props)
 	})
 }
@@ -187,9 +191,9 @@ func (s *Supervisor) onConform(r result) {
 	p := r.p
 	p.conforming = false
 	switch {
-	case r.attempt != p.attempt || !p.nonconforming(): // of an earlier run
+	case r.attempt != p.attempt: // of an earlier run
 	case r.err == nil:
-		p.applied = r.live
+		p.applied, p.has = r.live, r.props
 		s.touch(p)
 	case errors.Is(r.err, ErrDisconnected) || errors.Is(r.err, ErrNoSuchUnit):
 		return // what is told next of the unit says how to go on

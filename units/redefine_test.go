@@ -60,12 +60,15 @@ func (r *run) status(name string) units.Status {
 func TestRedefine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFake()
-		r := start(t, fake, nil, program("live", limited(64)), program("cold", by("one")), program("same"), program("goes"), program("off", manual))
+		limits := func(p *units.Program) {
+			p.Limits.CPUPercent, p.Limits.CPUWeight, p.Limits.TasksMax = new(uint64(50)), new(uint64(7)), new(uint64(9))
+		}
+		r := start(t, fake, nil, program("live", limited(64), limits), program("cold", by("one")), program("same"), program("goes"), program("off", manual))
 		r.after(time.Second)
 		r.records = nil
 		same := r.status("same").Invocation
 		fake.set(func() { fake.units["msup-goes.service"].slow = time.Second / 2 })
-		r.redefine([]string{"cold", "off"}, program("live", limited(128)), program("cold", by("two")), program("new"), program("later", manual), program("same"),
+		r.redefine([]string{"cold", "off"}, program("live", limited(128), limits), program("cold", by("two")), program("new"), program("later", manual), program("same"),
 			program("off", manual, by("three")))
 		r.after(time.Second)
 		r.wantLog(`
@@ -216,6 +219,27 @@ func TestTakeoverConforms(t *testing.T) {
 			t.Errorf("systemd was asked for %s", got)
 		}
 		r2.stop()
+	})
+}
+
+// The last definition holds, although systemd is just doing what an earlier one wanted.
+func TestLimitsThereAndBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web", limited(64)))
+		r.after(time.Second)
+		fake.set(func() { fake.setTakes = 100 * time.Millisecond })
+		r.redefine(nil, program("web", limited(32)))
+		r.after(10 * time.Millisecond)
+		if got := fake.property("msup-web.service", "MemoryMax"); got != uint64(32) {
+			t.Fatalf("MemoryMax %v on the way", got)
+		}
+		r.redefine(nil, program("web", limited(64)))
+		r.after(time.Second)
+		if got := fake.property("msup-web.service", "MemoryMax"); got != uint64(64) || r.status("web").Pending {
+			t.Errorf("MemoryMax %v", got)
+		}
+		r.stop()
 	})
 }
 

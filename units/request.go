@@ -175,10 +175,12 @@ func (s *Supervisor) snapshot() Snapshot {
 		snap.Programs[i] = Status{
 			Name: p.def.Name, Unit: p.unit, State: p.state,
 			PID: pid, Invocation: p.invocation, Result: p.result, Changed: p.changed(), Removed: p.def.Removed,
-			Pending: p.nonconforming() && p.refused != p.live, Program: p.def,
+			Pending: p.conforming || p.nonconforming() && p.refused != p.live, Program: p.def,
 		}
 		snap.Programs[i].Digest = p.def.Digest
-		if p.state.Phase.Up() && p.digest != "" {
+		snap.Programs[i].Leaving = p.dropping
+		// A run that is being stopped is no longer what counts.
+		if p.state.Phase.Up() && p.state.Phase != policy.Stopping && p.digest != "" {
 			snap.Programs[i].Digest, snap.Programs[i].Started = p.digest, s.definitions[p.digest]
 		}
 	}

@@ -111,6 +111,8 @@ type program struct {
 	unit    string // of the run under way, or of the last one
 	applied string // the limits that the unit of the run has, as live
 	refused string // the same that systemd did not take
+	// has are the live properties that the unit of the run has; nil = not known.
+	has []Property
 	// conforming: the unit's limits are being changed.
 	conforming bool
 	// dropping: the project no longer has it. It goes when it has come to rest.
