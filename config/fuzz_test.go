@@ -54,11 +54,21 @@ func checkLines(t *testing.T, ds []Diagnostic, data []byte) {
 
 func checkConfig(t *testing.T, c *Config) {
 	names := map[string]bool{}
+	for _, g := range c.Groups {
+		if groupProblem(g.Name) != "" || names[g.Name] || unprintable(g.Description) != "" || len(c.Members(g.Name)) == 0 {
+			t.Errorf("bad group %+v of %v", g, c.Members(g.Name))
+		}
+		names[g.Name] = true
+	}
+	clear(names)
 	for _, p := range c.Programs {
 		if nameProblem(p.Name) != "" || names[p.Name] || len(p.Argv) == 0 || p.Argv[0] == "" {
 			t.Errorf("bad program %+v", p)
 		}
 		names[p.Name] = true
+		if p.InGroup != "" && c.Group(p.InGroup) == nil {
+			t.Errorf("no group %q of %s", p.InGroup, p.Name)
+		}
 		for _, path := range []string{p.Path, p.Directory, p.Stdout, p.Stderr, c.Logfile} {
 			if path != "" && path[0] != '/' {
 				t.Errorf("relative path %q in %+v", path, p)

@@ -23,16 +23,17 @@ type Memory struct {
 	Peak  *uint64 // bytes
 	Limit *uint64 // bytes
 	Blame Blame
+	// Above is a slice with a limit of memory that the unit is in, "" = none.
+	Above string
 }
 
 // Blame says whose limit was met when a process was killed for memory. The zero value says
-// that nothing else than the unit's own is known.
+// that it is not known.
 type Blame struct {
 	Slice string  // a slice's: "msup-web.slice"
 	Limit *uint64 // of the slice, bytes; [Infinity] or nil = not known
-	// NotOwn says that the unit's own limit was not met: the slice's was, or all memory of the
-	// machine was used up.
-	NotOwn bool
+	// NotOwn and NotSlice say whose was not: with both, all memory of the machine was used up.
+	NotOwn, NotSlice bool
 }
 
 // exitOf turns what systemd says of a unit that ended into a policy.Exit. systemd counts a
@@ -217,6 +218,17 @@ func (m Memory) String() string {
 
 func (m Memory) figures() string {
 	limited := m.Limit != nil && *m.Limit != Infinity && !m.Blame.NotOwn
+	if m.Above != "" && m.Blame == (Blame{}) {
+		switch {
+		case limited && m.Peak != nil:
+			return fmt.Sprintf(" (peak %s; by its limit, %s, or that of %s)", Bytes(*m.Peak), Limit(*m.Limit), m.Above)
+		case limited:
+			return fmt.Sprintf(" (by its limit, %s, or that of %s)", Limit(*m.Limit), m.Above)
+		case m.Peak == nil:
+			return fmt.Sprintf(" (perhaps by the limit of %s)", m.Above)
+		}
+		return fmt.Sprintf(" (peak %s; perhaps by the limit of %s)", Bytes(*m.Peak), m.Above)
+	}
 	switch {
 	case m.Peak != nil && limited:
 		return fmt.Sprintf(" (peak %s of %s)", Bytes(*m.Peak), Limit(*m.Limit))

@@ -84,7 +84,14 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		p := program(name)
 		p.Rules.MaxRestarts, p.Rules.Autorestart = 0, policy.Always
 		p.Rules.RestartDelay = time.Duration(random.IntN(3)) * 300 * time.Millisecond
+		if name < "c" {
+			p.InGroup = "front"
+		}
 		programs = append(programs, p)
+	}
+	project := units.Project{
+		Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs,
+		Groups: []units.Group{{Name: "front", Limits: units.Limits{TasksMax: new(uint64(20))}}},
 	}
 	var saved *units.Saved
 	var records []units.Record
@@ -99,7 +106,7 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 			old = &c
 		}
 		sup := units.New(units.Config{
-			Project: units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs},
+			Project: project,
 			Bus:     mortal{fake, &dead}, Saved: old,
 			Log: func(units.Record) {},
 			Save: func(c units.Change, all func() units.Saved) error {
@@ -147,9 +154,12 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 	}
 	// What did not end by itself has nothing to tell; what did is told by the next one.
 	fake.set(func() { fake.random, fake.cut = nil, false })
-	r := start(t, fake, saved, programs...)
+	r := startProject(t, fake, saved, nil, project)
 	r.after(time.Minute)
 	r.stop()
+	if u := fake.units["msup-front.slice"]; u == nil || !u.facts.Transient || u.props["TasksMax"] != uint64(20) {
+		t.Errorf("the slice of the group is not as it shall be: %+v", u)
+	}
 	records = append(records, r.records...)
 
 	// Each end has a status of its own; it stands in one record, be it with a phase or in

@@ -182,6 +182,11 @@ func (s *Supervisor) memory(p *program, result string) Memory {
 	if result == "oom-kill" && s.cfg.Blame != nil {
 		p.blame = s.cfg.Blame(p.unit)
 		m.Blame = p.blame
+		for _, sl := range s.slices {
+			if limit := sl.def.Limits.MemoryMax; limit != nil && *limit != Infinity && sl.holds(p) {
+				m.Above = sl.def.Unit
+			}
+		}
 	}
 	return m
 }

@@ -153,7 +153,12 @@ func (b *blamer) of(unit string) units.Blame {
 	if g := b.hit(v); g != nil {
 		return g.blame()
 	}
-	return units.Blame{}
+	for _, g := range v.above {
+		if _, ok := localOOMs(g.dir); !ok {
+			return units.Blame{}
+		}
+	}
+	return units.Blame{NotSlice: true}
 }
 
 // look sees whether the unit has lost a process, and whose limit that was.
@@ -165,11 +170,11 @@ func (b *blamer) look(v *victim) {
 	own := ooms > v.ooms
 	v.ooms, v.kills = ooms, kills
 	if own {
-		v.blame = &units.Blame{}
+		v.blame = &units.Blame{NotSlice: true}
 	} else if g := b.hit(v); g != nil {
 		v.blame = new(g.blame())
 	} else {
-		v.blame = &units.Blame{NotOwn: true} // that of the machine, or of what it runs in
+		v.blame = &units.Blame{NotOwn: true, NotSlice: true} // that of the machine, or of what it runs in
 	}
 }
 

@@ -39,8 +39,8 @@ func (f fakeGroups) set(group string, ooms, kills int, local bool) {
 func TestBlame(t *testing.T) {
 	const slice, group, a, b = "msup.slice/msup-shop.slice", "msup.slice/msup-shop.slice/msup-shop-g.slice",
 		"msup.slice/msup-shop.slice/msup-shop-g.slice/a.service", "msup.slice/msup-shop.slice/msup-shop-g.slice/b.service"
-	own := units.Blame{}
-	machine := units.Blame{NotOwn: true}
+	own := units.Blame{NotSlice: true} // or there was no kill
+	machine := units.Blame{NotOwn: true, NotSlice: true}
 	of := func(slice string) units.Blame {
 		return units.Blame{Slice: slice, Limit: new(uint64(1 << 20)), NotOwn: true}
 	}
@@ -86,6 +86,9 @@ func TestBlame(t *testing.T) {
 				bl.told([]string{filepath.Join(f.dir, group), filepath.Join(f.dir, b)})
 				now = now.Add(d)
 			})
+			if none := bl.of("c.service"); none != (units.Blame{}) {
+				t.Errorf("one that nobody has seen: %+v", none)
+			}
 			bl.told([]string{filepath.Join(f.dir, a), filepath.Join(f.dir, b), filepath.Join(f.dir, group), filepath.Join(f.dir, slice)})
 			if diff := cmp.Diff([]units.Blame{tt.a, tt.b}, []units.Blame{bl.of("a.service"), bl.of("b.service")}); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
