@@ -69,10 +69,10 @@ func signalMeaning(f Facts, e units.End) []string {
 // stopSignal is about a signal that ended a program while it was being stopped.
 func stopSignal(f Facts, e units.End) string {
 	name := signalName(e.Exit.Signal)
-	switch sig := syscall.Signal(e.Exit.Signal); {
-	case sig == f.Program.StopSignal:
+	switch syscall.Signal(e.Exit.Signal) {
+	case f.Program.StopSignal:
 		return fmt.Sprintf("%s is its stop_signal: it was being stopped (%s)", name, e.By)
-	case sig == syscall.SIGKILL:
+	case syscall.SIGKILL:
 		return fmt.Sprintf("it was being stopped (%s) and got SIGKILL: it had not ended within its stop_timeout of %s, or somebody was impatient", e.By, span(f.Program.StopTimeout))
 	}
 	return fmt.Sprintf("it was being stopped (%s)", e.By)

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -32,7 +33,7 @@ func (x Explanation) Sections(now time.Time) []Section {
 		add(d.title(now), false, append([]string{d.Reason}, d.Means...))
 		said := d.Systemd.Lines
 		if d.Systemd.Note != "" {
-			said = append(said[:len(said):len(said)], d.Systemd.Note)
+			said = append(slices.Clip(said), d.Systemd.Note)
 		}
 		add("What systemd said", true, said)
 		for _, o := range d.Output {

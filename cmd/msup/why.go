@@ -168,7 +168,7 @@ func (a *app) gather(ctx context.Context, t *target, names []string) (g *gathere
 		if !rep.Supervisor.Active {
 			return nil, "", err
 		}
-		g.bus, err = nil, nil
+		g.bus = nil
 	}
 	for _, p := range rep.Programs {
 		def := t.project.Program(p.Name)

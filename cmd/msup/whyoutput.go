@@ -25,11 +25,10 @@ func (g *gatherer) lastOutput(ctx context.Context, f explain.Facts, n int) []exp
 		if s.Stream == logview.Both {
 			o.Stream = "output"
 		}
-		switch {
-		case s.File == "":
+		if s.File == "" {
 			o.From = "journal"
 			o.Lines, o.ByTime, o.Note = fromJournal(ctx, s, e, n)
-		default:
+		} else {
 			o.Lines, o.Note = fromFile(ctx, s, e, before, n)
 		}
 		if o.Lines == nil {
