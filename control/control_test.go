@@ -28,6 +28,7 @@ func (silent) Reset(context.Context, string) error                         { ret
 func (silent) Read(context.Context, string) (units.Facts, error) {
 	return units.Facts{LoadState: "not-found"}, nil
 }
+
 func (silent) List(context.Context, ...string) ([]units.Facts, error)                { return nil, nil }
 func (silent) SetProperties(context.Context, string, []units.Property) error         { return nil }
 func (silent) Properties(context.Context, string, ...string) (map[string]any, error) { return nil, nil }

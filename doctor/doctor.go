@@ -112,8 +112,8 @@ type Folder struct {
 	Path    string
 	Missing bool // it is created when it is needed
 	Err     error
-	Free    *uint64 // bytes on its file system, for us
-	MinFree uint64  // the largest log_min_free of the programs that write here; 0 = none
+	Free    *uint64  // bytes on its file system, for us
+	MinFree uint64   // the largest log_min_free of the programs that write here; 0 = none
 	Users   []string // who writes here
 	Keepers []string // of them those with a log_min_free
 }

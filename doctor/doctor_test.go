@@ -23,8 +23,10 @@ func healthy() doctor.Facts {
 	project := units.Project{
 		Name: "shop", File: "/srv/shop/msup.conf",
 		Programs: []units.Program{
-			{Name: "web", Unit: "msup-shop-web.service", Type: units.Service, Argv: []string{"web"}, Stdout: "/srv/shop/web.log", Stderr: "/srv/shop/web.log", InGroup: "front",
-				Limits: units.Limits{MemoryMax: new(gib / 4), SwapMax: new(uint64(0))}},
+			{
+				Name: "web", Unit: "msup-shop-web.service", Type: units.Service, Argv: []string{"web"}, Stdout: "/srv/shop/web.log", Stderr: "/srv/shop/web.log", InGroup: "front",
+				Limits: units.Limits{MemoryMax: new(gib / 4), SwapMax: new(uint64(0))},
+			},
 			{Name: "worker", Unit: "msup-shop-worker.service", Type: units.Service, Argv: []string{"worker"}},
 		},
 		Groups: []units.Group{{Name: "front", Limits: units.Limits{MemoryMax: new(gib / 2), SwapMax: new(uint64(0))}}},

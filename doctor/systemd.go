@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"slices"
 	"strings"
 
 	"msup/cgroup"
@@ -43,12 +44,7 @@ var lacks = []lack{
 }
 
 func anyProgram(p units.Project, is func(units.Program) bool) bool {
-	for _, prog := range p.Programs {
-		if is(prog) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Programs, is)
 }
 
 func anyLimits(p units.Project, is func(units.Limits) bool) bool {

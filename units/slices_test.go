@@ -53,17 +53,26 @@ func TestSlices(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	want := []units.Property{
-		{Name: "Description", Value: "what is seen"}, {Name: "After", Value: []string{shopUnit}},
-		{Name: "CPUAccounting", Value: true}, {Name: "MemoryAccounting", Value: true}, {Name: "TasksAccounting", Value: true},
-		{Name: "CPUQuotaPerSecUSec", Value: uint64(500_000)}, {Name: "TasksMax", Value: uint64(20)},
+		{Name: "Description", Value: "what is seen"},
+		{Name: "After", Value: []string{shopUnit}},
+		{Name: "CPUAccounting", Value: true},
+		{Name: "MemoryAccounting", Value: true},
+		{Name: "TasksAccounting", Value: true},
+		{Name: "CPUQuotaPerSecUSec", Value: uint64(500_000)},
+		{Name: "TasksMax", Value: uint64(20)},
 	}
 	if diff := cmp.Diff(want, list[1].Properties()); diff != "" {
 		t.Errorf("properties, -want +got:\n%s", diff)
 	}
 	want = []units.Property{
-		{Name: "Description", Value: "what is seen"}, {Name: "MemoryMax", Value: units.Infinity}, {Name: "MemoryHigh", Value: units.Infinity},
-		{Name: "MemorySwapMax", Value: units.Infinity}, {Name: "CPUQuotaPerSecUSec", Value: uint64(500_000)}, {Name: "CPUWeight", Value: units.Infinity},
-		{Name: "IOWeight", Value: units.Infinity}, {Name: "TasksMax", Value: uint64(20)},
+		{Name: "Description", Value: "what is seen"},
+		{Name: "MemoryMax", Value: units.Infinity},
+		{Name: "MemoryHigh", Value: units.Infinity},
+		{Name: "MemorySwapMax", Value: units.Infinity},
+		{Name: "CPUQuotaPerSecUSec", Value: uint64(500_000)},
+		{Name: "CPUWeight", Value: units.Infinity},
+		{Name: "IOWeight", Value: units.Infinity},
+		{Name: "TasksMax", Value: uint64(20)},
 	}
 	if diff := cmp.Diff(want, list[1].Settings()); diff != "" {
 		t.Errorf("settings, -want +got:\n%s", diff)

@@ -38,8 +38,7 @@ func (p *probe) configuration() error {
 			p.use(cfg.Project, cfg.Files, false)
 			return nil
 		}
-		var invalid *config.Error
-		if !errors.As(err, &invalid) {
+		if _, ok := errors.AsType[*config.Error](err); !ok {
 			return err
 		}
 		if name, _ := p.nameOnly(); name != "" {

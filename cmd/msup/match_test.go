@@ -34,8 +34,7 @@ func TestMatch(t *testing.T) {
 	} {
 		names, err := match(members, strings.Fields(tt.patterns), false)
 		got, code := strings.Join(names, " "), 0
-		var exit *exitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exitError](err); ok {
 			got, code = strings.TrimSpace(exit.msg+" "+exit.hint), exit.code
 		}
 		if got != tt.want || code != tt.code {

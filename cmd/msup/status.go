@@ -198,7 +198,9 @@ func (a *app) printStatus(rep control.Report) {
 	tab.spare, tab.minLast = spare, 24
 	for _, p := range rep.Programs {
 		cells := []cell{
-			plain(p.Name), {string(p.State), stateColour(p.State)}, plain(number(p.PID)), plain(uptime(p, now)),
+			plain(p.Name),
+			{string(p.State), stateColour(p.State)},
+			plain(number(p.PID)), plain(uptime(p, now)),
 			plain(restarts(p)), plain(memory(p.Memory)), plain(cpu(p.CPU)), plain(why(p)),
 		}
 		if grouped {
