@@ -67,7 +67,7 @@ func redefineAndKill(t *testing.T, seed uint64) {
 			if def, ok := known[name]; ok && file.Program(name) == nil && saved != nil {
 				if old, ok := saved.Programs[name]; ok && (old.State.Phase.Up() || old.State.Phase == policy.Backoff) {
 					def.Removed, def.Autostart = true, false
-					project.Programs = append(project.Programs[:len(project.Programs):len(project.Programs)], def)
+					project.Programs = append(slices.Clip(project.Programs), def)
 				}
 			}
 		}

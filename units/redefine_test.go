@@ -3,6 +3,7 @@ package units_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -174,7 +175,7 @@ func TestKilledWhileRedefining(t *testing.T) {
 			}
 			programs := after
 			if old, known := r.saved.Programs["goes"]; known && old.State.Phase.Up() {
-				programs = append(programs[:len(programs):len(programs)], removed)
+				programs = append(slices.Clip(programs), removed)
 			}
 			r2 := start(t, fake, r.saved, programs...)
 			r2.after(time.Minute)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"msup/control"
@@ -130,11 +131,9 @@ func (a *app) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 		fmt.Fprintf(a.stderr, "warning: %s\n", w)
 	}
 	up, gone := waitsFor(plan)
-	if err := a.await(ctx, v, "reloaded", append(up, gone...), func(name string) bool {
-		for _, g := range gone {
-			if g == name {
-				return v.isDown(name)
-			}
+	if err := a.await(ctx, v, "reloaded", slices.Concat(up, gone), func(name string) bool {
+		if slices.Contains(gone, name) {
+			return v.isDown(name)
 		}
 		return v.isUp(name)
 	}); err != nil {
