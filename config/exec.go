@@ -56,7 +56,7 @@ func (l *loader) checkExecutable(t *target, s setting) {
 	}
 	head := l.host.head(d.Path)
 	if head != nil && !bytes.HasPrefix(head, []byte("#!")) && !bytes.HasPrefix(head, []byte("\x7fELF")) {
-		t.warn(s, fmt.Sprintf("%s is neither a binary nor begins with #!: the kernel may not run it", l.show(d.Path)), "begin a script with #!/bin/sh")
+		t.warn(s, fmt.Sprintf("%s is neither a binary nor begins with #!: the kernel may not run it", l.showAs(d.Path, d.Argv[0])), "begin a script with #!/bin/sh")
 	}
 }
 
@@ -114,7 +114,7 @@ func (l *loader) notFoundHint(name string) string {
 
 // cannotRun says why the file at path cannot be executed, "" if it can.
 func (l *loader) cannotRun(d *draft, path string) (message, hint string) {
-	shown := l.show(path)
+	shown := l.showAs(path, d.Argv[0])
 	info, err := l.host.stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -143,7 +143,7 @@ func (l *loader) interpreter(d *draft, script string) (message, hint string) {
 		return "", "" // no script, or a line too long to judge
 	}
 	if strings.HasSuffix(line, "\r") {
-		return l.show(script) + " has Windows line ends, so its interpreter is not found", "convert it with sed -i 's/\\r$//'"
+		return l.showAs(script, d.Argv[0]) + " has Windows line ends, so its interpreter is not found", "convert it with sed -i 's/\\r$//'"
 	}
 	words := strings.Fields(line)
 	if len(words) == 0 || !path.IsAbs(words[0]) {
@@ -151,11 +151,11 @@ func (l *loader) interpreter(d *draft, script string) (message, hint string) {
 	}
 	info, err := l.host.stat(words[0])
 	if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
-		return fmt.Sprintf("the interpreter %s of %s is missing or not executable", words[0], l.show(script)), ""
+		return fmt.Sprintf("the interpreter %s of %s is missing or not executable", words[0], l.showAs(script, d.Argv[0])), ""
 	}
 	if path.Base(words[0]) == "env" && len(words) > 1 && !strings.ContainsAny(words[1], "-=/") {
 		if found, why := l.lookPath(programPath(d), words[1]); found == "" {
-			return fmt.Sprintf("the interpreter %s of %s is not found%s", words[1], l.show(script), why), ""
+			return fmt.Sprintf("the interpreter %s of %s is not found%s", words[1], l.showAs(script, d.Argv[0]), why), ""
 		}
 	}
 	return "", ""

@@ -18,11 +18,11 @@ func (l *loader) checkDirectory(d *draft) {
 	info, err := l.host.stat(d.Directory)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		l.report(s.src, s.diagnostic(fmt.Sprintf("folder %s does not exist", l.show(d.Directory)), "create it, or name another"))
+		l.report(s.src, s.diagnostic(fmt.Sprintf("folder %s does not exist", l.showAs(d.Directory, s.value)), "create it, or name another"))
 	case err != nil:
-		l.report(s.src, s.diagnostic(fmt.Sprintf("cannot look at folder %s: %v", l.show(d.Directory), cause(err)), ""))
+		l.report(s.src, s.diagnostic(fmt.Sprintf("cannot look at folder %s: %v", l.showAs(d.Directory, s.value), cause(err)), ""))
 	case !info.IsDir():
-		l.report(s.src, s.diagnostic(fmt.Sprintf("%s is not a folder", l.show(d.Directory)), ""))
+		l.report(s.src, s.diagnostic(fmt.Sprintf("%s is not a folder", l.showAs(d.Directory, s.value)), ""))
 	}
 }
 
@@ -59,17 +59,17 @@ func (l *loader) checkEnvFiles(d *draft) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if !f.Optional {
-				l.report(s.src, s.diagnostic(fmt.Sprintf("%s does not exist", l.show(f.Path)), "write -"+s.value+" if it may be missing"))
+				l.report(s.src, s.diagnostic(fmt.Sprintf("%s does not exist", l.showAs(f.Path, strings.TrimPrefix(s.value, "-"))), "write -"+s.value+" if it may be missing"))
 			}
 			continue
 		case err == nil && info.IsDir():
-			l.report(s.src, s.diagnostic(l.show(f.Path)+" is a folder", ""))
+			l.report(s.src, s.diagnostic(l.showAs(f.Path, strings.TrimPrefix(s.value, "-"))+" is a folder", ""))
 			continue
 		case err == nil:
 			err = l.host.mayAccess(f.Path, unix.R_OK)
 		}
 		if err != nil {
-			l.report(s.src, s.diagnostic(fmt.Sprintf("cannot read %s: %v", l.show(f.Path), cause(err)), ""))
+			l.report(s.src, s.diagnostic(fmt.Sprintf("cannot read %s: %v", l.showAs(f.Path, strings.TrimPrefix(s.value, "-")), cause(err)), ""))
 		}
 	}
 }

@@ -95,10 +95,23 @@ func (l *loader) includeFile(s setting, path string, stack []*source) {
 }
 
 // show is a path as messages name it: relative to the working directory when that is
-// shorter.
+// shorter. Below the root, where a supervisor has its working directory, that would only take
+// the slash away.
 func (l *loader) show(path string) string {
+	if l.host.cwd == "/" {
+		return path
+	}
 	if rel, err := filepath.Rel(l.host.cwd, path); err == nil && len(rel) < len(path) && rel != "." {
 		return rel
 	}
 	return path
+}
+
+// showAs is [loader.show] of a path that the configuration names: one that it has as a whole
+// stays as it is, so that the reader finds it there.
+func (l *loader) showAs(path, written string) string {
+	if filepath.IsAbs(written) {
+		return path
+	}
+	return l.show(path)
 }

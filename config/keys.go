@@ -235,6 +235,31 @@ var notKeys = map[string]string{
 	"process_name":    "the name stands in the header, [program NAME]",
 	"numprocs":        "write one program for each process",
 	"RestartSteps":    "write restart_backoff",
+	"priority":        "programs are started in the order in which they stand in the file, and stopped in the opposite one",
+	"depends_on":      "msup does not know dependencies yet; programs are started in the order in which they stand in the file",
+	"stdout_syslog":   "write stdout = journal",
+	"stderr_syslog":   "write stderr = journal",
+	"serverurl":       "msup has no server; remove the key",
+	"numprocs_start":  "write one program for each process",
+
+	"stdout_capture_maxbytes": "msup has no events; remove the key",
+	"stderr_capture_maxbytes": "msup has no events; remove the key",
+	"stdout_events_enabled":   "msup has no events; remove the key",
+	"stderr_events_enabled":   "msup has no events; remove the key",
 
 	"exp_backoff_restart_delay": "write restart_delay = 100ms, restart_backoff = 1.5, restart_delay_max = 15s and restart_reset = 30s",
+}
+
+// notSections are sections of other supervisors and of unit files, and what to do instead.
+var notSections = map[string]string{
+	"supervisord":      "what is about the whole project stands in [msup]; supervisord's other settings are not needed",
+	"supervisorctl":    "msup finds its supervisor by the name of the project; remove the section",
+	"unix_http_server": "msup has no server; remove the section",
+	"inet_http_server": "msup has no server; remove the section",
+	"rpcinterface":     "msup has no server; remove the section",
+	"eventlistener":    "msup has no events; a program is [program NAME]",
+	"fcgi-program":     "msup has no sockets for FastCGI; a program is [program NAME]",
+	"Unit":             "this is a unit file's; for each program write [program NAME], settings of systemd's as systemd.NAME = value",
+	"Service":          "this is a unit file's; for each program write [program NAME], settings of systemd's as systemd.NAME = value",
+	"Install":          "this is a unit file's; remove the section: msup up starts what has autostart",
 }

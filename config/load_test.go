@@ -117,6 +117,7 @@ func TestShownPaths(t *testing.T) {
 		{testDir, "x.conf", "x.conf", "d/y.conf"},
 		{testDir, "./x.conf", "./x.conf", "d/y.conf"},
 		{testDir + "/d", "../x.conf", "../x.conf", "y.conf"},
+		{"/", testDir + "/x.conf", testDir + "/x.conf", testDir + "/d/y.conf"},
 		{"/home/somebody/far/away", testDir + "/x.conf", testDir + "/x.conf", testDir + "/d/y.conf"},
 	} {
 		h := fakeHost(files)
@@ -125,6 +126,28 @@ func TestShownPaths(t *testing.T) {
 		var ce *Error
 		if !errors.As(err, &ce) || len(ce.Diagnostics) != 2 || ce.Diagnostics[0].File != tt.main || ce.Diagnostics[1].File != tt.included {
 			t.Errorf("%s in %s: %v", tt.path, tt.cwd, err)
+		}
+	}
+}
+
+// TestOthersConfigurations: who comes from supervisord or from unit files is told what it is
+// called here, or that it is not needed, and each mistake once.
+func TestOthersConfigurations(t *testing.T) {
+	for text, want := range map[string]string{
+		"[supervisord]\nlogfile = /x\n[program:a]\ncommand = sleep\n":                 "x.conf:1: unknown section [supervisord]; what is about the whole project stands in [msup]; supervisord's other settings are not needed",
+		"[program:a]\ncommand = sleep\n[rpcinterface:supervisor]\nx = y\n":            "x.conf:3: unknown section [rpcinterface:supervisor]; msup has no server; remove the section",
+		"[Service]\nExecStart = /bin/x\n":                                             "x.conf:1: unknown section [Service]; this is a unit file's; for each program write [program NAME], settings of systemd's as systemd.NAME = value",
+		"[program:a]\ncommand = sleep\npriority = 3\n":                                "x.conf:3: [program a] priority: unknown key; programs are started in the order in which they stand in the file, and stopped in the opposite one",
+		"[program:a]\ncomand = sleep\n":                                               "x.conf:2: [program a] comand: unknown key; did you mean command?",
+		"[program:a]\nExecStart = sleep\n":                                            "x.conf:2: [program a] ExecStart: unknown key; msup calls it command",
+		"[program:a]\nnice = 5\n":                                                     "x.conf:1: [program a] the program has no command; add one, for example command = /usr/bin/python3 -m http.server 8080",
+		"[program:a]\ncommand = sleep\nsystemd.ProtectSystem = sometimes\n":           `x.conf:3: [program a] systemd.ProtectSystem: "sometimes" is not yes, no, full or strict; write for example strict`,
+		"[program:a]\ncommand = /srv/app/nothere\n":                                   "x.conf:2: [program a] command: /srv/app/nothere does not exist",
+		"[program:a]\ncommand = sleep\ndirectory = /srv/app/nothere\n":                "x.conf:3: [program a] directory: folder /srv/app/nothere does not exist; create it, or name another",
+		"[program:a]\ncommand = ./nothere\nenv_file = /srv/app/no.env\n[program:b]\n": "x.conf:2: [program a] command: nothere does not exist\nx.conf:3: [program a] env_file: /srv/app/no.env does not exist; write -/srv/app/no.env if it may be missing\nx.conf:4: [program b] the program has no command; add one, for example command = /usr/bin/python3 -m http.server 8080",
+	} {
+		if _, err := loadText(text); err == nil || err.Error() != want {
+			t.Errorf("%q:\n%v\nwant\n%s", text, err, want)
 		}
 	}
 }

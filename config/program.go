@@ -70,7 +70,7 @@ func (l *loader) findPrograms() {
 			for _, s := range d.all {
 				d.given[s.key.Name] = s
 			}
-			if _, ok := d.given["command"]; !ok && !hasKey(b, "command") {
+			if _, ok := d.given["command"]; !ok && !hasKey(b, "command") && !meansCommand(b) {
 				l.report(src, header.diagnostic("the program has no command", "add one, for example command = /usr/bin/python3 -m http.server 8080"))
 			}
 			l.programs = append(l.programs, d)
@@ -82,6 +82,20 @@ func (l *loader) findPrograms() {
 			Hint:    "add one, for example [program web] with a line command = /usr/bin/python3 -m http.server 8080",
 		})
 	}
+}
+
+// meansCommand reports whether an unknown key of b is most likely its command: that is the
+// mistake then, and said already.
+func meansCommand(b *block) bool {
+	for _, e := range b.entries {
+		if keyOf(b.kind, e.key) != nil {
+			continue
+		}
+		if hint := unknownKeyHint(b.kind, e.key); hint == calledHint("command") || hint == nearHint("command") {
+			return true
+		}
+	}
+	return false
 }
 
 func hasKey(b *block, key string) bool {

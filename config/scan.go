@@ -164,7 +164,9 @@ func (s *scanned) start(line int, head string, ok bool) {
 	}
 	hint := "sections are [program NAME], [group NAME], [msup], [defaults] and [include]"
 	near := Suggest(word, []string{programSection, groupSection, projectSection, defaultsSection, includeSection})
-	if named := near == programSection || near == groupSection; named && name != "" {
+	if note, ok := notSections[word]; ok {
+		hint = note
+	} else if named := near == programSection || near == groupSection; named && name != "" {
 		hint = fmt.Sprintf("did you mean [%s %s]?", near, name)
 	} else if near != "" && !named {
 		hint = fmt.Sprintf("did you mean [%s]?", near)

@@ -105,7 +105,7 @@ func unknownKeyHint(kind, name string) string {
 		}
 		for _, other := range k.Other {
 			if strings.EqualFold(other, name) {
-				return fmt.Sprintf("msup calls it %s", k.Name)
+				return calledHint(k.Name)
 			}
 		}
 		if (kind != defaultsSection || k.Name != "command") && k.Name != anySystemd {
@@ -113,10 +113,13 @@ func unknownKeyHint(kind, name string) string {
 		}
 	}
 	if near := Suggest(name, names); near != "" {
-		return fmt.Sprintf("did you mean %s?", near)
+		return nearHint(near)
 	}
 	return "known are " + strings.Join(names, ", ")
 }
+
+func calledHint(key string) string { return "msup calls it " + key }
+func nearHint(key string) string   { return "did you mean " + key + "?" }
 
 // sectionWords is a kind of section as its header is written.
 func sectionWords(kind string) string {

@@ -82,6 +82,9 @@ func setSystemd(t *target, s setting) error {
 	e := s.key.entry()
 	if _, err := e.Parse([]string{s.value}, property.Newest); err != nil {
 		hint := fmt.Sprintf("use %s, for example %s", e.Allowed(), e.Example())
+		if strings.HasSuffix(err.Error(), " is not "+e.Allowed()) {
+			hint = "write for example " + e.Example() // the words stand there already
+		}
 		return hinted(hint, "%v", err)
 	}
 	if s.value == "" || !e.List {

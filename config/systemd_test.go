@@ -66,7 +66,7 @@ func TestSystemdProblems(t *testing.T) {
 		"systemd.ProtectSystm = full":                  "systemd.ProtectSystm: systemd has no such setting; did you mean systemd.ProtectSystem?",
 		"systemd.protecthome = yes":                    "systemd.protecthome: systemd has no such setting; did you mean systemd.ProtectHome?",
 		"systemd.Frobnicate = yes":                     "systemd.Frobnicate: systemd has no such setting for a service; the names are those of systemd.exec(5)",
-		"systemd.ProtectSystem = ful":                  `systemd.ProtectSystem: "ful" is not yes, no, full or strict; use yes, no, full or strict, for example strict`,
+		"systemd.ProtectSystem = ful":                  `systemd.ProtectSystem: "ful" is not yes, no, full or strict; write for example strict`,
 		"systemd.TimeoutAbortSec = 5 parsecs":          `systemd.TimeoutAbortSec: "5 parsecs" is not a time span; use a time span: seconds, or numbers with us, ms, s, min, h, d, w, or infinity, for example 5s`,
 		"systemd.MemoryMax = 1G":                       "systemd.MemoryMax: msup itself sets this one; use memory_limit",
 		"systemd.Type = notify":                        "systemd.Type: msup itself sets this one; msup runs programs as Type=exec",
