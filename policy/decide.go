@@ -50,6 +50,10 @@ func (r Rules) judge(e Exit, failedStart bool) (verdict, string) {
 	return again, ""
 }
 
+// executed reports whether an end of that cause is one of the program itself: a busy systemd
+// may not have said that it was executed before it has ended.
+func executed(c Cause) bool { return c == CauseExit || c == CauseSignal || c == CauseCoreDump }
+
 // decide answers an end nobody asked for.
 func (s State) decide(r Rules, ev Ended, up time.Duration, now time.Time) State {
 	e := ev.Exit
@@ -60,7 +64,7 @@ func (s State) decide(r Rules, ev Ended, up time.Duration, now time.Time) State 
 	failedStart := s.Phase == Starting && r.StartRetries != nil
 	v, rule := r.judge(e, failedStart)
 	reason := e.Reason
-	if failedStart && up > 0 && v != giveUp {
+	if failedStart && v != giveUp && (up > 0 || executed(e.Cause)) {
 		reason += ", did not stay up for " + Words(r.StartPeriod)
 	}
 	if rule != "" {

@@ -89,13 +89,13 @@ func TestSupervisord(t *testing.T) {
 	t.Run("a start that fails", func(t *testing.T) {
 		wantLife(t, live(supervisord(policy.OnFailure), 0, time.Hour, dies(7, 0)), `
 0 STARTING: up
-0 BACKOFF: exit status 7, start retry 1 of 3 in 1s
+0 BACKOFF: exit status 7, did not stay up for 1s, start retry 1 of 3 in 1s
 1 STARTING: start retry 1
-1 BACKOFF: exit status 7, start retry 2 of 3 in 3s
+1 BACKOFF: exit status 7, did not stay up for 1s, start retry 2 of 3 in 3s
 4 STARTING: start retry 2
-4 BACKOFF: exit status 7, start retry 3 of 3 in 4s
+4 BACKOFF: exit status 7, did not stay up for 1s, start retry 3 of 3 in 4s
 8 STARTING: start retry 3
-8 FAILED: exit status 7, gave up after 3 start retries
+8 FAILED: exit status 7, did not stay up for 1s, gave up after 3 start retries
 `)
 	})
 	t.Run("exit 0 within startsecs is a failed start too", func(t *testing.T) {

@@ -364,7 +364,7 @@ func TestStartRetries(t *testing.T) {
 3 RUNNING: started
 10 BACKOFF: exit status 1, restart 1 of 2 in 1s
 11 STARTING: restart 1
-11 BACKOFF: exit status 0, start retry 1 of 2 in 1s
+11 BACKOFF: exit status 0, did not stay up for 3s, start retry 1 of 2 in 1s
 12 STARTING: start retry 1
 15 RUNNING: restarted
 22 BACKOFF: exit status 1, restart 2 of 2 in 1s
