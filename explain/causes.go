@@ -35,6 +35,9 @@ func causes(f Facts, e units.End) []string {
 		out = []string{"the main process ended before it said that it is ready, which its type of service demands (Result=protocol)"}
 	case policy.CauseStart:
 		out = []string{"it was never executed: systemd did not take the start, or gave it up"}
+		if e.FailedBefore() {
+			out = []string{"it was never executed: a command that runs before it (ExecStartPre=) has failed, and systemd did not go on"}
+		}
 	case policy.CauseUnknown:
 		out = unknown(e)
 	}

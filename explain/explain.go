@@ -177,6 +177,8 @@ func present(f Facts) []string {
 	switch {
 	case s.Phase.Up() && f.PID != 0:
 		since += fmt.Sprintf(" (PID %d)", f.PID)
+	case f.never() && !f.Supervised:
+		return []string{string(s.Phase) + ": " + s.Reason} // nothing is kept of a project that was down
 	case f.never():
 		return []string{string(s.Phase) + ", never started: " + s.Reason}
 	}

@@ -174,8 +174,13 @@ var cases = map[string]explain.Facts{
 	"resources":    base(policy.Exit{Cause: policy.CauseResources, Reason: "systemd could not start it"}),
 	"protocol":     base(policy.Exit{Cause: policy.CauseProtocol, Reason: "ended before it said that it is ready"}),
 	"start-failed": base(policy.Exit{Cause: policy.CauseStart, Reason: "its start job ended with \"canceled\""}),
-	"unknown":      base(policy.Exit{Cause: policy.CauseUnknown, Reason: "ended, and its exit status is unknowable: the supervisor that started it was gone"}),
-	"gone":         base(policy.Exit{Cause: policy.CauseUnknown, Reason: "systemd has unloaded the unit"}, stopping("stopped with systemctl")),
+	"start-pre-failed": base(policy.Exit{Cause: policy.CauseStart, Reason: "its ExecStartPre= failed"}, func(f *explain.Facts, e *units.End) {
+		e.During, e.Active, e.PID, e.Started, e.Result = policy.Starting, false, 0, time.Time{}, "exit-code"
+		f.Last.Systemd.Lines = []string{"Control process exited, code=exited, status=1/FAILURE"}
+		f.Last.Output = []explain.Output{{Stream: "output", From: "journal", Lines: []string{"no such table"}}}
+	}),
+	"unknown": base(policy.Exit{Cause: policy.CauseUnknown, Reason: "ended, and its exit status is unknowable: the supervisor that started it was gone"}),
+	"gone":    base(policy.Exit{Cause: policy.CauseUnknown, Reason: "systemd has unloaded the unit"}, stopping("stopped with systemctl")),
 	"gave-up": base(exit(1), func(f *explain.Facts, e *units.End) {
 		f.State.Phase, f.State.Reason, f.State.Restarts, f.State.Deadline = policy.Failed, "exit status 1, gave up after 5 restarts", 5, time.Time{}
 		e.To = policy.Failed

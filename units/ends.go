@@ -49,6 +49,10 @@ type End struct {
 	Output []OutputSpan `json:"output,omitempty"`
 }
 
+// FailedBefore reports whether it is a start that failed at a command before the program's own
+// (ExecStartPre=): what that has written is output of the unit.
+func (e End) FailedBefore() bool { return e.Exit.Cause == policy.CauseStart && failedBefore(e.Result) }
+
 // Use is what a run has used, as it was last seen: at the kernel's notice of a limit that
 // was met, and at the end of the main process if the kernel gave time for it. nil = not
 // known. The figures are those of cgroup-v2.rst, memory.events and cpu.stat.

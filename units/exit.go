@@ -90,8 +90,18 @@ func exitOf(f Facts, m Memory) policy.Exit {
 		e.Cause, e.Reason = policy.CauseCoreDump, signalWords(status)+", core dumped"
 	default:
 		e.Cause, e.Reason = policy.CauseUnknown, "ended, and systemd does not say how"
+		// There was no main process to have such a result.
+		if f.ActiveEnter.IsZero() && failedBefore(f.Result) {
+			e.Cause, e.Reason = policy.CauseStart, "its ExecStartPre= failed"
+		}
 	}
 	return e
+}
+
+// failedBefore reports whether result, of a start without a main process, is that of a command
+// of ExecStartPre= (systemd.service(5)).
+func failedBefore(result string) bool {
+	return result == "exit-code" || result == "signal" || result == "core-dump"
 }
 
 // setupTime is how long systemd may take, in the process that becomes the program, to set

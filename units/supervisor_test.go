@@ -171,6 +171,7 @@ func TestCausesOfAnEnd(t *testing.T) {
 		{"runtime limit", outcome{run: 1, code: 2, state: 15, res: "timeout"}, "KILLED: timed out, killed by SIGTERM, autorestart is never"},
 		{"exec failure", outcome{fail: &units.Facts{ExecMainCode: 1, ExecMainStatus: 203, Result: "exit-code"}}, "FAILED: systemd could not execute it: cannot execute the command (status 203), autorestart is never"},
 		{"203 is the program's own once it runs", outcome{run: 1, code: 1, state: 203, res: "exit-code"}, "FAILED: exit status 203, autorestart is never"},
+		{"ExecStartPre", outcome{fail: &units.Facts{Result: "exit-code"}}, "FAILED: its ExecStartPre= failed, autorestart is never"},
 		{"resources", outcome{fail: &units.Facts{Result: "resources"}}, "FAILED: systemd could not start it (Result=resources; journalctl -u msup-web.service says why), autorestart is never"},
 		{"killed while it was being started", outcome{fail: &units.Facts{ExecMainCode: 2, ExecMainStatus: 9, Result: "oom-kill"}}, "KILLED: killed for memory (limit 30M), autorestart is never"},
 	}

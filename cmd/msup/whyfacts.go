@@ -41,7 +41,7 @@ func (g *gatherer) facts(ctx context.Context, def units.Program, lines int) expl
 	}
 	e := f.Ends[len(f.Ends)-1]
 	f.Last.Systemd = saidBySystemd(ctx, e, def.Unit, g.a.user)
-	if wasRun(e) {
+	if wasRun(e) || e.FailedBefore() {
 		f.Last.Output = g.lastOutput(ctx, f, lines)
 	}
 	if e.Exit.Cause == policy.CauseOOM || e.Use.OOMKills != nil && *e.Use.OOMKills > 0 || e.Exit.Signal == 9 && e.During == policy.Running {
