@@ -9,6 +9,17 @@ import (
 	"msup/units"
 )
 
+// Settable are the keys that [Override] takes.
+func Settable() []string {
+	var names []string
+	for i := range keys {
+		if k := &keys[i]; k.Section == programSection && k.Live() && k.Kind != Path {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+}
+
 // Override returns p with a key set to another value, on top of what the configuration says
 // ([units.Program.Overrides]), and what there is to warn of. Only keys that take effect while
 // the program runs can be set, paths excepted. The error is an [*Error].

@@ -17,7 +17,7 @@ func doctorCommand(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say what on this machine does not do for this configuration, and what helps",
+		Short: "Say what on this machine does not do for the configuration",
 		Long: `Look at systemd, control groups, the journal, permissions, limits and the running project,
 and list what was found, each with what helps. Nothing is changed, and nothing is started.
 

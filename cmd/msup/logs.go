@@ -63,7 +63,7 @@ line of a file carries one, whole rotated files are chosen by when they were wri
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on with new lines as they come")
-	f.StringVarP(&o.lines, "lines", "n", o.lines, "how many lines of each program, or all (with --since or --until: all)")
+	f.StringVarP(&o.lines, "lines", "n", o.lines, "show `N` lines of each program, or all (with --since or --until: all)")
 	f.StringVar(&o.since, "since", "", "only lines written at this `TIME` or later")
 	f.StringVar(&o.until, "until", "", "only lines written at this `TIME` or before")
 	f.StringVar(&o.stream, "stream", "", "only this `STREAM`: stdout or stderr")

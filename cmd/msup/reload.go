@@ -19,7 +19,7 @@ func reloadCommand(a *app) *cobra.Command {
 	var dryRun, yes bool
 	cmd := &cobra.Command{
 		Use:   "reload",
-		Short: "Apply the changed configuration: restart only what must be restarted",
+		Short: "Apply the changed configuration; restart only what must be",
 		Long: `Show what msup diff shows, and carry out exactly that: policy, limits and log keys
 change while a program runs; what cannot change so is restarted; what is new is started;
 what is gone is stopped. A configuration with a mistake changes nothing.

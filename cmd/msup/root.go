@@ -48,15 +48,21 @@ func run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
-	return a.report(err)
+	return a.report(cmd.Name(), err)
 }
 
-// report prints err and returns its exit status.
-func (a *app) report(err error) int {
+// undone is what commands have not done because of a mistake in the configuration.
+var undone = map[string]string{
+	"up": "; nothing was started", "supervise": "; nothing was started", "check": "; nothing was started",
+	"reload": "; nothing was changed", "set": "; nothing was changed", "export": "; nothing was written",
+}
+
+// report prints the error of a command and returns its exit status.
+func (a *app) report(command string, err error) int {
 	code, hint := exitFailed, ""
 	var exit *exitError
 	var invalid *config.Error
@@ -69,7 +75,7 @@ func (a *app) report(err error) int {
 		a.printDiagnostics("warning: ", invalid.Warnings)
 		a.printDiagnostics("", invalid.Diagnostics)
 		n := len(invalid.Diagnostics)
-		fmt.Fprintf(a.stderr, "msup: error: %s; nothing was started\n", plural(n, "problem", "problems")+" in the configuration")
+		fmt.Fprintf(a.stderr, "msup: error: %s in the configuration%s\n", plural(n, "problem", "problems"), undone[command])
 		return exitUsage
 	case errors.As(err, &noProgram):
 		code = exitNoProgram
@@ -114,7 +120,7 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 ` + strings.Join(configNames, ", ") + ` in the working directory.
 
 ` + exitStatusHelp,
-		Example: `  msup up                 # start, and follow the programs' output; Ctrl-C stops them
+		Example: `  msup up                 # start, and follow the output; Ctrl-C stops them
   msup up -d              # start in the background
   msup status             # what runs, since when, and why
   msup why web            # why it died, its last words, what comes next
@@ -125,23 +131,16 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 		// Without a command: help, and an exit status that tells a script of the mistake.
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				msg := fmt.Sprintf("unknown command %q", args[0])
-				e := &exitError{code: exitUsage, msg: msg, hint: "msup --help lists the commands"}
-				var names []string
-				for _, c := range cmd.Commands() {
-					names = append(names, c.Name())
-				}
-				if s := config.Suggest(args[0], names); s != "" {
-					e.hint = fmt.Sprintf("did you mean %q?", s)
-				}
-				return e
+				return unknownCommand(cmd, args[0])
 			}
 			_ = cmd.Help()
 			return &exitError{code: exitUsage}
 		},
 		Args:              cobra.ArbitraryArgs,
+		Version:           buildVersion(),
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.choose() },
 	}
+	root.SetVersionTemplate("msup {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &exitError{code: exitUsage, msg: err.Error(), hint: cmd.CommandPath() + " --help shows the flags"}
 	})
@@ -156,21 +155,54 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 		diffCommand(a), reloadCommand(a), setCommand(a),
 		whyCommand(a), logsCommand(a), rotateCommand(a), checkCommand(a), doctorCommand(a), renderCommand(a), exportCommand(a), superviseCommand(a), versionCommand(a),
 	)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultVersionFlag()
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
-		if c.Name() == "completion" {
+		switch c.Name() {
+		case "completion":
 			describeCompletion(c)
+		case "help":
+			c.Run, c.RunE = nil, helpFor
 		}
 	}
+	wrapHelp(root)
+	root.SetUsageTemplate(wrappedFlags(root.UsageTemplate()))
 	return root
+}
+
+// unknownCommand is the error of a command that cmd does not have.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	e := &exitError{code: exitUsage, msg: fmt.Sprintf("unknown command %q", name), hint: "msup --help lists the commands"}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	if s := config.Suggest(name, names); s != "" {
+		e.hint = fmt.Sprintf("did you mean %q?", s)
+	}
+	return e
+}
+
+// helpFor is what cobra's own help does, but for a command that is not there: that is an error.
+func helpFor(cmd *cobra.Command, args []string) error {
+	of, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return unknownCommand(of, append(rest, args...)[0])
+	}
+	of.InitDefaultHelpFlag()
+	return of.Help()
 }
 
 // describeCompletion gives cobra's own command what all others have.
 func describeCompletion(cmd *cobra.Command) {
 	cmd.Long = strings.TrimSpace(cmd.Long) + "\n\n" + exitStatusHelp
 	cmd.Example = "  msup completion bash > /etc/bash_completion.d/msup"
-	cmd.Args = noArgs
-	cmd.RunE = func(*cobra.Command, []string) error {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usageError("unknown shell %q: use bash, zsh, fish or powershell", args[0])
+		}
 		return usageError("msup completion needs the name of a shell: bash, zsh, fish or powershell")
 	}
 	for _, shell := range cmd.Commands() {

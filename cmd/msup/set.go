@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"msup/config"
 	"msup/control"
 	"msup/units"
 
@@ -15,8 +17,8 @@ import (
 func setCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "set NAME... KEY=VALUE...",
-		Short: "Change limits and policy of programs that run, until the next reload",
-		Long: `Put keys of programs (globs and all work) to other values, at once and without a restart:
+		Short: "Change limits and policy of programs until the next reload",
+		Long: `Put keys of programs (globs, GROUP:* and all work) to other values, at once and without a restart:
 limits, the restart policy and other keys that msup diff calls live. The configuration
 file stays as it is: msup status shows what is overridden, the next msup reload goes back
 to the file. A restart of the program or of the supervisor keeps it.
@@ -24,7 +26,7 @@ to the file. A restart of the program or of the supervisor keeps it.
 ` + exitStatusHelp,
 		Example:           "  msup set web memory_limit=64MB\n  msup set 'worker-*' cpu_limit=0.5 max_restarts=0",
 		Args:              someArgs("the names of programs, or all, and KEY=VALUE"),
-		ValidArgsFunction: a.completePrograms,
+		ValidArgsFunction: a.completeSet,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var req control.SetRequest
 			var patterns []string
@@ -35,7 +37,10 @@ to the file. A restart of the program or of the supervisor keeps it.
 					patterns = append(patterns, arg)
 				}
 			}
+			apart := func(s units.Setting) bool { return s.Key == "" }
 			switch {
+			case slices.ContainsFunc(req.Settings, apart):
+				return usageError("KEY=VALUE is one word, without spaces around the =, for example memory_limit=64MB")
 			case len(patterns) == 0:
 				return usageError("msup set needs the names of programs, or all, before %s", args[0])
 			case len(req.Settings) == 0:
@@ -44,6 +49,18 @@ to the file. A restart of the program or of the supervisor keeps it.
 			return a.set(cmd.Context(), patterns, req)
 		},
 	}
+}
+
+// completeSet completes names of programs, and behind the first one the keys that can be set.
+func (a *app) completeSet(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	words, directive := a.completePrograms(cmd, args, toComplete)
+	if len(args) > 0 {
+		for _, key := range config.Settable() {
+			words = append(words, key+"=")
+		}
+		directive |= cobra.ShellCompDirectiveNoSpace
+	}
+	return words, directive
 }
 
 func (a *app) set(ctx context.Context, patterns []string, req control.SetRequest) error {

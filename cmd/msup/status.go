@@ -27,6 +27,7 @@ func statusCommand(a *app) *cobra.Command {
 
 States: STOPPED, STARTING (until it was up for start_seconds), RUNNING, BACKOFF (waits for
 its next start), STOPPING, EXITED (ended well), FAILED (gave up), KILLED (gave up after a kill for a limit).
+
 RESTARTS is used/allowed, and within which time. MEMORY is current/limit. CPU is the share of one CPU since the
 status before, if that was half a second to a minute ago, else since the program started.
 
@@ -201,7 +202,7 @@ func (a *app) printStatus(rep control.Report) {
 			plain(p.Name),
 			{string(p.State), stateColour(p.State)},
 			plain(number(p.PID)), plain(uptime(p, now)),
-			plain(restarts(p)), plain(memory(p.Memory)), plain(cpu(p.CPU)), plain(why(p)),
+			plain(restarts(p)), plain(memory(p.Memory)), plain(cpu(p.CPU)), plain(reason(p, now, rep.Supervisor.Active)),
 		}
 		if grouped {
 			cells = slices.Insert(cells, 1, plain(cmp.Or(deref(p.Group), "-")))
@@ -225,9 +226,16 @@ func (a *app) printStatus(rep control.Report) {
 	}
 }
 
-// why is the reason, and what the definition has to do with it.
-func why(p control.ProgramReport) string {
+// reason is why a program is in its state, how long it still waits if somebody starts it then,
+// and what the definition has to do with it.
+func reason(p control.ProgramReport, now time.Time, supervised bool) string {
 	text := p.Reason
+	// That says how long it waits in all.
+	if p.State == policy.Backoff && p.NextStart != nil && supervised {
+		if left := p.NextStart.Sub(now).Round(time.Second); left > 0 {
+			text += ", " + age(left) + " left"
+		}
+	}
 	switch {
 	case p.Removed:
 		text += " (removed from the configuration)"

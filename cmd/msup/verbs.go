@@ -16,23 +16,24 @@ import (
 
 func startCommand(a *app) *cobra.Command {
 	return verbCommand(a, units.Start, "start NAME...|all", "Start programs",
-		`Start programs and wait until they are up. A start always works: it clears the count of
-restarts of a program that had given up.`, "  msup start web\n  msup start 'worker-*'",
+		`Start programs (globs, GROUP:* and all work) and wait until they are up, or have given up
+for good. A start always works: it clears the count of restarts of a program that had
+given up.`, "  msup start web\n  msup start 'worker-*'",
 		func(v *view) func(string) bool { return v.isUp })
 }
 
 func stopCommand(a *app) *cobra.Command {
 	return verbCommand(a, units.Stop, "stop NAME...|all", "Stop programs",
-		`Stop programs with their stop_signal, and SIGKILL after their stop_timeout, and wait
-until they have ended. They stay stopped until msup start. The supervisor stays:
-msup down stops that too.`, "  msup stop web\n  msup stop all",
+		`Stop programs (globs, GROUP:* and all work) with their stop_signal, and SIGKILL after
+their stop_timeout, and wait until they have ended. They stay stopped until msup start.
+The supervisor stays: msup down stops that too.`, "  msup stop web\n  msup stop all",
 		func(v *view) func(string) bool { return v.isDown })
 }
 
 func restartCommand(a *app) *cobra.Command {
 	return verbCommand(a, units.Restart, "restart NAME...|all", "Stop and start programs",
-		`Stop programs, start them again, and wait until they are up. One that does not run is
-started.`, "  msup restart web\n  msup restart all",
+		`Stop programs (globs, GROUP:* and all work), start them again, and wait until they are up,
+or have given up for good. One that does not run is started.`, "  msup restart web\n  msup restart all",
 		func(v *view) func(string) bool { return v.isUp })
 }
 
@@ -113,7 +114,7 @@ func (a *app) chosen(patterns []string) (*target, []string, error) {
 
 func notUp(err error, t *target) error {
 	if errors.Is(err, control.ErrNoSupervisor) {
-		return &exitError{code: exitFailed, msg: fmt.Sprintf("project %s is not up", t.project.Name), hint: "msup up starts it"}
+		return &exitError{code: exitFailed, msg: fmt.Sprintf("project %s is not running", t.project.Name), hint: "msup up starts it"}
 	}
 	return err
 }
@@ -122,12 +123,14 @@ func signalCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "signal SIGNAL NAME...|all",
 		Short: "Send a signal to the main process of programs",
-		Long: `Send a signal, by name (HUP, SIGHUP) or number, to the main process of programs that are
-RUNNING.
+		Long: `Send a signal, by name (HUP, SIGHUP) or number, to the main process of programs (globs,
+GROUP:* and all work) that are RUNNING.
 
 ` + exitStatusHelp,
 		Example: "  msup signal HUP web",
-		Args:    someArgs("a signal and the names of programs, or all"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			return someArgs("a signal and the names of programs, or all")(cmd, args[min(1, len(args)):])
+		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
 				return []string{"HUP", "INT", "TERM", "QUIT", "USR1", "USR2", "KILL"}, cobra.ShellCompDirectiveNoFileComp
@@ -135,9 +138,6 @@ RUNNING.
 			return a.completePrograms(cmd, args, toComplete)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return usageError("msup signal needs a signal and the names of programs, or all")
-			}
 			sig, err := config.ParseSignal(args[0])
 			if err != nil {
 				return usageError("%v: use a name (HUP, SIGHUP) or a number from 1 to 64", err)

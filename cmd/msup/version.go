@@ -24,7 +24,7 @@ func versionCommand(a *app) *cobra.Command {
 			fmt.Fprintf(a.stdout, "msup %s (%s %s/%s)\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			bus, err := a.dial(cmd.Context())
 			if err != nil {
-				fmt.Fprintf(a.stdout, "systemd: not reachable (%v)\n", err)
+				fmt.Fprintf(a.stdout, "no systemd: %v\n", err)
 				return nil
 			}
 			defer bus.Close()

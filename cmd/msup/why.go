@@ -47,7 +47,7 @@ Without a supervisor the facts come from systemd and the state it left, which is
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: sizes in bytes, times in RFC 3339, absent facts null")
-	cmd.Flags().IntVarP(&lines, "lines", "n", lines, "how many of the last lines of output of each stream")
+	cmd.Flags().IntVarP(&lines, "lines", "n", lines, "show the last `N` lines of output of each stream")
 	return cmd
 }
 

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"msup/control"
+	"msup/policy"
+)
+
+// What msup status says beside the state: a wait as it is by now, not only as it was.
+func TestReason(t *testing.T) {
+	now := time.Now()
+	waits := control.ProgramReport{Name: "web", State: policy.Backoff, Reason: "exit status 1, restart 1 of 5 in 30s", NextStart: new(now.Add(8200 * time.Millisecond))}
+	soon := waits
+	soon.NextStart = new(now.Add(300 * time.Millisecond))
+	changed := control.ProgramReport{Name: "web", State: policy.Running, Reason: "started", Changed: true}
+	for _, tt := range []struct {
+		p          control.ProgramReport
+		supervised bool
+		want       string
+	}{
+		{waits, true, "exit status 1, restart 1 of 5 in 30s, 8s left"},
+		{waits, false, "exit status 1, restart 1 of 5 in 30s"},
+		{soon, true, "exit status 1, restart 1 of 5 in 30s"},
+		{changed, true, "started (changed since: msup restart web)"},
+	} {
+		if got := reason(tt.p, now, tt.supervised); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
