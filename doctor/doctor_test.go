@@ -137,10 +137,10 @@ warning journal: this user cannot read it: msup logs shows nothing of programs w
 		}, `
 problem names: x is taken; rename the program, or give the project a name: [msup] project = NAME
 warning names: msup-shop-old.service: of a program that the configuration does not have, and that no supervisor keeps; systemctl stop msup-shop-old.service`},
-		{"not up", func(f *doctor.Facts) { f.Running = nil }, "info supervisor: project shop is not up; msup up -d"},
+		{"not up", func(f *doctor.Facts) { f.Running = nil }, "info supervisor: project shop is not running; msup up -d"},
 		{"units without a supervisor", func(f *doctor.Facts) { f.Running, f.Names.Loaded = nil, []string{"msup-shop-web.service"} }, `
 warning names: msup-shop-web.service: without a supervisor; msup up -d takes them over; msup down stops them
-info supervisor: project shop is not up; msup up -d`},
+info supervisor: project shop is not running; msup up -d`},
 		{"it hangs", func(f *doctor.Facts) { f.Running.Answers = false }, "problem supervisor: msup@shop.service runs and does not answer; journalctl -u msup@shop.service says what it does"},
 		{"it failed", func(f *doctor.Facts) { f.Running.Active = false }, "problem supervisor: msup@shop.service is loaded and does not run; journalctl -u msup@shop.service says why; msup up -d starts it again"},
 		{"older", func(f *doctor.Facts) { f.Running.Version = "" }, "info supervisor: it has version unknown (older), this msup 1.0; systemctl restart msup@shop.service (stops nothing)"},

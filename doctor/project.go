@@ -31,7 +31,7 @@ func supervisor(l *list, f Facts) {
 	s := f.Running
 	if s == nil {
 		if f.Systemd.Err == nil && f.Config != nil {
-			l.add(Info, "supervisor", "msup up -d", "project %s is not up", f.project().Name)
+			l.add(Info, "supervisor", "msup up -d", "project %s is not running", f.project().Name)
 		}
 		return
 	}

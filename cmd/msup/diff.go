@@ -80,7 +80,7 @@ func (a *app) plan(ctx context.Context) (units.Plan, error) {
 		return plan, err
 	}
 	if !t.running {
-		fmt.Fprintf(a.stderr, "msup: project %s is not up\n", t.project.Name)
+		fmt.Fprintf(a.stderr, "msup: project %s is not running\n", t.project.Name)
 		return config.Diff(units.Project{Name: cfg.Name}, nil, cfg), nil
 	}
 	if cfg.Name != t.project.Name {
