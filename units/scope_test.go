@@ -75,10 +75,10 @@ func scopeProgram() units.Program {
 }
 
 // emptied ends a scope, as systemd does when its last process has ended.
-func (f *fakeSystemd) emptied(result string) {
+func (f *fakeSystemd) emptied(result string) { f.set(func() { f.emptiedNow(result) }) }
+
+func (f *fakeSystemd) emptiedNow(result string) {
 	const name = "msup-job.scope"
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if u := f.units[name]; u != nil {
 		f.end(name, u, 0, 0, result)
 	}
@@ -102,12 +102,17 @@ func TestScope(t *testing.T) {
 			c.exit(0)
 		}, "EXITED: exit status 0"},
 		{"killed for memory comes from the scope", func(_ *run, fake *fakeSystemd, c *fakeChild) {
-			c.exit(killed)
-			fake.emptied("oom-kill")
+			// At one moment: the kernel has counted before the process is gone.
+			fake.set(func() {
+				c.exit(killed)
+				fake.emptiedNow("oom-kill")
+			})
 		}, "KILLED: killed for memory, autorestart is never"},
 		{"killed otherwise", func(_ *run, fake *fakeSystemd, c *fakeChild) {
-			c.exit(killed)
-			fake.emptied("success")
+			fake.set(func() {
+				c.exit(killed)
+				fake.emptiedNow("success")
+			})
 		}, "FAILED: killed by SIGKILL, autorestart is never"},
 		{"what it leaves behind ends with it", func(_ *run, _ *fakeSystemd, c *fakeChild) {
 			c.exit(0) // and the scope stays, until it is stopped

@@ -46,7 +46,8 @@ type usedRun struct {
 	pid     uint32
 	dir     string // of the control group
 	use     units.Use
-	telling bool // oomKill will be called soon
+	noticed time.Time // when the kernel last had something to tell, and use was read
+	telling bool      // oomKill will be called soon
 	told    uint64
 }
 
@@ -161,7 +162,8 @@ func withFile(file *os.File, f func(fd int) error) error {
 	return err
 }
 
-// use returns what the run with this main process has used, as it is now or was last seen.
+// use returns what the run with this main process has used, as it is now, or was at a notice of
+// the kernel's just before: what was seen earlier says nothing of the end.
 func (p *peaks) use(unit string, pid uint32) units.Use {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -169,19 +171,34 @@ func (p *peaks) use(unit string, pid uint32) units.Use {
 	if r == nil || r.pid != pid {
 		return units.Use{}
 	}
-	p.look(r)
+	if !p.look(r) && time.Since(r.noticed) > noticeWait {
+		return units.Use{}
+	}
 	return r.use
 }
 
+// noticeWait is how long after the kernel's notice systemd may tell of an end.
+const noticeWait = 5 * time.Second
+
+// notice looks because the kernel said so.
+func (p *peaks) notice(r *usedRun) {
+	if p.look(r) {
+		r.noticed = time.Now()
+	}
+}
+
 // look reads what the unit uses now. What cannot be read stays as it was seen last.
-func (p *peaks) look(r *usedRun) {
+func (p *peaks) look(r *usedRun) bool {
 	u, err := cgroup.ReadUse(r.dir)
 	if err != nil {
-		return
+		return false
 	}
 	// The control group of the next run has the same name: counts that went down are its.
 	if had := r.use.CPUUsec; had != nil && u.CPU.UsageUsec != nil && *u.CPU.UsageUsec < *had {
-		return
+		return false
+	}
+	if r.use.MemoryPeak != nil && u.Memory.Peak == nil {
+		return false // it is being removed
 	}
 	keep := func(to **uint64, v *uint64) {
 		if v != nil {
@@ -200,6 +217,7 @@ func (p *peaks) look(r *usedRun) {
 		r.telling = true
 		time.AfterFunc(oomWait, func() { p.tellKill(r) })
 	}
+	return true
 }
 
 // oomWait is how long a kill for memory waits for the end of the main process, which would
@@ -235,7 +253,7 @@ func (p *peaks) readEvents() {
 			case mask&unix.IN_IGNORED != 0:
 				delete(p.watches, wd)
 			case p.runs[unit] != nil:
-				p.look(p.runs[unit])
+				p.notice(p.runs[unit])
 			}
 		}
 		p.mu.Unlock()
@@ -262,7 +280,7 @@ func (p *peaks) readExits() {
 			if d, ok := p.pidfds[e.Fd]; ok {
 				delete(p.pidfds, e.Fd)
 				unix.Close(d.fd)
-				p.look(d.run)
+				p.notice(d.run)
 			}
 		}
 		p.mu.Unlock()
