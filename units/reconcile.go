@@ -88,6 +88,10 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		case !loaded || (f.ActiveState == "inactive" && f.JobID == 0):
 			s.onMissing(p)
 		case fresh:
+			if f.ActiveState == "failed" && f.InvocationID != p.invocation {
+				// Another run took the place of the one we knew, and is over too.
+				p.invocation, p.pid, p.started, p.sent = f.InvocationID, 0, f.MainStart, nil
+			}
 			s.observe(p, f)
 			if p.scoped() && running {
 				s.adopt(p)
@@ -141,7 +145,8 @@ func (s *Saved) Statuses(project Project) []Status {
 		out[i] = Status{Name: def.Name, Unit: cmp.Or(old.Unit, def.Unit), State: old.State, Removed: def.Removed, Program: def, Digest: def.Digest}
 		out[i].Leaving = old.Dropping
 		if old.State.Phase.Up() && old.State.Phase != policy.Stopping && old.Digest != "" {
-			out[i].Digest, out[i].Started, out[i].Changed = old.Digest, s.Definitions[old.Digest], old.Digest != def.Digest
+			out[i].Digest, out[i].Started = def.digestNow(old.Digest), s.Definitions[old.Digest]
+			out[i].Changed = out[i].Digest != def.Digest
 		}
 	}
 	return out
@@ -179,7 +184,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 		unseen()
 	case loaded && f.ActiveState != "inactive" && f.ActiveState != "failed":
 		st.PID, st.Invocation = f.MainPID, f.InvocationID
-		st.Changed = same && old.Digest != "" && old.Digest != def.Digest
+		st.Changed = same && old.Digest != "" && def.digestNow(old.Digest) != def.Digest
 		if def.Type == Scope && same {
 			st.PID = old.PID
 		}

@@ -73,6 +73,29 @@ msup: supervises 1 program of /x/msup.conf, has taken over 1 that run
 	})
 }
 
+// The same, and that other run has failed by now.
+func TestTakesOverAnotherRunThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web"))
+		r.after(time.Second)
+		r.stop()
+		fake.die("msup-web.service", 1, 7, "exit-code")
+		old := r.saved.Programs["web"]
+		old.Invocation = "00000000000000000000000000000abc"
+		saved := units.Saved{Version: units.SavedVersion, Programs: map[string]units.SavedProgram{"web": old}}
+		r2 := start(t, fake, &saved, program("web"))
+		r2.after(time.Minute)
+		r2.wantLog(`
+web RUNNING -> BACKOFF: exit status 7, restart 1 of 2 in 1s
+msup: supervises 1 program of /x/msup.conf
+web BACKOFF -> STARTING: restart 1
+web STARTING -> RUNNING: restarted
+`)
+		r2.stop()
+	})
+}
+
 // What happened to a unit while no supervisor ran is known exactly.
 func TestEndsThatNobodySaw(t *testing.T) {
 	tests := []struct {
