@@ -21,9 +21,10 @@ var liveKeys = []string{
 	"success_exit_codes", "restart_on", "restart_never_on", "on_oom",
 	"start_seconds", "start_retries", "start_retry_delay",
 	"start_timeout", // has a meaning only while it starts
-	// What SetUnitProperties changes.
-	"memory_limit", "memory_high", "swap_limit", "cpu_limit", "cpu_weight", "io_weight", "tasks_limit",
 }
+
+// liveLimits are those too: SetUnitProperties changes them.
+var liveLimits = []string{"memory_limit", "memory_high", "swap_limit", "cpu_limit", "cpu_weight", "io_weight", "tasks_limit"}
 
 // journalRateKey is live only for output that goes through us.
 const journalRateKey = "journal_rate"
@@ -32,21 +33,32 @@ const journalRateKey = "journal_rate"
 // and stderr only the kind of place does not; and journal_rate does not where no output goes to
 // a file, and so journald itself counts the lines.)
 func (k Key) Live() bool {
-	return k.Section != programSection || slices.Contains(liveKeys, k.Name) || strings.HasPrefix(k.Name, "log_")
+	return k.Section != programSection || slices.Contains(liveKeys, k.Name) || slices.Contains(liveLimits, k.Name) || strings.HasPrefix(k.Name, "log_")
 }
 
 // digest stands for what of a definition takes effect with the next start only. It is
 // made of the settings as they are written and not of what they come to, so that it is the
-// same for every version of msup.
-func (d *draft) digest() string {
+// same for every version of msup. former is what it was for one that could not change limits
+// while a program runs, "" = no other.
+func (d *draft) digest() (now, former string) {
+	now = d.digestWith(false)
+	if slices.ContainsFunc(liveLimits, func(name string) bool { _, ok := d.given[name]; return ok }) {
+		former = d.digestWith(true)
+	}
+	return now, former
+}
+
+func (d *draft) digestWith(limits bool) string {
 	h := sha256.New()
 	line := func(name, value string) { fmt.Fprintf(h, "%s=%q\n", name, value) }
 	for i := range keys {
 		k := &keys[i]
 		switch {
 		case k.Name == journalRateKey && !hasFile(d.Program):
-			line(k.Name, d.text(k.Name))
-		case k.Live(), k.Name == "stdout", k.Name == "stderr", k.Name == anySystemd:
+			if rate := d.text(k.Name); rate != k.Default { // written or not, the default is the same
+				line(k.Name, rate)
+			}
+		case k.Live() && !(limits && k.Section == programSection && slices.Contains(liveLimits, k.Name)), k.Name == "stdout", k.Name == "stderr", k.Name == anySystemd:
 		case k.Repeats:
 			for _, s := range d.all {
 				if s.key.Name == k.Name {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,8 +58,30 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// Digests stay what they are from one version to the next: otherwise an upgrade would claim
+// that programs run by older definitions.
+func TestDigestIsKept(t *testing.T) {
+	for text, want := range map[string]string{
+		"command = /bin/sleep 10\n": "b8352ffde2185646",
+		"command = /bin/sh -c 'a | b'\nenvironment = A=1\nenvironment = B=2\nstdout = /tmp/a\nstderr = stdout\nuser = root\nnice = 5\nmemory_limit = 64M\n": "4ae51b8283240787",
+		"command = /bin/sleep 10\nunit_type = scope\nstop_timeout = 3\n":                                                                                    "f4d40a8b91b17dc8",
+	} {
+		file := filepath.Join(t.TempDir(), "msup.conf")
+		if err := os.WriteFile(file, []byte("program web\n"+text+"directory = /\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cmp.Or(cfg.Programs[0].FormerDigest, cfg.Programs[0].Digest); got != want {
+			t.Errorf("%s: digest %s, want %s as it has always been", text, got, want)
+		}
+	}
+}
+
 func TestLiveKeysExist(t *testing.T) {
-	for _, name := range liveKeys {
+	for _, name := range slices.Concat(liveKeys, liveLimits) {
 		if !slices.ContainsFunc(keys, func(k Key) bool { return k.Section == programSection && k.Name == name }) {
 			t.Errorf("no key %s", name)
 		}

@@ -148,7 +148,7 @@ func (l *loader) fill(d *draft) {
 	checkRules(t)
 	l.fillOutput(d)
 	d.Settings = written(d.all)
-	d.Digest = d.digest()
+	d.Digest, d.FormerDigest = d.digest()
 	l.resolve(t)
 	l.fillSystemd(d)
 	if l.check {

@@ -77,8 +77,19 @@ type Program struct {
 	// Digest stands for what of the configuration needs a restart of the program to take
 	// effect: two definitions with one digest differ in nothing but policy, logs and the like.
 	Digest string `json:"digest,omitempty"`
+	// FormerDigest is what Digest was for a version of msup that could not change limits while
+	// a program runs; "" = the same.
+	FormerDigest string `json:"former_digest,omitempty"`
 	// Removed says that the configuration no longer has the program, which runs on.
 	Removed bool `json:"removed,omitempty"`
+}
+
+// digestNow is a digest that was written down, as this version would have written it.
+func (p Program) digestNow(digest string) string {
+	if digest != "" && digest == p.FormerDigest {
+		return p.Digest
+	}
+	return digest
 }
 
 // Setting is a line of the configuration, comment and quotes taken off.

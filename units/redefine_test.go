@@ -223,6 +223,26 @@ func TestTakeoverConforms(t *testing.T) {
 	})
 }
 
+// A version that could not change limits has written down another digest of the same settings.
+func TestTakeoverFromBeforeLiveLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web", by("with limits")), program("other", by("another")))
+		r.after(time.Second)
+		r.stop()
+		former := func(p *units.Program) { p.FormerDigest = "with limits" }
+		r2 := start(t, fake, r.saved, program("web", by("without"), former), program("other", by("without"), former))
+		r2.after(time.Second)
+		if st := r2.status("web"); st.Changed {
+			t.Error("web runs by an older definition, it is said")
+		}
+		if st := r2.status("other"); !st.Changed {
+			t.Error("other runs by another definition")
+		}
+		r2.stop()
+	})
+}
+
 // The last definition holds, although systemd is just doing what an earlier one wanted.
 func TestLimitsThereAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -193,7 +193,7 @@ func New(cfg Config) *Supervisor {
 			if old, ok := cfg.Saved.Programs[def.Name]; ok {
 				p.state = def.Rules.Bound(old.State, time.Now())
 				p.invocation, p.ended, p.result, p.pid = old.Invocation, old.Ended, old.Result, old.PID
-				p.exit, p.digest, p.applied = old.Exit, old.Digest, old.Applied
+				p.exit, p.digest, p.applied = old.Exit, def.digestNow(old.Digest), old.Applied
 				p.unit, p.dropping = cmp.Or(old.Unit, p.unit), old.Dropping && def.Removed
 				p.started, p.oomKills, p.oomAt, p.sent = old.Started, old.OOMKills, old.OOMAt, old.Sent
 			}
