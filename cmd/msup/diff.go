@@ -11,7 +11,6 @@ import (
 
 	"msup/config"
 	"msup/control"
-	"msup/policy"
 	"msup/units"
 
 	"github.com/spf13/cobra"
@@ -206,5 +205,3 @@ func waitsFor(plan units.Plan) (up, gone []string) {
 	}
 	return up, gone
 }
-
-func failedPhase(phase policy.Phase) bool { return phase.GaveUp() || phase == policy.Stopped }

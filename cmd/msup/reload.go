@@ -146,7 +146,7 @@ func (a *app) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 	for _, name := range up {
 		phase := v.programs[name]
 		fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
-		failed = failed || failedPhase(phase)
+		failed = failed || v.missed(name)
 	}
 	for _, name := range gone {
 		fmt.Fprintf(a.stdout, "%s removed\n", name)

@@ -32,8 +32,9 @@ programs run on, and msup down stops them.
 
 With -d, return when every program that starts by itself is up (exit status 0) or has
 given up (3), which includes one that is tried again after its restart_cooldown. Up means
-RUNNING: executed, and alive for start_seconds. If the project runs already, msup up starts what is not up and follows
-it; Ctrl-C then only ends the following.
+RUNNING: executed, and alive for start_seconds. One whose restarts have no limit is waited
+for until it has failed ten times (1). If the project runs already, msup up starts what is
+not up and follows it; Ctrl-C then only ends the following.
 
 The supervisor that msup up starts is itself a systemd service: msup.service, or
 msup@PROJECT.service for a project with a name.
@@ -173,7 +174,7 @@ func (a *app) settle(ctx context.Context, t *target, v *view, timeout time.Durat
 
 // verdict sums up what became of the programs; those that gave up make exit status 3.
 func (a *app) verdict(v *view, names []string) error {
-	var running, ended, gaveUp, stopped int
+	var running, ended, gaveUp, stopped, restarting int
 	for _, name := range names {
 		switch phase := v.programs[name]; {
 		case phase.GaveUp():
@@ -186,6 +187,9 @@ func (a *app) verdict(v *view, names []string) error {
 		case phase == policy.Stopped:
 			stopped++
 			fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
+		default:
+			restarting++
+			fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
 		}
 	}
 	fmt.Fprintf(a.stdout, "%s: %d running", plural(len(names), "program", "programs"), running)
@@ -195,6 +199,9 @@ func (a *app) verdict(v *view, names []string) error {
 	if stopped > 0 {
 		fmt.Fprintf(a.stdout, ", %d stopped meanwhile", stopped)
 	}
+	if restarting > 0 {
+		fmt.Fprintf(a.stdout, ", %d restarted again and again", restarting)
+	}
 	if gaveUp > 0 {
 		fmt.Fprintf(a.stdout, ", %d gave up", gaveUp)
 	}
@@ -202,7 +209,7 @@ func (a *app) verdict(v *view, names []string) error {
 	switch {
 	case gaveUp > 0:
 		return &exitError{code: exitGaveUp}
-	case stopped > 0:
+	case stopped > 0 || restarting > 0:
 		return &exitError{code: exitFailed}
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 
 	"msup/config"
 	"msup/control"
-	"msup/policy"
 	"msup/units"
 
 	"github.com/spf13/cobra"
@@ -75,7 +74,7 @@ func (a *app) verb(ctx context.Context, verb units.Verb, patterns []string, done
 	for _, name := range names {
 		phase := v.programs[name]
 		fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
-		failed = failed || (verb != units.Stop && (phase.GaveUp() || phase == policy.Stopped))
+		failed = failed || (verb != units.Stop && v.missed(name))
 	}
 	if failed {
 		return &exitError{code: exitFailed}

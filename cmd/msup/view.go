@@ -18,6 +18,7 @@ type view struct {
 	programs map[string]policy.Phase
 	reasons  map[string]string
 	next     map[string]time.Time // when a program is started again; zero = not by itself
+	failures map[string]int       // how often a program has failed since the snapshot, and is restarted
 	seq      uint64               // of the last record that is taken into account
 	down     bool                 // the project is going down
 	ready    bool                 // the supervisor has started what starts by itself
@@ -33,7 +34,7 @@ func newView(snap units.Snapshot, records <-chan units.Record) *view {
 func (v *view) reset(snap units.Snapshot) {
 	v.order = nil
 	v.programs, v.reasons = map[string]policy.Phase{}, map[string]string{}
-	v.next = map[string]time.Time{}
+	v.next, v.failures = map[string]time.Time{}, map[string]int{}
 	for _, p := range snap.Programs {
 		v.order = append(v.order, p.Name)
 		v.programs[p.Name], v.reasons[p.Name] = p.State.Phase, p.State.Reason
@@ -52,13 +53,29 @@ func (v *view) apply(r units.Record) {
 		return
 	}
 	v.programs[r.Program], v.reasons[r.Program], v.next[r.Program] = r.To, r.Reason, r.Next
+	if r.To == policy.Backoff {
+		v.failures[r.Program]++
+	}
 }
 
 // seen reports whether anything has happened to the program.
 func (v *view) seen(name string) bool { return v.programs[name] != policy.Stopped }
 
-// isUp reports whether a program is up, or has ended and will not be started again soon.
-func (v *view) isUp(name string) bool { return v.programs[name].Settled() }
+// mostFailures is after how many failures a program is no longer waited for: its restarts may
+// have no limit.
+const mostFailures = 10
+
+// isUp reports whether a program is up, or has ended and will not be started again soon, or
+// has failed so often that it is not worth waiting for.
+func (v *view) isUp(name string) bool {
+	return v.programs[name].Settled() || v.failures[name] >= mostFailures
+}
+
+// missed reports whether a program that was waited for is not as it was to be.
+func (v *view) missed(name string) bool {
+	phase := v.programs[name]
+	return phase.GaveUp() || phase == policy.Stopped || !phase.Settled()
+}
 
 // isDown reports whether nothing of a program runs or will run by itself.
 func (v *view) isDown(name string) bool {

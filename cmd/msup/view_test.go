@@ -36,3 +36,30 @@ func TestViewOfACooldown(t *testing.T) {
 		t.Error("is not up until its restarts are forgiven")
 	}
 }
+
+// One that fails again and again, and whose restarts have no limit, is not waited for without
+// end.
+func TestViewOfEndlessRestarts(t *testing.T) {
+	v := newView(units.Snapshot{Ready: true, Programs: []units.Status{{Name: "x", State: policy.State{Phase: policy.Starting}}}}, nil)
+	seq := uint64(0)
+	tell := func(to policy.Phase) {
+		seq++
+		v.apply(units.Record{Seq: seq, Program: "x", To: to})
+	}
+	for i := 1; i < mostFailures; i++ {
+		tell(policy.Backoff)
+		tell(policy.Starting)
+	}
+	if v.isUp("x") {
+		t.Error("is not waited for any more after 9 failures")
+	}
+	tell(policy.Backoff)
+	tell(policy.Starting)
+	if !v.isUp("x") || !v.missed("x") || v.isDown("x") {
+		t.Errorf("after 10: up %t, missed %t, down %t; want true, true, false", v.isUp("x"), v.missed("x"), v.isDown("x"))
+	}
+	tell(policy.Running)
+	if v.missed("x") {
+		t.Error("is running, and yet missed")
+	}
+}
