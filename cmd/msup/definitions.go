@@ -130,10 +130,11 @@ func (d *definitions) Reload(ctx context.Context, id, by string) (control.Applie
 	if cfg.StrictLimits && len(limits) > 0 {
 		return control.Applied{}, refuseUnenforced(cfg.Project, limits)
 	}
-	if err := d.app.refuseForeign(ctx, d.bus, added(plan, cfg.Project)); err != nil {
+	// A daemon-reexec cuts the connection, which comes back by itself.
+	if err := lasting(ctx, func() error { return d.app.refuseForeign(ctx, d.bus, added(plan, cfg.Project)) }); err != nil {
 		return control.Applied{}, err
 	}
-	if err := d.app.refuseSharedSlices(ctx, d.bus, cfg.Project); err != nil {
+	if err := lasting(ctx, func() error { return d.app.refuseSharedSlices(ctx, d.bus, cfg.Project) }); err != nil {
 		return control.Applied{}, err
 	}
 	applied, err := d.change(ctx, units.Redefinition{Project: cfg.Project, Restart: plan.Restarts(), By: by}, limits)
@@ -181,7 +182,8 @@ func (d *definitions) Set(ctx context.Context, req control.SetRequest) (control.
 	return applied, err
 }
 
-// change puts other definitions in force.
+// change puts other definitions in force. Begun, it is carried out, whether or not who has
+// asked for it is still there: what is told to be in force and what the loop goes by are one.
 func (d *definitions) change(ctx context.Context, r units.Redefinition, limits map[string][]string) (applied control.Applied, err error) {
 	before := d.running().Project // with what still leaves
 	for name, err := range d.outputs.redefine(r.Project) {
@@ -205,7 +207,7 @@ func (d *definitions) change(ctx context.Context, r units.Redefinition, limits m
 		d.sup.Note("", err.Error())
 		applied.Warnings = append(applied.Warnings, err.Error())
 	}
-	applied.Snapshot, err = d.sup.Redefine(ctx, r)
+	applied.Snapshot, err = d.sup.Redefine(context.WithoutCancel(ctx), r)
 	return applied, err
 }
 
