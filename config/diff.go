@@ -19,7 +19,7 @@ func Diff(old units.Project, running []units.Status, wanted *Config) units.Plan 
 	}
 	for _, def := range wanted.Programs {
 		i := slices.IndexFunc(running, func(st units.Status) bool { return st.Name == def.Name })
-		if i < 0 {
+		if i < 0 || running[i].Leaving || def.Autostart && running[i].NeverStarted() {
 			plan.Programs = append(plan.Programs, units.ProgramPlan{
 				Name: def.Name, Effect: units.EffectAdd, Starts: def.Autostart,
 				Changes: changes(programSection, nil, def.Settings, func(*Key) units.Effect { return units.EffectAdd }),

@@ -136,7 +136,7 @@ goes remove stops
 			old, wanted := configOf(t, tt.old), configOf(t, tt.new)
 			var running []units.Status
 			for _, p := range old.Programs {
-				st := units.Status{Name: p.Name, State: policy.State{Phase: policy.Running}, Program: p, Started: p.Settings, Digest: p.Digest}
+				st := units.Status{Name: p.Name, State: policy.State{Phase: policy.Running, Since: time.Unix(1, 0)}, Program: p, Started: p.Settings, Digest: p.Digest}
 				if tt.phase != "" && p.Name == "web" {
 					st.State.Phase, st.Started = tt.phase, nil
 				}
@@ -195,6 +195,32 @@ func TestDiffOfARunThatIsBehind(t *testing.T) {
 	st.Started = one.Programs[0].Settings
 	if got, want := planText(Diff(two.Project, []units.Status{st}, one)), "web live\n  live max_restarts: 7 -> \n"; got != want {
 		t.Errorf("plan\n%swant\n%s", got, want)
+	}
+}
+
+// What a supervisor that took over has found in the file, and not started, is still to be added;
+// so is what an earlier reload has removed and is not gone yet.
+func TestDiffOfWhatIsStillToBeAdded(t *testing.T) {
+	cfg := configOf(t, "program web\ncommand = /bin/one\ndirectory=/\n")
+	st := units.Status{Name: "web", State: policy.State{Phase: policy.Stopped}, Program: cfg.Programs[0], Digest: cfg.Programs[0].Digest}
+	const add = "web add starts\n  add command:  -> /bin/one\n  add directory:  -> /\n"
+	if got := planText(Diff(cfg.Project, []units.Status{st}, cfg)); got != add {
+		t.Errorf("never started: plan\n%swant\n%s", got, add)
+	}
+	stopped := st
+	stopped.State.Since = time.Unix(1, 0)
+	if got := planText(Diff(cfg.Project, []units.Status{stopped}, cfg)); got != "" {
+		t.Errorf("stopped: plan\n%swant none", got)
+	}
+	manual := st
+	manual.Program.Autostart = false
+	if got := planText(Diff(cfg.Project, []units.Status{manual}, cfg)); got != "" {
+		t.Errorf("not to be started by itself: plan\n%swant none", got)
+	}
+	leaving := st
+	leaving.State, leaving.Leaving = policy.State{Phase: policy.Stopping, Since: time.Unix(1, 0)}, true
+	if got := planText(Diff(cfg.Project, []units.Status{leaving}, cfg)); got != add {
+		t.Errorf("leaving: plan\n%swant\n%s", got, add)
 	}
 }
 

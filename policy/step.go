@@ -102,6 +102,9 @@ func (s State) stop(ev StopRequested, now time.Time) (State, Action) {
 	case Exited:
 		return s.to(Stopped, now, ev.By), None
 	default: // Stopped
+		if s.Since.IsZero() {
+			s.Since, s.Reason = now, ev.By // that it was never started is somebody's wish by now
+		}
 		return s, None
 	}
 }

@@ -10,7 +10,7 @@ const (
 	EffectLive      Effect = "live"       // takes effect at once, nothing is restarted
 	EffectRestart   Effect = "restart"    // it is stopped and started again; what had given up is started
 	EffectNextStart Effect = "next-start" // it does not run and stays so: takes effect when it is started
-	EffectAdd       Effect = "add"        // it is new; it is started if it starts by itself
+	EffectAdd       Effect = "add"        // it is new, or was never started; it is started if it starts by itself
 	EffectRemove    Effect = "remove"     // it is stopped and forgotten
 )
 
@@ -68,11 +68,11 @@ func (p Plan) Disruptive() bool {
 	return slices.ContainsFunc(p.Programs, func(p ProgramPlan) bool { return p.Stops })
 }
 
-// Restarts names the programs that are to be restarted.
+// Restarts names the programs that are to be restarted, and those that are to be started.
 func (p Plan) Restarts() []string {
 	var names []string
 	for _, prog := range p.Programs {
-		if prog.Effect == EffectRestart {
+		if prog.Effect == EffectRestart || prog.Effect == EffectAdd && prog.Starts {
 			names = append(names, prog.Name)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 type Redefinition struct {
 	Project Project // with all programs, in their order; its name stays
 	// Restart are the programs that shall be started again by their new definition. One that
-	// is not up, and has not given up either, is not.
+	// is not up, and has not given up either, is not, unless it was never started.
 	Restart []string
 	By      string // who asks, for the reason
 }
@@ -70,6 +70,9 @@ func (s *Supervisor) redefine(r Redefinition) {
 			s.touch(p)
 			added = append(added, p)
 		} else {
+			if p.dropping { // not gone yet, and there again
+				added = append(added, p)
+			}
 			s.define(p, def)
 		}
 		kept[p] = true
@@ -90,7 +93,7 @@ func (s *Supervisor) redefine(r Redefinition) {
 		s.step(p, policy.StopRequested{By: r.By + ": no longer in the configuration"})
 	}
 	for _, p := range s.programs {
-		if slices.Contains(r.Restart, p.def.Name) && p.restartable() {
+		if slices.Contains(r.Restart, p.def.Name) && (p.restartable() || neverStarted(p.def, p.state)) {
 			s.step(p, policy.RestartRequested{By: r.By})
 		}
 	}
@@ -109,6 +112,14 @@ func (p *program) restartable() bool { return Restartable(p.state.Phase) }
 // new definition.
 func Restartable(phase policy.Phase) bool {
 	return phase == policy.Starting || phase == policy.Running || phase == policy.Backoff || phase.GaveUp()
+}
+
+// NeverStarted reports whether the program starts by itself and yet has not, nor has anybody
+// stopped it: it was in the configuration when a supervisor took over.
+func (st Status) NeverStarted() bool { return neverStarted(st.Program, st.State) }
+
+func neverStarted(def Program, state policy.State) bool {
+	return def.Autostart && state.Phase == policy.Stopped && state.Since.IsZero()
 }
 
 // define puts another definition of p in force.

@@ -243,6 +243,50 @@ func TestTakeoverFromBeforeLiveLimits(t *testing.T) {
 	})
 }
 
+// A supervisor that was killed before a reload took effect leaves one that finds a new program in
+// the file, and does not start it; the next reload does.
+func TestRedefineStartsWhatTakeoverDidNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web"))
+		r.after(time.Second)
+		r.stop()
+		r2 := start(t, fake, r.saved, program("web"), program("new"), program("unwanted"))
+		r2.after(time.Second)
+		r2.do(units.Stop, "unwanted")
+		if got, want := r2.phases(), "web RUNNING, new STOPPED, unwanted STOPPED"; got != want {
+			t.Fatalf("phases %s, want %s", got, want)
+		}
+		if !r2.status("new").NeverStarted() || r2.status("unwanted").NeverStarted() {
+			t.Error("new was never started, and unwanted not because somebody stopped it")
+		}
+		r2.redefine([]string{"new", "unwanted"}, program("web"), program("new"), program("unwanted"))
+		r2.after(time.Second)
+		if got, want := r2.phases(), "web RUNNING, new RUNNING, unwanted STOPPED"; got != want {
+			t.Errorf("phases %s, want %s", got, want)
+		}
+		r2.stop()
+	})
+}
+
+// What was removed and is back before it is gone is started again.
+func TestRedefineBringsBackWhatLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web"), program("goes"))
+		r.after(time.Second)
+		fake.set(func() { fake.units["msup-goes.service"].slow = 5 * time.Second })
+		r.redefine(nil, program("web"))
+		r.after(time.Second)
+		r.redefine(nil, program("web"), program("goes"))
+		r.after(time.Minute)
+		if got, want := r.phases(), "web RUNNING, goes RUNNING"; got != want {
+			t.Errorf("phases %s, want %s\n%s", got, want, r.log())
+		}
+		r.stop()
+	})
+}
+
 // The last definition holds, although systemd is just doing what an earlier one wanted.
 func TestLimitsThereAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
