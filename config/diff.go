@@ -99,7 +99,7 @@ func diffProgram(st units.Status, def units.Program) units.ProgramPlan {
 	if !slices.ContainsFunc(p.Changes, restart) {
 		p.Changes = append(p.Changes, unwritten(st, def)...)
 	}
-	p.InForce = slices.Equal(inForce.Settings, def.Settings) && inForce.Digest == def.Digest
+	p.InForce = slices.Equal(without(inForce.Settings, inForce.Overrides), without(def.Settings, inForce.Overrides)) && inForce.Digest == def.Digest
 	switch {
 	case len(p.Changes) == 0:
 	case !slices.ContainsFunc(p.Changes, restart):
@@ -169,6 +169,13 @@ func (k *Key) otherwise() string {
 		return k.Unset
 	}
 	return "not set"
+}
+
+// without is settings without those that msup set has put in the place of the configuration's.
+func without(settings, overrides []units.Setting) []units.Setting {
+	return slices.DeleteFunc(slices.Clone(settings), func(s units.Setting) bool {
+		return slices.ContainsFunc(overrides, func(o units.Setting) bool { return o.Key == s.Key })
+	})
 }
 
 func valuesOf(settings []units.Setting, key string) []string {

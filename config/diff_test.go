@@ -224,6 +224,22 @@ func TestDiffOfWhatIsStillToBeAdded(t *testing.T) {
 	}
 }
 
+// What is overridden is a change, and yet nothing that the supervisor has not read.
+func TestDiffOfAnOverride(t *testing.T) {
+	cfg := configOf(t, "program web\ncommand = /bin/one\nmemory_limit = 1G\n")
+	for _, value := range []string{"memory_limit=2G", "cpu_limit=0.5"} {
+		key, to, _ := strings.Cut(value, "=")
+		p, _, err := Override(cfg.Programs[0], key, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := units.Status{Name: "web", State: policy.State{Phase: policy.Running}, Program: p, Started: p.Settings, Digest: p.Digest}
+		if plan := Diff(cfg.Project, []units.Status{st}, cfg); len(plan.Programs) != 1 || !plan.Programs[0].InForce || plan.Programs[0].Effect != units.EffectLive {
+			t.Errorf("%s: plan\n%s", value, planText(plan))
+		}
+	}
+}
+
 func TestPlanID(t *testing.T) {
 	one, two := configOf(t, "program web\ncommand = /bin/one\n"), configOf(t, "program web\ncommand = /bin/two\n")
 	a, b, c := Diff(units.Project{}, nil, one), Diff(units.Project{}, nil, one), Diff(units.Project{}, nil, two)

@@ -35,7 +35,8 @@ type ProgramPlan struct {
 	Effect Effect `json:"effect"`
 	Starts bool   `json:"starts"` // it does not run now, and will
 	Stops  bool   `json:"stops"`  // it runs now, and will not, or not the same
-	// InForce: the supervisor has read all of it already; the run was started before that.
+	// InForce: the supervisor has read all of it already. The run was started before that, or
+	// msup set has overridden something.
 	InForce bool        `json:"in_force"`
 	Changes []KeyChange `json:"changes"`
 }
