@@ -143,6 +143,7 @@ type Supervisor struct {
 	Started  time.Time
 	Restarts uint32        // by systemd since its unit was started
 	Watchdog time.Duration // 0 = none
+	Differs  *bool         // msup reload would change something; nil = it could not be asked
 	Changed  []string      // programs that run by an older definition
 	Removed  []string      // programs that run and are no longer configured
 }

@@ -135,7 +135,7 @@ warning journal: this user cannot read it: msup logs shows nothing of programs w
 		{"names", func(f *doctor.Facts) {
 			f.Names = &doctor.Names{Foreign: []string{"x is taken"}, Leftover: []string{"msup-shop-old.service"}}
 		}, `
-problem names: x is taken; rename the program, or give the project a name: [msup] project = NAME
+problem names: x is taken; rename the program, or give the project another name: [msup] project = NAME
 warning names: msup-shop-old.service: of a program that the configuration does not have, and that no supervisor keeps; systemctl stop msup-shop-old.service`},
 		{"not up", func(f *doctor.Facts) { f.Running = nil }, "info supervisor: project shop is not running; msup up -d"},
 		{"units without a supervisor", func(f *doctor.Facts) { f.Running, f.Names.Loaded = nil, []string{"msup-shop-web.service"} }, `
@@ -153,6 +153,13 @@ info supervisor: project shop is not running; msup up -d`},
 		}, `
 info configuration: changed 30s ago, after the supervisor started: what runs may differ; msup diff shows what that means, msup reload applies it
 info web: runs by an older definition than the configuration's; msup restart web`},
+		{"changed and reloaded since", func(f *doctor.Facts) {
+			f.Config.Modified, f.Running.Differs = now.Add(-30*time.Second), new(false)
+		}, ""},
+		{"changed and not reloaded", func(f *doctor.Facts) {
+			f.Config.Modified, f.Running.Differs = now.Add(-30*time.Second), new(true)
+		}, "info configuration: what runs differs from it; it was changed 30s ago; msup diff shows what that means, msup reload applies it"},
+		{"set to something else", func(f *doctor.Facts) { f.Running.Differs = new(true) }, "info configuration: what runs differs from it; msup diff shows what that means, msup reload applies it"},
 		{"removed", func(f *doctor.Facts) { f.Running.Removed = []string{"old"} }, "info old: runs on, and is no longer in the configuration; msup stop old"},
 		{"changed in the future", func(f *doctor.Facts) { f.Config.Modified = now.Add(time.Hour) }, "warning clock: the configuration was changed in the future, at 2026-01-02 16:04:05: the clock was wrong then or is now; set the clock, or touch the configuration"},
 		{"clock", func(f *doctor.Facts) { f.Clock.Synchronised = new(false) }, "info clock: the clock is not synchronised: times in logs of several machines do not compare; timedatectl set-ntp true"},

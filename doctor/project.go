@@ -17,7 +17,7 @@ func names(l *list, f Facts) {
 		return
 	}
 	for _, text := range f.Names.Foreign {
-		l.add(Problem, "names", "rename the program, or give the project a name: [msup] project = NAME", "%s", text)
+		l.add(Problem, "names", "rename the program, or give the project another name: [msup] project = NAME", "%s", text)
 	}
 	if n := f.Names.Leftover; len(n) > 0 {
 		l.add(Warning, "names", "systemctl"+f.scope()+" stop "+strings.Join(n, " "), "%s: of a program that the configuration does not have, and that no supervisor keeps", some(n))
@@ -62,9 +62,17 @@ func supervisor(l *list, f Facts) {
 
 // changed tells what runs by another configuration than the one that is there.
 func changed(l *list, f Facts, s *Supervisor) {
+	const fix = "msup diff shows what that means, msup reload applies it"
 	c := f.Config
-	if c != nil && !c.Broken && !c.Modified.IsZero() && c.Modified.After(s.Started) && !c.Modified.After(f.Now.Add(clockSlack)) {
-		l.add(Info, "configuration", "msup diff shows what that means, msup reload applies it", "changed %s ago, after the supervisor started: what runs may differ", age(f.Now.Sub(c.Modified)))
+	since := c != nil && !c.Broken && !c.Modified.IsZero() && c.Modified.After(s.Started) && !c.Modified.After(f.Now.Add(clockSlack))
+	switch {
+	case s.Differs == nil && since:
+		l.add(Info, "configuration", fix, "changed %s ago, after the supervisor started: what runs may differ", age(f.Now.Sub(c.Modified)))
+	case s.Differs == nil || !*s.Differs:
+	case since:
+		l.add(Info, "configuration", fix, "what runs differs from it; it was changed %s ago", age(f.Now.Sub(c.Modified)))
+	default:
+		l.add(Info, "configuration", fix, "what runs differs from it")
 	}
 	if len(s.Changed) > 0 {
 		l.add(Info, some(s.Changed), "msup restart "+strings.Join(s.Changed, " "), "runs by an older definition than the configuration's")

@@ -214,6 +214,11 @@ func (p *probe) projectFacts(ctx context.Context, bus bus, f *doctor.Facts) {
 		f.Running = p.supervisorFacts(ctx, bus, facts, f)
 		f.Running.Answers = err == nil
 		f.Running.Version = rep.Supervisor.Version
+		if f.Running.Answers {
+			if plan, err := p.target.client.Plan(ctx); err == nil {
+				f.Running.Differs = new(!plan.Empty())
+			}
+		}
 		for _, prog := range rep.Programs {
 			if prog.Changed {
 				f.Running.Changed = append(f.Running.Changed, prog.Name)
