@@ -28,14 +28,20 @@ func (p *progress) show(n int, v *view, names []string, done func(string) bool) 
 		return
 	}
 	p.shown = time.Now()
-	line := fmt.Sprintf("%d of %d %s", n, p.total, p.what)
-	if rest := v.describe(names, done); rest != "" {
-		line += "; " + rest
-	}
+	line := p.line(n, v, names, done)
 	if r := []rune(line); len(r) > 78 {
 		line = string(r[:77]) + "…"
 	}
 	fmt.Fprintf(p.w, "\r\x1b[K%s", line)
+}
+
+// line is "1 of 3 up; web is BACKOFF (exit status 1, restart 1 of 5 in 1s), …".
+func (p *progress) line(n int, v *view, names []string, done func(string) bool) string {
+	line := fmt.Sprintf("%d of %d %s", n, p.total, p.what)
+	if rest := v.describe(names, done); rest != "" {
+		line += "; " + rest
+	}
+	return line
 }
 
 func (p *progress) clear() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +68,7 @@ func (a *app) verb(ctx context.Context, verb units.Verb, patterns []string, done
 		return notUp(err, t)
 	}
 	v.reset(snap)
-	if err := a.await(ctx, v, map[units.Verb]string{units.Stop: "stopped"}[verb], names, done(v)); err != nil {
+	if err := a.await(ctx, v, cmp.Or(map[units.Verb]string{units.Stop: "stopped"}[verb], "up"), names, done(v)); err != nil {
 		return err
 	}
 	failed := false

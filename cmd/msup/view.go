@@ -124,11 +124,19 @@ func (v *view) describe(names []string, done func(string) bool) string {
 
 var errSupervisorGone = errors.New("the supervisor has gone")
 
-// await takes records until done holds for every name, and shows progress on a terminal.
+// waitNotice is how long a command that shows no progress waits until it says for what. Each
+// time it says so again it has waited twice as long.
+const waitNotice = 10 * time.Second
+
+// await takes records until done holds for every name. It shows progress on a terminal, and
+// elsewhere says now and then what it waits for: a wait has no end where restarts have none.
 func (a *app) await(ctx context.Context, v *view, what string, names []string, done func(string) bool) error {
 	p := newProgress(a.stderr, what, len(names))
 	defer p.clear()
 	left := map[string]bool{}
+	wait := waitNotice
+	notice := time.NewTimer(wait)
+	defer notice.Stop()
 	for {
 		clear(left)
 		for _, name := range names {
@@ -147,6 +155,12 @@ func (a *app) await(ctx context.Context, v *view, what string, names []string, d
 			}
 			v.apply(r)
 			v.applyWaiting()
+		case <-notice.C:
+			if p.w == nil {
+				fmt.Fprintf(a.stderr, "msup: waiting: %s\n", p.line(len(names)-len(left), v, names, done))
+			}
+			notice.Reset(wait)
+			wait *= 2
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"msup/policy"
@@ -62,4 +65,24 @@ func TestViewOfEndlessRestarts(t *testing.T) {
 	if v.missed("x") {
 		t.Error("is running, and yet missed")
 	}
+}
+
+// Without a terminal a command that waits for long says for what, less and less often.
+func TestAwaitSaysWhatFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stderr bytes.Buffer
+		v := newView(units.Snapshot{Ready: true, Programs: []units.Status{
+			{Name: "web", State: policy.State{Phase: policy.Running}},
+			{Name: "bad", State: policy.State{Phase: policy.Backoff, Reason: "exit status 1, restart 1 in 30s"}},
+		}}, make(chan units.Record))
+		ctx, cancel := context.WithTimeout(t.Context(), 75*time.Second)
+		defer cancel()
+		if err := (&app{stderr: &stderr}).await(ctx, v, "up", []string{"web", "bad"}, v.isUp); err == nil {
+			t.Error("waits no longer")
+		}
+		const line = "msup: waiting: 1 of 2 up; bad is BACKOFF (exit status 1, restart 1 in 30s)\n"
+		if got := stderr.String(); got != line+line+line { // after 10 s, 20 s, 40 s
+			t.Errorf("says %q", got)
+		}
+	})
 }
