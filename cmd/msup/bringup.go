@@ -89,7 +89,7 @@ func (a *app) refuseForeign(ctx context.Context, bus bus, project units.Project)
 	}
 	return &exitError{
 		code: exitFailed, msg: "names of this project's units are taken:" + msg.String(),
-		hint: "rename what has the name, or give the project a name: [msup] project = NAME",
+		hint: "rename what has the name, or give the project another name: [msup] project = NAME",
 	}
 }
 

@@ -187,8 +187,8 @@ func summary(plan units.Plan) string {
 			words = append(words, fmt.Sprintf("%d %s", n, e))
 		}
 	}
-	if len(words) == 0 {
-		return "limits of slices and [msup]"
+	if len(plan.Changes) > 0 || len(plan.Groups) > 0 {
+		words = append(words, "limits of slices and [msup]")
 	}
 	return strings.Join(words, ", ")
 }

@@ -20,7 +20,11 @@ func (o *outputs) mark(r units.Record) {
 	if !ps.output.log.Markers || !unasked && !slices.Contains(markedPhases, r.To) {
 		return
 	}
+	at := r.Time.Format(timeFormat) + " "
+	if ps.output.log.Timestamps != "" {
+		at = "" // each line has one already
+	}
 	ps.each(func(s *capture.Stream) {
-		s.Mark("--- " + r.Time.Format(timeFormat) + " msup: " + r.Program + " " + string(r.To) + ": " + r.Reason + " ---")
+		s.Mark("--- " + at + "msup: " + r.Program + " " + string(r.To) + ": " + r.Reason + " ---")
 	})
 }

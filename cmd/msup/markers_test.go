@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -45,5 +46,16 @@ third
 	}
 	if got := content(t, filepath.Join(dir, "quiet.log")); got != "" {
 		t.Errorf("marks that nobody asked for: %q", got)
+	}
+}
+
+// Where each line begins with a time, marks have no second one.
+func TestMarksOfStampedLines(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.log")
+	o := outputsOf(t, units.Program{Name: "x", Stdout: file, Log: units.Log{NoJournal: true, Markers: true, Timestamps: units.Unix}})
+	o.mark(units.Record{Time: time.Unix(0, 0), Program: "x", From: policy.Stopped, To: policy.Starting, Reason: "autostart"})
+	o.close()
+	if got := content(t, file); !regexp.MustCompile(`^\d+\.\d{3} --- msup: x STARTING: autostart ---\n$`).MatchString(got) {
+		t.Errorf("file has %q", got)
 	}
 }

@@ -55,6 +55,12 @@ func (a *app) reload(ctx context.Context, yes bool) error {
 	if err != nil {
 		return err
 	}
+	if !t.running {
+		if _, err := a.loadConfig(); err != nil {
+			return err
+		}
+		return notUp(control.ErrNoSupervisor, t)
+	}
 	for try := 1; ; try++ {
 		plan, err := a.plan(ctx)
 		if err != nil {
