@@ -39,6 +39,7 @@ type fakeSystemd struct {
 	stopErr  error         // what Stop answers, if not nil
 	setErr   error         // the same of SetProperties
 	setTakes time.Duration // how long SetProperties takes
+	setLate  time.Duration // … and how long it takes to have an effect
 	sliceErr error         // what the start of a slice answers, if not nil
 	pinned   bool          // a unit that ended well stays loaded: something refers to it
 	unheard  bool          // the answer of a start is lost with the connection
@@ -380,6 +381,7 @@ func (f *fakeSystemd) Kill(context.Context, string, string, int32) error { retur
 // SetProperties notes what was set. As in systemd, the unit must be loaded.
 func (f *fakeSystemd) SetProperties(_ context.Context, name string, props []units.Property) error {
 	defer func() { time.Sleep(f.setTakes) }()
+	time.Sleep(f.setLate)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.cut {

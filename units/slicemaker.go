@@ -14,21 +14,28 @@ import (
 
 // sliceState is one slice in the loop.
 type sliceState struct {
-	def    Slice
-	asked  bool // it is being brought to what def says
-	made   bool // it is so
-	gone   bool // systemd has unloaded it since it was asked
-	lost   bool // the answer was lost with the connection
-	again  bool // which has come back before that was known
-	serial int  // of useSlices, so that the answer to an older definition is known as such
+	def   Slice
+	asked bool // it is being brought to what def says
+	made  bool // it is so
+	gone  bool // systemd has unloaded it since it was asked
+	lost  bool // the answer was lost with the connection
+	again bool // which has come back before that was known
+	// old: it was asked for an earlier def. Only when that is done it is asked for the one of
+	// now, so that this holds.
+	old bool
 }
 
 // useSlices takes the definitions of slices of a project. What runs gets new limits at once.
 func (s *Supervisor) useSlices(p Project) {
-	s.sliceSerial++
+	before := s.slices
 	s.slices = nil
 	for _, def := range Slices(p) {
-		s.slices = append(s.slices, &sliceState{def: def, serial: s.sliceSerial})
+		sl := &sliceState{}
+		if i := slices.IndexFunc(before, func(b *sliceState) bool { return b.def.Unit == def.Unit }); i >= 0 {
+			sl = before[i]
+		}
+		sl.def, sl.old = def, sl.asked
+		s.slices = append(s.slices, sl)
 	}
 	if s.ready && !s.down {
 		s.makeSlices()
@@ -48,7 +55,7 @@ func (s *Supervisor) makeSlice(sl *sliceState) {
 	if sl.asked || sl.lost {
 		return
 	}
-	sl.asked, sl.gone, sl.again = true, false, false
+	sl.asked, sl.gone, sl.again, sl.old = true, false, false, false
 	bus, def := s.cfg.Bus, sl.def
 	s.do(result{kind: resultSlice, slice: sl}, func(ctx context.Context, r *result) { r.err = EnsureSlice(ctx, bus, def) })
 }
@@ -74,7 +81,10 @@ func (s *Supervisor) onSlice(r result) {
 	sl := r.slice
 	sl.asked = false
 	switch {
-	case sl.serial != s.sliceSerial:
+	case !slices.Contains(s.slices, sl):
+		return
+	case sl.old && !errors.Is(r.err, ErrDisconnected):
+		s.makeSlice(sl)
 		return
 	case r.err == nil:
 		sl.made = !sl.gone

@@ -238,6 +238,31 @@ func TestSlicesTakenOver(t *testing.T) {
 	})
 }
 
+// The last definition of a slice holds, although systemd is just doing what an earlier one
+// wanted.
+func TestSliceLimitsThereAndBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := startProject(t, fake, nil, nil, shop())
+		r.after(time.Second)
+		fake.set(func() { fake.setLate = time.Second })
+		redefine := func(tasks uint64) {
+			project := shop(func(p *units.Project) { p.Groups[0].Limits.TasksMax = &tasks })
+			if _, err := r.sup.Redefine(t.Context(), units.Redefinition{Project: project}); err != nil {
+				t.Error(err)
+			}
+		}
+		redefine(5)
+		r.after(100 * time.Millisecond)
+		redefine(20)
+		r.after(time.Minute)
+		if got := fake.property(shopFront, "TasksMax"); got != uint64(20) {
+			t.Errorf("TasksMax=%v, want 20", got)
+		}
+		r.stop()
+	})
+}
+
 // A slice that somebody has stopped is made again before the next program comes into it.
 func TestSliceVanishes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

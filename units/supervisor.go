@@ -95,8 +95,7 @@ type Supervisor struct {
 	ends                        ends
 	aliveAt                     time.Time
 
-	slices      []*sliceState
-	sliceSerial int
+	slices []*sliceState
 }
 
 // ErrDown is returned by Run when everything was stopped as asked.
