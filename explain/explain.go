@@ -105,8 +105,13 @@ func Explain(f Facts) Explanation {
 	for i, e := range f.Ends {
 		x.Ends = append(x.Ends, ended(e, !f.Unseen || i < len(f.Ends)-1))
 	}
-	if e := f.last(); e != nil {
+	switch e := f.last(); {
+	case e != nil:
 		x.Death = death(f, *e)
+	case f.State.Last != nil:
+		x.Now = append(x.Now, "its last end: "+f.State.Last.Reason+"; the version of msup that saw it has noted nothing else")
+	case f.State.Phase != policy.Stopped:
+		x.Now = append(x.Now, "it has not ended since the project came up")
 	}
 	return x
 }

@@ -215,6 +215,13 @@ var cases = map[string]explain.Facts{
 		f.Ends = nil
 		return f
 	}(),
+	"older": func() explain.Facts {
+		f := base(exit(1), func(f *explain.Facts, _ *units.End) {
+			f.State.Last = &policy.Exit{Cause: policy.CauseExit, Code: 1, Reason: "exit status 1"}
+		})
+		f.Ends = nil
+		return f
+	}(),
 	"child-killed": base(exit(1), running, func(f *explain.Facts, _ *units.End) {
 		f.Program.Limits.MemoryMax = new(uint64(30 * mib))
 		f.OOMAt = before(2 * time.Second)

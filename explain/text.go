@@ -39,8 +39,6 @@ func (x Explanation) Sections(now time.Time) []Section {
 		for _, o := range d.Output {
 			o.section(add)
 		}
-	} else if x.State != policy.Stopped {
-		out[0].Lines = append(out[0].Lines, "it has not ended since the project came up")
 	}
 	if len(x.Ends) > 1 {
 		add("Last ends", false, history(x.Ends, now))
