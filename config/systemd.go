@@ -124,6 +124,8 @@ func (l *loader) fillSystemd(d *draft) {
 	d.Systemd = slices.DeleteFunc(all, func(s property.Setting) bool { return s.Value == "" && !property.Lookup(s.Name).Empty })
 	if user {
 		l.checkUserManager(d)
+	} else {
+		l.checkHidden(d)
 	}
 }
 

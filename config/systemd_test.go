@@ -203,3 +203,33 @@ func TestSystemdKeys(t *testing.T) {
 		}
 	}
 }
+
+// A program that cannot see its own folder or executable would only be said to be not executable.
+func TestHidden(t *testing.T) {
+	const home = "[program a]\ncommand = sleep\ndirectory = /home/me\n"
+	const hidden = "systemd.ProtectHome: it hides the program's directory, /home/me, from it; use read-only, or add systemd.BindPaths = /home/me"
+	for text, want := range map[string]string{
+		home + "systemd.ProtectHome = yes\n":                                                  "x.conf:4: [program a] " + hidden,
+		home + "systemd.ProtectHome = tmpfs\n":                                                "x.conf:4: [program a] " + hidden,
+		"[defaults]\nsystemd.ProtectHome = yes\n" + home:                                      "x.conf:2: [defaults] " + strings.Replace(hidden, "it hides", "program a: it hides", 1),
+		"[program a]\ncommand = /home/me/bin/mytool\nsystemd.ProtectHome = yes\n":             "x.conf:3: [program a] systemd.ProtectHome: it hides the program's executable, /home/me/bin/mytool, from it; use read-only, or add systemd.BindPaths = /home/me/bin/mytool",
+		home + "systemd.ProtectHome = read-only\n":                                            "",
+		home + "systemd.ProtectHome = no\n":                                                   "",
+		home + "systemd.ProtectHome = yes\nsystemd.BindPaths = /home/me\n":                    "",
+		"[defaults]\nsystemd.ProtectHome = yes\n" + home + "systemd.ProtectHome =\n":          "",
+		"[program a]\ncommand = sleep\nsystemd.ProtectHome = yes\nsystemd.PrivateTmp = yes\n": "",
+		home + "sandbox = strict\n":                                                           "",
+	} {
+		cfg, err := loadText(text)
+		if err != nil {
+			t.Fatalf("%s\n%v", text, err)
+		}
+		var got []string
+		for _, w := range cfg.Warnings {
+			got = append(got, w.String())
+		}
+		if strings.Join(got, "\n") != want {
+			t.Errorf("%s\nwarnings %q\nwant %q", text, got, want)
+		}
+	}
+}
