@@ -182,10 +182,8 @@ func present(f Facts) []string {
 	switch {
 	case s.Phase.Up() && f.PID != 0:
 		since += fmt.Sprintf(" (PID %d)", f.PID)
-	case f.never() && !f.Supervised:
-		return []string{string(s.Phase) + ": " + s.Reason} // nothing is kept of a project that was down
-	case f.never():
-		return []string{string(s.Phase) + ", never started: " + s.Reason}
+	case f.never(): // or nothing is kept of it, when the project was down
+		return []string{string(s.Phase) + ": " + s.Reason}
 	}
 	return []string{string(s.Phase) + since + ": " + s.Reason}
 }

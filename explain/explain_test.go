@@ -13,6 +13,7 @@ import (
 	"msup/cgroup"
 	"msup/explain"
 	"msup/policy"
+	"msup/property"
 	"msup/units"
 
 	"github.com/google/go-cmp/cmp"
@@ -164,6 +165,10 @@ var cases = map[string]explain.Facts{
 		e.During, e.Active = policy.Starting, false
 		f.Last.Command = "/srv/shop/web does not exist"
 		f.Last.Systemd.Lines = []string{"Failed at step EXEC spawning /srv/shop/web: No such file or directory"}
+	}),
+	"exec-hidden": base(policy.Exit{Cause: policy.CauseExec, Code: 200, Reason: "systemd could not execute it: cannot change to the working directory (status 200)"}, func(f *explain.Facts, e *units.End) {
+		e.During, e.Active, f.Program.Directory = policy.Starting, false, "/home/shop"
+		f.Program.Systemd = []property.Setting{{Name: "PrivateTmp", Value: "yes"}, {Name: "ProtectHome", Value: "yes"}}
 	}),
 	"exec-217": base(policy.Exit{Cause: policy.CauseExec, Code: 217, Reason: "systemd could not execute it: cannot change to the user (status 217)"}, func(f *explain.Facts, e *units.End) {
 		f.Program.User, e.During, e.Active = "shop", policy.Starting, false

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"strings"
 
 	"msup/units"
 )
@@ -60,11 +61,11 @@ func execLook(p units.Program, code int) string {
 	}
 	switch code {
 	case 200:
-		return "look at directory " + p.Directory + ": it must exist, and " + user + " must be allowed to enter it"
+		return "look at directory " + p.Directory + ": it must exist, and " + user + " must be allowed to enter it" + hiding(p, p.Directory)
 	case 202, 208, 209, 222:
 		return "look at where its output goes (stdout, stderr), and at the folders of these files"
 	case 203:
-		return "look at " + p.Path + ": it must exist, be executable, and so must the interpreter in its first line"
+		return "look at " + p.Path + ": it must exist, be executable, and so must the interpreter in its first line" + hiding(p, p.Path)
 	case 205:
 		return "look at nofile and other limits: only root may raise one above the hard limit (ulimit -H)"
 	case 201, 206, 211, 214, 215, 242:
@@ -85,4 +86,28 @@ func execLook(p units.Program, code int) string {
 		return "look at its credentials: a file may be missing, or may not be read"
 	}
 	return "look at what systemd says of it in the journal"
+}
+
+// hiding names the settings of a program that may keep it from seeing its own folder or
+// executable (systemd.exec(5)).
+func hiding(p units.Program, path string) string {
+	var names []string
+	for _, s := range p.Systemd {
+		hides := false
+		switch s.Name {
+		case "ProtectHome":
+			hides = s.Value != "read-only" && s.Value != "no"
+		case "PrivateTmp":
+			hides = s.Value != "no" && (strings.HasPrefix(path, "/tmp/") || strings.HasPrefix(path, "/var/tmp/"))
+		case "InaccessiblePaths", "NoExecPaths", "TemporaryFileSystem", "RootDirectory", "RootImage":
+			hides = true
+		}
+		if hides {
+			names = append(names, s.Name+"="+s.Value)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; its own settings may hide it: " + strings.Join(names, ", ")
 }
