@@ -231,7 +231,7 @@ func (a *app) printStatus(rep control.Report) {
 func reason(p control.ProgramReport, now time.Time, supervised bool) string {
 	text := p.Reason
 	// That says how long it waits in all.
-	if p.State == policy.Backoff && p.NextStart != nil && supervised {
+	if p.NextStart != nil && supervised {
 		if left := p.NextStart.Sub(now).Round(time.Second); left > 0 {
 			text += ", " + age(left) + " left"
 		}

@@ -14,6 +14,7 @@ func TestReason(t *testing.T) {
 	waits := control.ProgramReport{Name: "web", State: policy.Backoff, Reason: "exit status 1, restart 1 of 5 in 30s", NextStart: new(now.Add(8200 * time.Millisecond))}
 	soon := waits
 	soon.NextStart = new(now.Add(300 * time.Millisecond))
+	cools := control.ProgramReport{Name: "web", State: policy.Failed, Reason: "exit status 1, gave up after 5 restarts, tries again in 1h", NextStart: new(now.Add(20 * time.Minute))}
 	changed := control.ProgramReport{Name: "web", State: policy.Running, Reason: "started", Changed: true}
 	for _, tt := range []struct {
 		p          control.ProgramReport
@@ -23,6 +24,7 @@ func TestReason(t *testing.T) {
 		{waits, true, "exit status 1, restart 1 of 5 in 30s, 8s left"},
 		{waits, false, "exit status 1, restart 1 of 5 in 30s"},
 		{soon, true, "exit status 1, restart 1 of 5 in 30s"},
+		{cools, true, "exit status 1, gave up after 5 restarts, tries again in 1h, 20m00s left"},
 		{changed, true, "started (changed since: msup restart web)"},
 	} {
 		if got := reason(tt.p, now, tt.supervised); got != tt.want {
