@@ -29,7 +29,8 @@ type outputs struct {
 	streams map[string]programStreams
 	placed  map[string][]units.OutputSpan // where the output of the run under way begins, as Begin
 
-	changing sync.Mutex // of kept, and of what streams there are
+	changing sync.Mutex        // of kept, of latest, and of what streams there are
+	latest   map[string]output // what redefine was told last
 	kept     *kept
 
 	once sync.Once // of close or remove

@@ -33,7 +33,12 @@ func (o *outputs) wire(def units.Program) error {
 	o.mu.Lock()
 	ps, known := o.streams[def.Name]
 	o.mu.Unlock()
-	if known && reflect.DeepEqual(ps.output, outputOf(def)) && ps.sound() {
+	want := outputOf(def)
+	if latest, ok := o.latest[def.Name]; ok && sameFIFOs(latest, want) {
+		// The start may have been on its way when redefine was told of another file.
+		want, def.Stdout, def.Stderr, def.Log = latest, latest.stdout, latest.stderr, latest.log
+	}
+	if known && reflect.DeepEqual(ps.output, want) && ps.sound() {
 		return nil
 	}
 	return o.rewire([]units.Program{def})[def.Name]
@@ -54,7 +59,9 @@ func (o *outputs) redefine(project units.Project) map[string]error {
 	o.changing.Lock()
 	defer o.changing.Unlock()
 	var programs []units.Program
+	o.latest = map[string]output{}
 	for _, p := range project.Programs {
+		o.latest[p.Name] = outputOf(p)
 		o.mu.Lock()
 		ps, known := o.streams[p.Name]
 		o.mu.Unlock()

@@ -94,6 +94,27 @@ func TestOutputChangesWhileItIsWritten(t *testing.T) {
 	}
 }
 
+// A start that was on its way when the output went to another file does not take it back.
+func TestOutputChangesWhileAStartIsOnItsWay(t *testing.T) {
+	dir := t.TempDir()
+	log := units.Log{NoJournal: true}
+	def := func(file string) units.Program {
+		return units.Program{Name: "web", Stdout: filepath.Join(dir, file), Stderr: filepath.Join(dir, file), Log: log}
+	}
+	o := outputsOf(t, def("a.log"))
+	if errs := o.redefine(units.Project{Programs: []units.Program{def("b.log")}}); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if err := o.prepare(def("a.log")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, o, "web", "a line\n")
+	drain(t, o, "web")
+	if got := content(t, filepath.Join(dir, "b.log")); got != "a line\n" {
+		t.Errorf("b.log has %q", got)
+	}
+}
+
 // What needs another FIFO waits for the next start; then the old FIFO is gone.
 func TestOutputThatNeedsARestart(t *testing.T) {
 	dir := t.TempDir()
