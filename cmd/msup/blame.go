@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"os"
 	"path"
 	"path/filepath"
@@ -109,32 +108,26 @@ func (b *blamer) begin(unit, group string) {
 
 // add has the kernel tell of changes of a file.
 func (b *blamer) add(dir, file string) {
-	b.withInotify(func(fd int) {
-		if w, err := unix.InotifyAddWatch(fd, filepath.Join(dir, file), unix.IN_MODIFY); err == nil {
+	_ = withFD(b.inotify, func(fd int) error {
+		w, err := unix.InotifyAddWatch(fd, filepath.Join(dir, file), unix.IN_MODIFY)
+		if err == nil {
 			b.watches[int32(w)] = dir
 		}
+		return err // no memory controller
 	})
 }
 
 // forget ends the watch of a control group: the kernel does not when that is removed.
 func (b *blamer) forget(dir string) {
-	b.withInotify(func(fd int) {
+	_ = withFD(b.inotify, func(fd int) error {
 		for w, of := range b.watches {
 			if of == dir {
 				_, _ = unix.InotifyRmWatch(fd, uint32(w))
 				delete(b.watches, w)
 			}
 		}
+		return nil
 	})
-}
-
-func (b *blamer) withInotify(f func(fd int)) {
-	if b.inotify == nil {
-		return
-	}
-	if raw, err := b.inotify.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { f(int(fd)) })
-	}
 }
 
 // of tells whose limit was met when the unit last lost a process for memory.
@@ -238,10 +231,7 @@ func (b *blamer) run() {
 		}
 		b.mu.Lock()
 		var changed []string
-		for e := buf[:n]; len(e) >= unix.SizeofInotifyEvent; {
-			wd := int32(binary.NativeEndian.Uint32(e[0:4]))
-			nameLen := int(binary.NativeEndian.Uint32(e[12:16]))
-			e = e[min(len(e), unix.SizeofInotifyEvent+nameLen):]
+		for wd := range inotifyEvents(buf[:n]) {
 			if dir, ok := b.watches[wd]; ok {
 				changed = append(changed, dir)
 			}

@@ -164,7 +164,7 @@ func look(holder *os.File) (files []*os.File, err error) {
 	return files, nil
 }
 
-// withFD lends the descriptor of f. File.Fd would make the shared description blocking.
+// withFD lends the descriptor of f; there is an error if f is nil. File.Fd would make the shared description blocking.
 func withFD(f *os.File, use func(fd int) error) error {
 	raw, err := f.SyscallConn()
 	if err != nil {

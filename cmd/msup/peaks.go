@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
-	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -105,7 +103,7 @@ func (p *peaks) watch(unit string, pid uint32) {
 
 // watchEvents has the kernel tell when a memory limit is met.
 func (p *peaks) watchEvents(r *usedRun) {
-	_ = withFile(p.inotify, func(fd int) error {
+	_ = withFD(p.inotify, func(fd int) error {
 		// The kernel does not end the watch of a control group that is removed.
 		for w, of := range p.watches {
 			if of == r.unit {
@@ -125,7 +123,7 @@ func (p *peaks) watchEvents(r *usedRun) {
 
 // watchExit has the kernel tell when the main process has ended.
 func (p *peaks) watchExit(r *usedRun) {
-	_ = withFile(p.exits, func(epoll int) error {
+	_ = withFD(p.exits, func(epoll int) error {
 		for number, d := range p.pidfds {
 			if d.run.unit == r.unit {
 				unix.Close(d.fd) // takes it out of the epoll set
@@ -145,21 +143,6 @@ func (p *peaks) watchExit(r *usedRun) {
 		p.pidfds[p.number] = pidfd{fd, r}
 		return nil
 	})
-}
-
-// withFile calls f with the descriptor of a file, if there is one.
-func withFile(file *os.File, f func(fd int) error) error {
-	if file == nil {
-		return errors.New("not to be had")
-	}
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return err
-	}
-	if ctlErr := raw.Control(func(fd uintptr) { err = f(int(fd)) }); ctlErr != nil {
-		return ctlErr
-	}
-	return err
 }
 
 // use returns what the run with this main process has used, as it is now, or was at a notice of
@@ -242,11 +225,7 @@ func (p *peaks) readEvents() {
 			return
 		}
 		p.mu.Lock()
-		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
-			wd := int32(binary.NativeEndian.Uint32(b[0:4]))
-			mask := binary.NativeEndian.Uint32(b[4:8])
-			nameLen := binary.NativeEndian.Uint32(b[12:16])
-			b = b[min(len(b), unix.SizeofInotifyEvent+int(nameLen)):]
+		for wd, mask := range inotifyEvents(buf[:n]) {
 			unit, ok := p.watches[wd]
 			switch {
 			case !ok:
