@@ -432,6 +432,18 @@ func TestStormGuard(t *testing.T) {
 	if s.Quick != 3 {
 		t.Errorf("%d quick runs, want 3", s.Quick)
 	}
+	// A supervisor that takes over in the meantime keeps to it, and so does one whose clock was set
+	// back since.
+	quick := policy.Ended{Exit: policy.Exit{Cause: policy.CauseExit, Code: 1, Ran: time.Millisecond}}
+	s, _ = policy.Step(r, s, quick, now)
+	if b := r.Bound(s, now); !b.Deadline.Equal(s.Deadline) || !b.Deadline.After(now) {
+		t.Errorf("taken over, it waits until %v instead of %v", b.Deadline, s.Deadline)
+	}
+	s, _ = policy.Step(r, s, policy.DeadlineReached{}, s.Deadline)
+	back := s.Started.Add(-time.Hour)
+	if s, _ = policy.Step(r, s, quick, back); s.Deadline.Sub(back) > 200*time.Millisecond {
+		t.Errorf("the clock was set back by an hour, and it waits for %s", s.Deadline.Sub(back))
+	}
 }
 
 func TestWords(t *testing.T) {
