@@ -139,7 +139,7 @@ func (a *app) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 	up, gone := waitsFor(plan)
 	if err := a.await(ctx, v, "reloaded", slices.Concat(up, gone), func(name string) bool {
 		if slices.Contains(gone, name) {
-			return v.isDown(name)
+			return v.hasStopped(name)
 		}
 		return v.isUp(name)
 	}); err != nil {
@@ -155,7 +155,11 @@ func (a *app) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 		failed = failed || v.missed(name)
 	}
 	for _, name := range gone {
-		fmt.Fprintf(a.stdout, "%s removed\n", name)
+		if v.isDown(name) {
+			fmt.Fprintf(a.stdout, "%s removed\n", name)
+		} else { // another reload has it again
+			fmt.Fprintf(a.stdout, "%s %s: %s\n", name, v.programs[name], v.reasons[name])
+		}
 	}
 	fmt.Fprintf(a.stdout, "reloaded: %s\n", summary(plan))
 	if failed {

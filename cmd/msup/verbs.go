@@ -27,7 +27,7 @@ func stopCommand(a *app) *cobra.Command {
 		`Stop programs (globs, GROUP:* and all work) with their stop_signal, and SIGKILL after
 their stop_timeout, and wait until they have ended. They stay stopped until msup start.
 The supervisor stays: msup down stops that too.`, "  msup stop web\n  msup stop all",
-		func(v *view) func(string) bool { return v.isDown })
+		func(v *view) func(string) bool { return v.hasStopped })
 }
 
 func restartCommand(a *app) *cobra.Command {

@@ -83,6 +83,10 @@ func (v *view) isDown(name string) bool {
 	return phase.Settled() && phase != policy.Running && v.next[name].IsZero()
 }
 
+// hasStopped reports whether a program that was being stopped has ended, though somebody may
+// have started it again since.
+func (v *view) hasStopped(name string) bool { return v.programs[name] != policy.Stopping }
+
 // finished reports whether all of these programs have ended by themselves, for good: one that
 // is tried again after a cooldown has not.
 func (v *view) finished(names []string) bool {

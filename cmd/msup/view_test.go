@@ -86,3 +86,15 @@ func TestAwaitSaysWhatFor(t *testing.T) {
 		}
 	})
 }
+
+// Who waits for a stop does not wait for ever when somebody else starts the program again.
+func TestViewOfAStopThatIsOvertaken(t *testing.T) {
+	v := newView(units.Snapshot{Ready: true, Programs: []units.Status{{Name: "x", State: policy.State{Phase: policy.Stopping}}}}, nil)
+	if v.hasStopped("x") {
+		t.Error("has stopped while it is being stopped")
+	}
+	v.apply(units.Record{Seq: 1, Program: "x", From: policy.Stopping, To: policy.Starting})
+	if !v.hasStopped("x") || v.isDown("x") {
+		t.Errorf("has stopped %t, down %t; want true, false", v.hasStopped("x"), v.isDown("x"))
+	}
+}
