@@ -269,6 +269,48 @@ func TestRedefineStartsWhatTakeoverDidNot(t *testing.T) {
 	})
 }
 
+// The same, and the supervisor was killed in between.
+func TestTakeoverBringsBackWhatLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("goes"), program("late", manual))
+		r.after(time.Second)
+		r.do(units.Start, "late")
+		r.after(time.Second)
+		fake.set(func() {
+			fake.units["msup-goes.service"].slow, fake.units["msup-late.service"].slow = 5*time.Second, 5*time.Second
+		})
+		r.redefine(nil)
+		r.after(time.Second)
+		r.stop()
+		r2 := start(t, fake, r.saved, program("goes"), program("late", manual))
+		r2.after(time.Minute)
+		if got, want := r2.phases(), "goes RUNNING, late STOPPED"; got != want {
+			t.Errorf("phases %s, want %s\n%s", got, want, r2.log())
+		}
+		r2.stop()
+	})
+}
+
+// A start that systemd has not been told of when a program gets another definition goes by that.
+func TestRedefineBeforeTheStartIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web", by("one"), manual))
+		r.after(time.Second)
+		fake.disconnect()
+		r.after(time.Second)
+		r.do(units.Start, "web")
+		r.redefine(nil, program("web", by("two"), manual))
+		fake.reconnect()
+		r.after(time.Minute)
+		if st := r.status("web"); st.State.Phase != policy.Running || st.Changed {
+			t.Errorf("%s, runs by the old definition %t", st.State.Phase, st.Changed)
+		}
+		r.stop()
+	})
+}
+
 // What was removed and is back before it is gone is started again.
 func TestRedefineBringsBackWhatLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -360,6 +360,8 @@ func (s *Supervisor) begin() {
 	for _, p := range s.programs {
 		switch {
 		case s.down:
+		case p.def.Autostart && p.state.Phase == policy.Stopping && takesOver && s.cfg.Saved.Programs[p.def.Name].Dropping && !p.dropping:
+			s.step(p, policy.StartRequested{By: "it is in the configuration again"})
 		case p.state.Phase != policy.Stopped || (takesOver && s.knew(p)):
 		case takesOver && !s.cfg.Saved.Damaged:
 			// Taking over starts nothing that did not run.
