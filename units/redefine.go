@@ -30,14 +30,7 @@ func (s *Supervisor) Redefine(ctx context.Context, r Redefinition) (Snapshot, er
 	if err := s.send(ctx, req); err != nil {
 		return Snapshot{}, err
 	}
-	select {
-	case reply := <-req.reply:
-		return reply.snap, reply.err
-	case <-s.done:
-		return Snapshot{}, ErrDown
-	case <-ctx.Done():
-		return Snapshot{}, ctx.Err()
-	}
+	return s.answer(ctx, req.reply)
 }
 
 type redefineRequest struct {

@@ -77,13 +77,25 @@ func (s *Supervisor) Do(ctx context.Context, cmd Command) (Snapshot, error) {
 	if err := s.send(ctx, r); err != nil {
 		return Snapshot{}, err
 	}
+	return s.answer(ctx, r.reply)
+}
+
+// answer waits for the loop's answer. One that is there counts, although the supervisor has
+// ended right behind it.
+func (s *Supervisor) answer(ctx context.Context, reply chan commandReply) (Snapshot, error) {
+	err := ErrDown
 	select {
-	case reply := <-r.reply:
-		return reply.snap, reply.err
+	case r := <-reply:
+		return r.snap, r.err
 	case <-s.done:
-		return Snapshot{}, ErrDown
 	case <-ctx.Done():
-		return Snapshot{}, ctx.Err()
+		err = ctx.Err()
+	}
+	select {
+	case r := <-reply:
+		return r.snap, r.err
+	default:
+		return Snapshot{}, err
 	}
 }
 
