@@ -105,8 +105,9 @@ func Dial(ctx context.Context, which Which, opts ...Option) (*Conn, error) {
 		if l, errs = c.dialAny(ctx, list); l != nil {
 			break
 		}
-		// A manager that executes itself anew leaves its socket for a moment.
-		refused := func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+		// A manager that executes itself anew leaves its socket for a moment, and whoever has just
+		// connected.
+		refused := func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) }
 		if !slices.ContainsFunc(errs, refused) || time.Now().After(end) || ctx.Err() != nil {
 			return nil, c.host.explain(which, list, errs)
 		}
