@@ -151,6 +151,7 @@ func (l *loader) fill(d *draft) {
 	d.Digest, d.FormerDigest = d.digest()
 	l.resolve(t)
 	l.fillSystemd(d)
+	l.checkLife(d)
 	if l.check {
 		l.checkDirectory(d)
 		l.checkUsers(d)

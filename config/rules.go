@@ -222,6 +222,7 @@ func checkRules(t *target) {
 	if r.StartRetries == nil {
 		idle("start_retry_delay", "start_retries is not set")
 	}
+	checkOneshot(*r, fail, idle)
 	if t.prog.Type == units.Scope {
 		idle("start_timeout", "msup starts a scope itself, and systemd limits no part of that")
 	}

@@ -54,8 +54,13 @@ type ProgramReport struct {
 	Restarts    int        `json:"restarts"`
 	MaxRestarts int        `json:"max_restarts"` // 0 = no limit
 	// RestartWindow is the time within which Restarts count, in seconds; null = no window.
-	RestartWindow *float64     `json:"restart_window"`
-	NextStart     *time.Time   `json:"next_start"`
+	RestartWindow *float64   `json:"restart_window"`
+	NextStart     *time.Time `json:"next_start"`
+	Oneshot       bool       `json:"oneshot"` // it is done when it has ended well
+	// MaxRuntimeDue is when systemd ends the run under way (max_runtime), MaxAgeDue when msup
+	// replaces it by another one (max_age).
+	MaxRuntimeDue *time.Time   `json:"max_runtime_due"`
+	MaxAgeDue     *time.Time   `json:"max_age_due"`
 	Result        *string      `json:"result"`    // systemd's Result of the last end
 	ExitCode      *int         `json:"exit_code"` // of the last end, if it exited
 	Signal        *string      `json:"signal"`    // of the last end, if a signal ended it
@@ -126,6 +131,13 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 	}
 	if next := st.State.NextStart(); !next.IsZero() {
 		r.NextStart = new(next)
+	}
+	r.Oneshot = def.Rules.Oneshot
+	if at := def.Rules.Retires(st.State); !at.IsZero() {
+		r.MaxAgeDue = new(at)
+	}
+	if def.MaxRuntime > 0 && r.Active != nil && !st.Changed {
+		r.MaxRuntimeDue = new(r.Active.Add(def.MaxRuntime))
 	}
 	if st.Result != "" {
 		r.Result = new(st.Result)

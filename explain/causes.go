@@ -105,8 +105,12 @@ func timeout(f Facts, e units.End) []string {
 			"what it had not saved by then is lost; a longer stop_timeout gives it more time",
 		}
 	}
-	out := []string{"its runtime" + limit(f.Settings.RuntimeMax, "RuntimeMaxSec") + " was over, and systemd ended it"}
-	if f.Settings.RuntimeMax == nil {
+	longest, key := f.Settings.RuntimeMax, "RuntimeMaxSec"
+	if p := f.Program; p.MaxRuntime > 0 {
+		longest, key = &p.MaxRuntime, "max_runtime, RuntimeMaxSec"
+	}
+	out := []string{"its runtime" + limit(longest, key) + " was over, and systemd ended it"}
+	if longest == nil {
 		out = append(out, "(or its stop took longer than it may, if somebody had stopped it)")
 	}
 	return out

@@ -158,6 +158,9 @@ var cases = map[string]explain.Facts{
 	"timeout-runtime": base(policy.Exit{Cause: policy.CauseTimeout, Signal: 15, Reason: "timed out, killed by SIGTERM"}, func(f *explain.Facts, _ *units.End) {
 		f.Settings.RuntimeMax = new(time.Hour)
 	}),
+	"timeout-max-runtime": base(policy.Exit{Cause: policy.CauseTimeout, Signal: 15, Reason: "ran for longer than 10m (max_runtime), killed by SIGTERM"}, func(f *explain.Facts, _ *units.End) {
+		f.Program.MaxRuntime = 10 * time.Minute
+	}),
 	"watchdog": base(policy.Exit{Cause: policy.CauseWatchdog, Signal: 6, Reason: "watchdog timeout"}, func(f *explain.Facts, _ *units.End) {
 		f.Settings.Watchdog = new(5 * time.Second)
 	}),

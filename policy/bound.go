@@ -8,11 +8,11 @@ func (r Rules) Bound(s State, now time.Time) State {
 	longest, most := time.Duration(0), s.Deadline
 	switch s.Phase {
 	case Starting:
-		longest = r.StartPeriod
+		longest = r.startPeriod()
 	case Running:
-		if longest = r.RestartReset; longest == 0 {
-			most = time.Time{} // never
-		}
+		s.Active, s.Since = earlier(s.Active, now), earlier(s.Since, now)
+		most = r.upDeadline(s)
+		longest = max(r.RestartReset, r.MaxAge)
 	case Backoff:
 		longest = r.restartDelay(s.Restarts, 1)
 		if s.Failures > 0 {

@@ -25,7 +25,7 @@ func (r Rules) judge(e Exit, failedStart bool) (verdict, string) {
 	switch {
 	case well && isNever:
 		return leave, "restart_never_on has " + never
-	case well && !isOn && r.Autorestart != Always:
+	case well && (r.Oneshot || !isOn && r.Autorestart != Always):
 		if member, ok := r.Success.Match(e); ok && member != "0" {
 			return leave, "success_exit_codes has " + member
 		}
@@ -61,7 +61,7 @@ func (s State) decide(r Rules, ev Ended, up time.Duration, now time.Time) State 
 	if e.limit() {
 		bad = Killed
 	}
-	failedStart := s.Phase == Starting && r.StartRetries != nil
+	failedStart := s.Phase == Starting && r.StartRetries != nil && !(r.Oneshot && r.EndedWell(e))
 	v, rule := r.judge(e, failedStart)
 	reason := e.Reason
 	if failedStart && v != giveUp && (up > 0 || executed(e.Cause)) {

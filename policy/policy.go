@@ -53,6 +53,15 @@ type Rules struct {
 	// again; 0 = never.
 	RestartCooldown time.Duration `json:",omitempty"`
 
+	// Oneshot is a program that is there to end: it never starts again when it ended well, and
+	// neither StartPeriod nor RestartReset apply to it.
+	Oneshot bool `json:",omitempty"`
+	// MaxAge is how long a run may last before it is replaced by another one; 0 = no limit.
+	MaxAge time.Duration `json:",omitempty"`
+	// MaxAgeSpread is the share of MaxAge, 0 to 1, that chance may take off, so that programs
+	// that were started together are not replaced together.
+	MaxAgeSpread float64 `json:",omitempty"`
+
 	// Success are the exit statuses and signals that count as ending well; empty = status 0.
 	// systemd counts SIGTERM, SIGHUP, SIGINT and SIGPIPE as success too
 	// (systemd.service(5), SuccessExitStatus=); here only those named do.

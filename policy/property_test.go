@@ -41,6 +41,9 @@ func anyRules(t *rapid.T) policy.Rules {
 		OnOOM:            rapid.SampledFrom([]policy.OOMRule{"", policy.OOMRestart, policy.OOMStop}).Draw(t, "oom"),
 		StartPeriod:      seconds("start", 3),
 		StartRetryDelays: delays("retry"),
+		Oneshot:          rapid.IntRange(0, 4).Draw(t, "oneshot") == 0,
+		MaxAge:           seconds("age", 20),
+		MaxAgeSpread:     rapid.SampledFrom([]float64{0, 0.5, 1}).Draw(t, "spread"),
 	}
 	if n := rapid.IntRange(-3, 3).Draw(t, "retries"); n >= 0 {
 		r.StartRetries = &n
@@ -76,7 +79,7 @@ func (w *world) event() policy.Event {
 		end := func(c policy.Cause, code, signal int) policy.Event {
 			return policy.Ended{Random: random, Exit: policy.Exit{Cause: c, Code: code, Signal: signal, Ran: ran, Reason: string(c)}}
 		}
-		events = append(events, policy.Started{}, policy.Started{}, policy.StopSeen{}, end(policy.CauseExit, 0, 0), end(policy.CauseExit, 1, 0),
+		events = append(events, policy.Started{Random: random}, policy.Started{Random: random}, policy.StopSeen{}, end(policy.CauseExit, 0, 0), end(policy.CauseExit, 1, 0),
 			end(policy.CauseExit, 1, 0), end(policy.CauseOOM, 0, 9), end(policy.CauseSignal, 0, 15), end(policy.CauseExec, 203, 0))
 	}
 	return rapid.SampledFrom(events).Draw(w.T, "event")

@@ -16,15 +16,21 @@ type State struct {
 	Restarts int `json:"restarts"`
 	// Deadline is when the program wants a [DeadlineReached]; zero = never. In BACKOFF it is the
 	// next start, in FAILED and KILLED the end of the cooldown, in STARTING the moment it counts
-	// as started, in RUNNING the one its restarts are forgiven.
+	// as started, in RUNNING the one its restarts are forgiven or its max_age is over, whichever
+	// is first: the rules tell which.
 	Deadline time.Time `json:"deadline"`
 	Last     *Exit     `json:"last,omitempty"` // how it ended last
 	// StartAgain says that the stop under way is the first half of a restart.
 	StartAgain bool `json:"start_again,omitempty"`
+	// Retiring says that the restart under way is for the age of the run: no count is cleared.
+	Retiring bool `json:"retiring,omitempty"`
 
 	Started time.Time `json:"started,omitzero"` // when its last start was asked for
 	// Active is when the unit of the run under way became active; zero = it is not.
 	Active time.Time `json:"active,omitzero"`
+	// Draw is the chance that was drawn for the run under way, in [0,1): its share of
+	// Rules.MaxAgeSpread.
+	Draw float64 `json:"draw,omitempty"`
 	// Used are the times of the restarts within Rules.RestartWindow, at most as many as it
 	// may have.
 	Used     []time.Time `json:"used,omitempty"`
@@ -35,7 +41,7 @@ type State struct {
 // Equal reports whether nothing tells s and t apart.
 func (s State) Equal(t State) bool {
 	return s.Phase == t.Phase && s.Reason == t.Reason && s.Restarts == t.Restarts && same(s.Last, t.Last) &&
-		s.StartAgain == t.StartAgain && s.Failures == t.Failures && s.Quick == t.Quick &&
+		s.StartAgain == t.StartAgain && s.Retiring == t.Retiring && s.Draw == t.Draw && s.Failures == t.Failures && s.Quick == t.Quick &&
 		s.Since.Equal(t.Since) && s.Deadline.Equal(t.Deadline) && s.Started.Equal(t.Started) && s.Active.Equal(t.Active) &&
 		slices.EqualFunc(s.Used, t.Used, time.Time.Equal)
 }
@@ -55,10 +61,10 @@ func (s State) NextStart() time.Time {
 	return time.Time{}
 }
 
-// to changes the phase. Deadline, StartAgain and Active belong to the phase that is left.
+// to changes the phase. Deadline, StartAgain, Retiring and Active belong to the phase that is left.
 func (s State) to(p Phase, now time.Time, reason string) State {
 	s.Phase, s.Since, s.Reason = p, now, reason
-	s.Deadline, s.StartAgain, s.Active = time.Time{}, false, time.Time{}
+	s.Deadline, s.StartAgain, s.Retiring, s.Active = time.Time{}, false, false, time.Time{}
 	return s
 }
 

@@ -16,8 +16,12 @@ type (
 	// RestartRequested asks for a stop and a start.
 	RestartRequested struct{ By string }
 	// Started says that the unit is active. It may come unasked: somebody used systemctl, or
-	// it was running before the supervisor was (Adopted).
-	Started struct{ Adopted bool }
+	// it was running before the supervisor was (Adopted). Random is the chance that the spread of
+	// max_age needs, in [0,1).
+	Started struct {
+		Adopted bool
+		Random  float64
+	}
 	// StopSeen says that somebody else, with systemctl, is stopping the unit.
 	StopSeen struct{}
 	// Ended says that the unit is no longer active, or that its start failed. Random is the
@@ -83,7 +87,7 @@ func (s State) start(ev StartRequested, now time.Time) (State, Action) {
 		return s, None
 	case Stopping:
 		// The later wish holds: start again once the stop is done.
-		s.StartAgain, s.Reason = true, ev.By
+		s.StartAgain, s.Retiring, s.Reason = true, false, ev.By
 		return s, None
 	default:
 		return s.cleared().launch(now, ev.By)
@@ -95,7 +99,7 @@ func (s State) stop(ev StopRequested, now time.Time) (State, Action) {
 	case Starting, Running:
 		return s.to(Stopping, now, ev.By), StopUnit
 	case Stopping:
-		s.StartAgain, s.Reason = false, ev.By
+		s.StartAgain, s.Retiring, s.Reason = false, false, ev.By
 		return s, None
 	case Backoff, Failed, Killed:
 		return s.to(Stopped, now, ev.By), ResetUnit
@@ -129,15 +133,17 @@ func (s State) started(r Rules, ev Started, now time.Time) State {
 		switch {
 		case !s.Active.IsZero():
 			return s // it is known
-		case r.StartPeriod > 0:
+		case r.startPeriod() > 0:
+			s.Draw = ev.Random
 			s.Active, s.Deadline = now, now.Add(r.StartPeriod)
 			s.Reason = "executed, must stay up for " + Words(r.StartPeriod)
 			return s
 		}
+		s.Draw = ev.Random
 		return s.running(r, now, now)
 	default:
 		s = s.cleared()
-		s.Started = now
+		s.Started, s.Draw = now, ev.Random
 		s = s.running(r, now, now)
 		s.Reason = "started with systemctl"
 		if ev.Adopted {
@@ -153,14 +159,15 @@ func (s State) running(r Rules, active, now time.Time) State {
 	if s.Restarts > 0 {
 		reason = "restarted"
 	}
+	if r.Oneshot {
+		reason += ", done when it ends"
+	}
 	s = s.to(Running, now, reason)
 	s.Active, s.Failures = active, 0
-	if s.Restarts > 0 && r.RestartReset > 0 {
-		s.Deadline = active.Add(r.RestartReset)
-		if !s.Deadline.After(now) {
-			s.Restarts, s.Deadline = 0, time.Time{}
-		}
+	if at := r.forgives(s); !at.IsZero() && !at.After(now) {
+		s.Restarts = 0
 	}
+	s.Deadline = r.upDeadline(s)
 	return s
 }
 
@@ -169,6 +176,9 @@ func (s State) ended(r Rules, ev Ended, now time.Time) (State, Action) {
 	switch s.Phase {
 	case Stopping:
 		s.Last = &e
+		if s.StartAgain && s.Retiring {
+			return s.launch(now, s.Reason+": "+e.Reason)
+		}
 		if s.StartAgain {
 			return s.cleared().launch(now, s.Reason+": "+e.Reason)
 		}
@@ -176,11 +186,11 @@ func (s State) ended(r Rules, ev Ended, now time.Time) (State, Action) {
 	case Starting, Running:
 		s.Last = &e
 		up := s.upFor(e, now)
-		if s.Phase == Starting && s.IsActive() && up >= r.StartPeriod {
+		if s.Phase == Starting && s.IsActive() && up >= r.startPeriod() {
 			// It had started, only nobody was there to say so.
 			s.Phase, s.Failures = Running, 0
 		}
-		if r.RestartReset > 0 && up >= r.RestartReset {
+		if r.RestartReset > 0 && up >= r.RestartReset && !r.Oneshot {
 			s.Restarts = 0
 		}
 		s.Quick++
@@ -214,7 +224,7 @@ func (s State) deadline(r Rules, now time.Time) (State, Action) {
 	case Starting:
 		return s.running(r, s.Active, now), None
 	case Running:
-		s.Restarts, s.Deadline = 0, time.Time{}
+		return s.mature(r, now)
 	case Backoff:
 		if s.Failures == 0 || r.StartRetries == nil {
 			s.use(r, now)

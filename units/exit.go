@@ -104,6 +104,20 @@ func failedBefore(result string) bool {
 	return result == "exit-code" || result == "signal" || result == "core-dump"
 }
 
+// overtime names the key in the end of a run that has lasted for as long as it may. A stop
+// that takes too long ends by a timeout as well. systemd's time begins a little earlier than
+// that of a scope's process.
+func overtime(def Program, e policy.Exit) policy.Exit {
+	if e.Cause != policy.CauseTimeout || def.MaxRuntime <= 0 || e.Ran < def.MaxRuntime*9/10 {
+		return e
+	}
+	e.Reason = "ran for longer than " + policy.Words(def.MaxRuntime) + " (max_runtime)"
+	if e.Signal != 0 {
+		e.Reason += ", " + signalWords(e.Signal)
+	}
+	return e
+}
+
 // setupTime is how long systemd may take, in the process that becomes the program, to set
 // it up and execute it. A busy systemd may not have noticed that a program was executed
 // when that ends; what ran for longer was executed.

@@ -105,7 +105,7 @@ func (s *Supervisor) alive(p *program, f Facts) {
 	case f.ActiveState == "active" && p.scoped() && p.state.Phase == policy.Starting && (p.calling || p.scope.child != nil):
 		s.scopeActive(p)
 	case f.ActiveState == "active" || f.ActiveState == "reloading":
-		s.step(p, policy.Started{})
+		s.step(p, policy.Started{Random: rand.Float64()})
 		s.conform(p)
 	case f.ActiveState == "deactivating" && f.JobID == 0 && f.Result == "timeout":
 		p.condemned = true
@@ -155,17 +155,21 @@ func (s *Supervisor) gone(p *program, f Facts) {
 	}
 	p.facts = &f
 	e := exitOf(f, s.memory(p, f.Result))
+	wasStopped := stopped(f, p.def.StopTimeout) && !p.condemned
+	if !wasStopped && p.state.Phase != policy.Stopping {
+		e = overtime(p.def, e)
+	}
 	if f.ExecMainCode == 0 && p.startJob != "" && p.startJob != "done" && e.Cause == policy.CauseUnknown {
 		e.Cause, e.Reason = policy.CauseStart, fmt.Sprintf("its start job ended with %q", p.startJob)
 	}
 	switch {
-	case stopped(f, p.def.StopTimeout) && !p.condemned:
+	case wasStopped:
 		s.step(p, policy.StopSeen{})
 	case p.state.Phase != policy.Starting || p.state.IsActive():
 	case !f.ActiveEnter.IsZero():
 		// It was started, and nobody was there to see that.
 		if p.def.Rules.StartPeriod > 0 {
-			s.step(p, policy.Started{})
+			s.step(p, policy.Started{Random: rand.Float64()})
 		}
 	case f.Result == "timeout" && p.def.StartTimeout > 0:
 		e.Reason = fmt.Sprintf("not started within %s (start_timeout)", policy.Words(p.def.StartTimeout))

@@ -47,6 +47,9 @@ type Program struct {
 	// (DefaultTimeoutStartSec=, systemd-system.conf(5)).
 	StartTimeout time.Duration `json:"start_timeout,omitempty"`
 
+	// MaxRuntime is how long a run may last before systemd ends it; 0 = no limit.
+	MaxRuntime time.Duration `json:"max_runtime,omitempty"`
+
 	StopSignal  syscall.Signal `json:"stop_signal"`  // first signal of a stop
 	StopTimeout time.Duration  `json:"stop_timeout"` // then SIGKILL
 

@@ -35,6 +35,9 @@ func Properties(p Program, rt Runtime) []Property {
 		// Zero would mean no timeout.
 		{"TimeoutStopUSec", max(1, usec(p.StopTimeout))},
 	}
+	if p.MaxRuntime > 0 {
+		props = append(props, Property{"RuntimeMaxUSec", max(1, usec(p.MaxRuntime))})
+	}
 	if p.Type == Scope {
 		props = append(props, Property{"PIDs", []uint32{uint32(rt.PID)}})
 		if rt.Version >= 253 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"msup/policy"
@@ -107,9 +108,10 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		if running {
 			// It runs although nobody here has started it.
 			p.invocation, p.pid, p.digest = f.InvocationID, f.MainPID, ""
-			s.step(p, policy.Started{Adopted: true})
+			s.step(p, policy.Started{Adopted: true, Random: rand.Float64()})
 			if !f.ActiveEnter.IsZero() {
 				p.state.Since, p.state.Active = f.ActiveEnter, f.ActiveEnter
+				p.state = p.def.Rules.Bound(p.state, time.Now())
 			}
 			s.observe(p, f)
 		} else if fresh {
@@ -172,6 +174,9 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 	same := known && f.InvocationID == old.Invocation
 	unseen := func() {
 		e := exitOf(f, Memory{Limit: def.Limits.MemoryMax})
+		if old.State.Phase != policy.Stopping && !stopped(f, def.StopTimeout) {
+			e = overtime(def, e)
+		}
 		st.Result = f.Result
 		st.Unseen = unseenEnd(def, old, f, e)
 		st.State = policy.State{Phase: policy.Failed, Reason: e.Reason + "; no supervisor has seen it", Last: &e}

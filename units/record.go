@@ -46,6 +46,9 @@ type Status struct {
 	Changed bool `json:"changed,omitempty"`
 	Removed bool `json:"removed,omitempty"`
 
+	// Oneshot says that it is done when it has ended well.
+	Oneshot bool `json:"oneshot,omitempty"`
+
 	// Pending says that its unit is getting other limits right now.
 	Pending bool `json:"pending,omitempty"`
 

@@ -187,6 +187,7 @@ func (s *Supervisor) snapshot() Snapshot {
 		snap.Programs[i] = Status{
 			Name: p.def.Name, Unit: p.unit, State: p.state,
 			PID: pid, Invocation: p.invocation, Result: p.result, Changed: p.changed(), Removed: p.def.Removed,
+			Oneshot: p.def.Rules.Oneshot,
 			Pending: p.conforming || p.nonconforming() && p.refused != p.live, Program: p.def,
 		}
 		snap.Programs[i].Digest = p.def.Digest

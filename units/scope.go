@@ -3,6 +3,7 @@ package units
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"syscall"
 	"time"
@@ -166,7 +167,7 @@ func (s *Supervisor) onExec(r result) {
 		return
 	}
 	s.watch(p)
-	s.step(p, policy.Started{})
+	s.step(p, policy.Started{Random: rand.Float64()})
 }
 
 func (s *Supervisor) onChild(r result) {
@@ -260,6 +261,9 @@ func (s *Supervisor) scopeOver(p *program) {
 	default:
 		e := waitExit(r.status.Wait, r.result, s.memory(p, r.result))
 		e.Ran = r.ran
+		if p.state.Phase != policy.Stopping {
+			e = overtime(p.def, e)
+		}
 		s.end(p, e)
 	}
 }

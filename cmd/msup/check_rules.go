@@ -15,7 +15,9 @@ func describeRules(p units.Program) (out [][2]string) {
 	add := func(name, format string, args ...any) {
 		out = append(out, [2]string{name, fmt.Sprintf(format, args...)})
 	}
-	if r.StartPeriod > 0 {
+	if r.Oneshot {
+		add("oneshot", "done when it has ended well")
+	} else if r.StartPeriod > 0 {
 		add("started", "once up for %s", policy.Words(r.StartPeriod))
 	}
 	if r.StartRetries != nil {
@@ -27,6 +29,12 @@ func describeRules(p units.Program) (out [][2]string) {
 	}
 	if p.StartTimeout > 0 {
 		add("timeout", "%s for a start", policy.Words(p.StartTimeout))
+	}
+	if p.MaxRuntime > 0 {
+		add("runtime", "at most %s", policy.Words(p.MaxRuntime))
+	}
+	if r.MaxAge > 0 {
+		add("max age", "restarted after %s", ageWords(r))
 	}
 	restart := string(r.Autorestart)
 	if r.Autorestart != policy.Never || !r.RestartOn.Empty() || r.OnOOM == policy.OOMRestart {
@@ -46,6 +54,15 @@ func describeRules(p units.Program) (out [][2]string) {
 		add("on oom", "%s", r.OnOOM)
 	}
 	return out
+}
+
+// ageWords is "24h, or up to 20% less".
+func ageWords(r policy.Rules) string {
+	text := policy.Words(r.MaxAge)
+	if r.MaxAgeSpread > 0 {
+		text += fmt.Sprintf(", or up to %g%% less", r.MaxAgeSpread*100)
+	}
+	return text
 }
 
 func restartDelays(r policy.Rules) []time.Duration {
@@ -79,7 +96,7 @@ func budgetWords(r policy.Rules) string {
 	switch {
 	case r.RestartWindow > 0:
 		return text + " within " + policy.Words(r.RestartWindow)
-	case r.RestartReset > 0:
+	case r.RestartReset > 0 && !r.Oneshot:
 		return text + " until it is up for " + policy.Words(r.RestartReset)
 	}
 	return text + " in all"

@@ -37,7 +37,9 @@ func exportUnit(p units.Program, project string, version int, user bool) (export
 	}
 	settings = put(settings, "StandardOutput", appendTo(p.Stdout))
 	settings = put(settings, "StandardError", appendTo(p.Stderr))
+	settings, unsaid := lifeSettings(p, settings)
 	restart, missing := restartSettings(p.Rules, version)
+	missing = append(unsaid, missing...)
 	x.missing = append(missing, outputMissing(p)...)
 	if wasScope {
 		x.missing = append(x.missing, "unit_type = scope: a unit file starts a service")
@@ -52,6 +54,25 @@ func exportUnit(p units.Program, project string, version int, user bool) (export
 	}
 	x.file.head = append([]string{fmt.Sprintf("Program %s of msup, for systemd %d without msup.", p.Name, version)}, x.missing...)
 	return x, nil
+}
+
+// lifeSettings says in systemd's words how long a run may last. A oneshot has no runtime there:
+// it starts, for as long as it lasts (systemd.service(5), RuntimeMaxSec=).
+func lifeSettings(p units.Program, settings []property.Setting) (_ []property.Setting, missing []string) {
+	if p.Rules.Oneshot {
+		settings = put(settings, "Type", "oneshot")
+		if p.StartTimeout > 0 {
+			missing = append(missing, "start_timeout: for systemd a oneshot starts until it has ended")
+		}
+		settings = drop(settings, "RuntimeMaxSec", "TimeoutStartSec")
+		if p.MaxRuntime > 0 {
+			settings = put(settings, "TimeoutStartSec", spanText(p.MaxRuntime))
+		}
+	}
+	if p.Rules.MaxAge > 0 {
+		missing = append(missing, "max_age: systemd restarts nothing that is healthy; a timer could")
+	}
+	return settings, missing
 }
 
 func indexOf(settings []property.Setting, s property.Setting) int {

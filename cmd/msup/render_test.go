@@ -45,9 +45,17 @@ func TestRender(t *testing.T) {
 	unlimited := rendered()
 	unlimited.Rules = policy.Rules{Autorestart: policy.Always}
 	unlimited.Autostart, unlimited.Stdout = false, ""
+	once := rendered()
+	once.Rules.Oneshot, once.MaxRuntime, once.StartTimeout = true, 10*time.Minute, time.Second
+	aged := rendered()
+	aged.Rules.MaxAge, aged.Rules.MaxAgeSpread, aged.MaxRuntime = 24*time.Hour, 0.2, 48*time.Hour
 	for name, render := range map[string]func() (string, error){
 		"render-252":       func() (string, error) { return renderUnit(rendered(), "default", "/run/msup/default", 252) },
 		"render-254":       func() (string, error) { return renderUnit(rendered(), "default", "/run/msup/default", 254) },
+		"render-aged":      func() (string, error) { return renderUnit(aged, "default", "/run/msup/default", 252) },
+		"render-oneshot":   func() (string, error) { return renderUnit(once, "default", "/run/msup/default", 252) },
+		"export-aged":      func() (string, error) { return export(aged, 252, false) },
+		"export-oneshot":   func() (string, error) { return export(once, 252, false) },
 		"render-scope":     func() (string, error) { return renderUnit(scope, "default", "/run/msup/default", 254) },
 		"run-252":          func() (string, error) { return runLine(rendered(), "default", 252, false) },
 		"run-254":          func() (string, error) { return runLine(rendered(), "default", 254, true) },

@@ -32,9 +32,9 @@ programs run on, and msup down stops them.
 
 With -d, return when every program that starts by itself is up (exit status 0) or has
 given up (3), which includes one that is tried again after its restart_cooldown. Up means
-RUNNING: executed, and alive for start_seconds. One whose restarts have no limit is waited
-for until it has failed ten times (1). If the project runs already, msup up starts what is
-not up and follows it; Ctrl-C then only ends the following.
+RUNNING: executed, and alive for start_seconds. A oneshot is up when it has ended. One whose
+restarts have no limit is waited for until it has failed ten times (1). If the project runs
+already, msup up starts what is not up and follows it; Ctrl-C then only ends the following.
 
 The supervisor that msup up starts is itself a systemd service: msup.service, or
 msup@PROJECT.service for a project with a name.

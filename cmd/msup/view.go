@@ -19,6 +19,7 @@ type view struct {
 	reasons  map[string]string
 	next     map[string]time.Time // when a program is started again; zero = not by itself
 	failures map[string]int       // how often a program has failed since the snapshot, and is restarted
+	oneshot  map[string]bool      // programs that are there to end
 	seq      uint64               // of the last record that is taken into account
 	down     bool                 // the project is going down
 	ready    bool                 // the supervisor has started what starts by itself
@@ -34,11 +35,11 @@ func newView(snap units.Snapshot, records <-chan units.Record) *view {
 func (v *view) reset(snap units.Snapshot) {
 	v.order = nil
 	v.programs, v.reasons = map[string]policy.Phase{}, map[string]string{}
-	v.next, v.failures = map[string]time.Time{}, map[string]int{}
+	v.next, v.failures, v.oneshot = map[string]time.Time{}, map[string]int{}, map[string]bool{}
 	for _, p := range snap.Programs {
 		v.order = append(v.order, p.Name)
 		v.programs[p.Name], v.reasons[p.Name] = p.State.Phase, p.State.Reason
-		v.next[p.Name] = p.State.NextStart()
+		v.next[p.Name], v.oneshot[p.Name] = p.State.NextStart(), p.Oneshot
 	}
 	v.seq, v.ready, v.down = snap.Seq, snap.Ready, snap.Down
 }
@@ -66,9 +67,10 @@ func (v *view) seen(name string) bool { return v.programs[name] != policy.Stoppe
 const mostFailures = 10
 
 // isUp reports whether a program is up, or has ended and will not be started again soon, or
-// has failed so often that it is not worth waiting for.
+// has failed so often that it is not worth waiting for. A oneshot is up when it is done.
 func (v *view) isUp(name string) bool {
-	return v.programs[name].Settled() || v.failures[name] >= mostFailures
+	phase := v.programs[name]
+	return phase.Settled() && !(phase == policy.Running && v.oneshot[name]) || v.failures[name] >= mostFailures
 }
 
 // missed reports whether a program that was waited for is not as it was to be.
