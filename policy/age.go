@@ -23,7 +23,7 @@ func (r Rules) forgives(s State) time.Time {
 	if s.Restarts == 0 || r.RestartReset == 0 || r.Oneshot {
 		return time.Time{}
 	}
-	since := s.Active
+	since := later(s.Active, s.Ready) // time without being ready was not healthy
 	if since.IsZero() {
 		since = s.Since
 	}

@@ -8,7 +8,9 @@ func (r Rules) Bound(s State, now time.Time) State {
 	longest, most := time.Duration(0), s.Deadline
 	switch s.Phase {
 	case Starting:
-		longest = r.startPeriod()
+		if longest = r.startPeriod(); s.waitsForReady(r) {
+			longest = max(longest, r.ReadyTimeout)
+		}
 	case Running:
 		s.Active, s.Since = earlier(s.Active, now), earlier(s.Since, now)
 		most = r.upDeadline(s)
@@ -25,7 +27,7 @@ func (r Rules) Bound(s State, now time.Time) State {
 		}
 	}
 	s.Deadline = earlier(most, now.Add(longest))
-	s.Started, s.Active = earlier(s.Started, now), earlier(s.Active, now)
+	s.Started, s.Active, s.Ready = earlier(s.Started, now), earlier(s.Active, now), earlier(s.Ready, now)
 	if len(s.Used) > 0 {
 		used := make([]time.Time, len(s.Used))
 		for i, t := range s.Used {

@@ -64,7 +64,12 @@ func (s State) decide(r Rules, ev Ended, up time.Duration, now time.Time) State 
 	failedStart := s.Phase == Starting && r.StartRetries != nil && !(r.Oneshot && r.EndedWell(e))
 	v, rule := r.judge(e, failedStart)
 	reason := e.Reason
-	if failedStart && v != giveUp && (up > 0 || executed(e.Cause)) {
+	switch {
+	case s.waitsForReady(r):
+		if e.Cause != CauseTimeout {
+			reason += ", was not ready yet"
+		}
+	case failedStart && v != giveUp && (up > 0 || executed(e.Cause)):
 		reason += ", did not stay up for " + Words(r.StartPeriod)
 	}
 	if rule != "" {

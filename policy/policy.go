@@ -74,6 +74,11 @@ type Rules struct {
 
 	// StartPeriod is how long a unit must have been active to count as started; 0 = at once.
 	StartPeriod time.Duration `json:",omitempty"`
+	// Ready says what a probe waits for before the program counts as started, in words
+	// ("http://127.0.0.1:8080/"); "" = it counts as started without a probe.
+	Ready string `json:",omitempty"`
+	// ReadyTimeout is how long a unit may have been active without being ready; 0 = no limit.
+	ReadyTimeout time.Duration `json:",omitempty"`
 	// StartRetries, if it is set, makes every end before StartPeriod a failed start, however it
 	// ended, and says how many are tried again in a row. They are no restarts.
 	StartRetries *int `json:",omitempty"`
@@ -87,7 +92,7 @@ type Phase string
 
 const (
 	Stopped  Phase = "STOPPED"  // not started, or stopped on request
-	Starting Phase = "STARTING" // a start job is under way, or it has not been up for long enough
+	Starting Phase = "STARTING" // a start job is under way, or it is not ready or has not been up for long enough
 	Running  Phase = "RUNNING"
 	Backoff  Phase = "BACKOFF"  // waits for its next start
 	Stopping Phase = "STOPPING" // a stop job is under way

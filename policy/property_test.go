@@ -45,6 +45,9 @@ func anyRules(t *rapid.T) policy.Rules {
 		MaxAge:           seconds("age", 20),
 		MaxAgeSpread:     rapid.SampledFrom([]float64{0, 0.5, 1}).Draw(t, "spread"),
 	}
+	if rapid.Bool().Draw(t, "probed") {
+		r.Ready, r.ReadyTimeout = "port 80", seconds("ready", 6)
+	}
 	if n := rapid.IntRange(-3, 3).Draw(t, "retries"); n >= 0 {
 		r.StartRetries = &n
 	}
@@ -79,7 +82,7 @@ func (w *world) event() policy.Event {
 		end := func(c policy.Cause, code, signal int) policy.Event {
 			return policy.Ended{Random: random, Exit: policy.Exit{Cause: c, Code: code, Signal: signal, Ran: ran, Reason: string(c)}}
 		}
-		events = append(events, policy.Started{Random: random}, policy.Started{Random: random}, policy.StopSeen{}, end(policy.CauseExit, 0, 0), end(policy.CauseExit, 1, 0),
+		events = append(events, policy.Ready{}, policy.Ready{}, policy.Unhealthy{Reason: "t"}, policy.Started{Random: random}, policy.Started{Random: random}, policy.StopSeen{}, end(policy.CauseExit, 0, 0), end(policy.CauseExit, 1, 0),
 			end(policy.CauseExit, 1, 0), end(policy.CauseOOM, 0, 9), end(policy.CauseSignal, 0, 15), end(policy.CauseExec, 203, 0))
 	}
 	return rapid.SampledFrom(events).Draw(w.T, "event")
@@ -104,6 +107,19 @@ func (w *world) step(ev policy.Event) {
 	case policy.Ended:
 		w.unit = false
 		w.delay(before, ev)
+		if e := before.Ending; e != nil && (after.Last == nil || *after.Last != e.Exit) {
+			w.Fatalf("it was stopped for %+v, and has ended with %+v", e.Exit, after.Last)
+		}
+	}
+	if (after.Ending != nil) && (after.Phase != policy.Stopping || after.StartAgain) {
+		w.Fatalf("is being stopped for a reason that is none: %+v", after)
+	}
+	_, isReady := ev.(policy.Ready)
+	if w.rules.Ready != "" && before.Phase == policy.Starting && after.Phase == policy.Running && !isReady && before.Ready.IsZero() {
+		w.Fatalf("is RUNNING without being ready: %+v %T", before, ev)
+	}
+	if w.rules.Ready != "" && w.rules.ReadyTimeout > 0 && w.rules.WaitsForReady(after) && !after.Deadline.Equal(after.Active.Add(w.rules.ReadyTimeout)) {
+		w.Fatalf("may wait for ever: %+v", after)
 	}
 	if before.Restarts > 0 && after.Restarts <= 1 && after.Restarts < before.Restarts+1 {
 		w.forgiven = len(w.restarts)

@@ -16,8 +16,8 @@ type State struct {
 	Restarts int `json:"restarts"`
 	// Deadline is when the program wants a [DeadlineReached]; zero = never. In BACKOFF it is the
 	// next start, in FAILED and KILLED the end of the cooldown, in STARTING the moment it counts
-	// as started, in RUNNING the one its restarts are forgiven or its max_age is over, whichever
-	// is first: the rules tell which.
+	// as started or is too late to be ready, in RUNNING the one its restarts are forgiven or its
+	// max_age is over, whichever is first: the rules tell which.
 	Deadline time.Time `json:"deadline"`
 	Last     *Exit     `json:"last,omitempty"` // how it ended last
 	// StartAgain says that the stop under way is the first half of a restart.
@@ -31,6 +31,11 @@ type State struct {
 	// Draw is the chance that was drawn for the run under way, in [0,1): its share of
 	// Rules.MaxAgeSpread.
 	Draw float64 `json:"draw,omitempty"`
+	// Ready is when a probe found the run under way ready; zero = it has not, or there is none.
+	Ready time.Time `json:"ready,omitzero"`
+	// Ending says in STOPPING why the program is being stopped, if that is an end nobody asked
+	// for, which the rules answer when its unit is gone.
+	Ending *Ending `json:"ending,omitempty"`
 	// Used are the times of the restarts within Rules.RestartWindow, at most as many as it
 	// may have.
 	Used     []time.Time `json:"used,omitempty"`
@@ -38,11 +43,26 @@ type State struct {
 	Quick    int         `json:"quick,omitempty"`    // runs in a row that ended at once
 }
 
+// Ending is an end that a probe has brought about: what the stop looks like to systemd does
+// not count.
+type Ending struct {
+	Exit Exit `json:"exit"`
+	// What the state was when it was decided.
+	During Phase     `json:"during"`
+	Active time.Time `json:"active"`
+	Ready  time.Time `json:"ready,omitzero"`
+}
+
+func (e *Ending) equal(f *Ending) bool {
+	return e == f || e != nil && f != nil && e.Exit == f.Exit && e.During == f.During && e.Active.Equal(f.Active) && e.Ready.Equal(f.Ready)
+}
+
 // Equal reports whether nothing tells s and t apart.
 func (s State) Equal(t State) bool {
 	return s.Phase == t.Phase && s.Reason == t.Reason && s.Restarts == t.Restarts && same(s.Last, t.Last) &&
 		s.StartAgain == t.StartAgain && s.Retiring == t.Retiring && s.Draw == t.Draw && s.Failures == t.Failures && s.Quick == t.Quick &&
 		s.Since.Equal(t.Since) && s.Deadline.Equal(t.Deadline) && s.Started.Equal(t.Started) && s.Active.Equal(t.Active) &&
+		s.Ready.Equal(t.Ready) && s.Ending.equal(t.Ending) &&
 		slices.EqualFunc(s.Used, t.Used, time.Time.Equal)
 }
 
@@ -61,10 +81,12 @@ func (s State) NextStart() time.Time {
 	return time.Time{}
 }
 
-// to changes the phase. Deadline, StartAgain, Retiring and Active belong to the phase that is left.
+// to changes the phase. Deadline, StartAgain, Retiring, Active, Ready and Ending belong to the
+// phase that is left.
 func (s State) to(p Phase, now time.Time, reason string) State {
 	s.Phase, s.Since, s.Reason = p, now, reason
 	s.Deadline, s.StartAgain, s.Retiring, s.Active = time.Time{}, false, false, time.Time{}
+	s.Ready, s.Ending = time.Time{}, nil
 	return s
 }
 

@@ -30,8 +30,13 @@ type (
 		Exit   Exit
 		Random float64
 	}
-	// DeadlineReached says that State.Deadline has come.
-	DeadlineReached struct{}
+	// DeadlineReached says that State.Deadline has come. Probe is what the readiness probe said
+	// last, "" = nothing yet.
+	DeadlineReached struct{ Probe string }
+	// Ready says that the readiness probe has passed often enough.
+	Ready struct{}
+	// Unhealthy says that the liveness probe has failed often enough, and how.
+	Unhealthy struct{ Reason string }
 )
 
 func (StartRequested) event()   {}
@@ -41,6 +46,8 @@ func (Started) event()          {}
 func (StopSeen) event()         {}
 func (Ended) event()            {}
 func (DeadlineReached) event()  {}
+func (Ready) event()            {}
+func (Unhealthy) event()        {}
 
 // Action is what the caller must do after a step.
 type Action string
@@ -76,7 +83,14 @@ func Step(r Rules, s State, ev Event, now time.Time) (State, Action) {
 	case Ended:
 		return s.ended(r, ev, now)
 	case DeadlineReached:
-		return s.deadline(r, now)
+		return s.deadline(r, ev, now)
+	case Ready:
+		return s.becameReady(r, now), None
+	case Unhealthy:
+		if s.Phase == Running {
+			return s.stopFor(CauseUnhealthy, "unhealthy: "+ev.Reason, now)
+		}
+		return s, None
 	}
 	panic(fmt.Sprintf("policy: unknown event %T", ev))
 }
@@ -87,7 +101,7 @@ func (s State) start(ev StartRequested, now time.Time) (State, Action) {
 		return s, None
 	case Stopping:
 		// The later wish holds: start again once the stop is done.
-		s.StartAgain, s.Retiring, s.Reason = true, false, ev.By
+		s.StartAgain, s.Retiring, s.Ending, s.Reason = true, false, nil, ev.By
 		return s, None
 	default:
 		return s.cleared().launch(now, ev.By)
@@ -99,7 +113,7 @@ func (s State) stop(ev StopRequested, now time.Time) (State, Action) {
 	case Starting, Running:
 		return s.to(Stopping, now, ev.By), StopUnit
 	case Stopping:
-		s.StartAgain, s.Retiring, s.Reason = false, false, ev.By
+		s.StartAgain, s.Retiring, s.Ending, s.Reason = false, false, nil, ev.By
 		return s, None
 	case Backoff, Failed, Killed:
 		return s.to(Stopped, now, ev.By), ResetUnit
@@ -133,18 +147,25 @@ func (s State) started(r Rules, ev Started, now time.Time) State {
 		switch {
 		case !s.Active.IsZero():
 			return s // it is known
+		case r.Ready != "":
+			s.Draw = ev.Random
+			s.Active, s.Reason = now, "executed, waits for "+r.Ready
+			if r.ReadyTimeout > 0 {
+				s.Deadline = now.Add(r.ReadyTimeout)
+			}
+			return s
 		case r.startPeriod() > 0:
 			s.Draw = ev.Random
 			s.Active, s.Deadline = now, now.Add(r.StartPeriod)
 			s.Reason = "executed, must stay up for " + Words(r.StartPeriod)
 			return s
 		}
-		s.Draw = ev.Random
-		return s.running(r, now, now)
+		s.Draw, s.Active = ev.Random, now
+		return s.running(r, now)
 	default:
 		s = s.cleared()
-		s.Started, s.Draw = now, ev.Random
-		s = s.running(r, now, now)
+		s.Started, s.Draw, s.Active, s.Ready = now, ev.Random, now, time.Time{}
+		s = s.running(r, now)
 		s.Reason = "started with systemctl"
 		if ev.Adopted {
 			s.Reason = "adopted, it was running already"
@@ -153,8 +174,42 @@ func (s State) started(r Rules, ev Started, now time.Time) State {
 	}
 }
 
-// running is a program that counts as started, and whose unit is active since a time.
-func (s State) running(r Rules, active, now time.Time) State {
+// becameReady is a program whose probe has passed. start_seconds may be longer than that took.
+func (s State) becameReady(r Rules, now time.Time) State {
+	if s.Phase != Starting || !s.waitsForReady(r) {
+		return s
+	}
+	s.Ready = now
+	if least := s.Active.Add(r.startPeriod()); least.After(now) {
+		s.Deadline, s.Reason = least, "ready, must stay up for "+Words(r.StartPeriod)
+		return s
+	}
+	return s.running(r, now)
+}
+
+// waitsForReady reports whether the unit is active, and its readiness probe has not passed.
+func (s State) waitsForReady(r Rules) bool {
+	return r.Ready != "" && s.Phase == Starting && !s.Active.IsZero() && s.Ready.IsZero()
+}
+
+// WaitsForReady reports whether the program is STARTING only because its readiness probe has
+// not passed.
+func (r Rules) WaitsForReady(s State) bool { return s.waitsForReady(r) }
+
+// stopFor stops the unit for a reason of ours. The end that follows has that cause.
+func (s State) stopFor(c Cause, reason string, now time.Time) (State, Action) {
+	e := &Ending{
+		Exit:   Exit{Cause: c, Reason: reason, Ran: max(0, now.Sub(s.Active))},
+		During: s.Phase, Active: s.Active, Ready: s.Ready,
+	}
+	s = s.to(Stopping, now, reason)
+	s.Ending = e
+	return s, StopUnit
+}
+
+// running is a program that counts as started.
+func (s State) running(r Rules, now time.Time) State {
+	active, ready := s.Active, s.Ready
 	reason := "started"
 	if s.Restarts > 0 {
 		reason = "restarted"
@@ -163,7 +218,7 @@ func (s State) running(r Rules, active, now time.Time) State {
 		reason += ", done when it ends"
 	}
 	s = s.to(Running, now, reason)
-	s.Active, s.Failures = active, 0
+	s.Active, s.Ready, s.Failures = active, ready, 0
 	if at := r.forgives(s); !at.IsZero() && !at.After(now) {
 		s.Restarts = 0
 	}
@@ -173,6 +228,11 @@ func (s State) running(r Rules, active, now time.Time) State {
 
 func (s State) ended(r Rules, ev Ended, now time.Time) (State, Action) {
 	e := ev.Exit
+	if s.Phase == Stopping && s.Ending != nil {
+		e = s.Ending.Exit
+		s.Phase, s.Active, s.Ready, s.Ending = s.Ending.During, s.Ending.Active, s.Ending.Ready, nil
+	}
+	ev.Exit = e
 	switch s.Phase {
 	case Stopping:
 		s.Last = &e
@@ -186,11 +246,15 @@ func (s State) ended(r Rules, ev Ended, now time.Time) (State, Action) {
 	case Starting, Running:
 		s.Last = &e
 		up := s.upFor(e, now)
-		if s.Phase == Starting && s.IsActive() && up >= r.startPeriod() {
+		if s.Phase == Starting && s.IsActive() && up >= r.startPeriod() && !s.waitsForReady(r) {
 			// It had started, only nobody was there to say so.
 			s.Phase, s.Failures = Running, 0
 		}
-		if r.RestartReset > 0 && up >= r.RestartReset && !r.Oneshot {
+		healthy := up
+		if !s.Ready.IsZero() {
+			healthy -= s.Ready.Sub(s.Active)
+		}
+		if r.RestartReset > 0 && healthy >= r.RestartReset && !r.Oneshot && !s.waitsForReady(r) {
 			s.Restarts = 0
 		}
 		s.Quick++
@@ -216,13 +280,28 @@ func (s State) upFor(e Exit, now time.Time) time.Duration {
 	return max(0, now.Sub(s.Active))
 }
 
-func (s State) deadline(r Rules, now time.Time) (State, Action) {
+func (s State) deadline(r Rules, ev DeadlineReached, now time.Time) (State, Action) {
 	if s.Deadline.IsZero() || now.Before(s.Deadline) {
 		return s, None
 	}
 	switch s.Phase {
 	case Starting:
-		return s.running(r, s.Active, now), None
+		if !s.waitsForReady(r) {
+			return s.running(r, now), None
+		}
+		limit := s.Active.Add(r.ReadyTimeout)
+		switch {
+		case r.ReadyTimeout == 0:
+			s.Deadline = time.Time{}
+		case limit.After(now): // the rules were others
+			s.Deadline = limit
+		default:
+			reason := "not ready within " + Words(r.ReadyTimeout) + " (start_timeout)"
+			if ev.Probe != "" {
+				reason += ": " + ev.Probe
+			}
+			return s.stopFor(CauseTimeout, reason, now)
+		}
 	case Running:
 		return s.mature(r, now)
 	case Backoff:
@@ -245,4 +324,11 @@ func (s State) retold(r Rules, now time.Time) string {
 		return fmt.Sprintf("start retry %d", used)
 	}
 	return fmt.Sprintf("restart %d", used)
+}
+
+func later(t, u time.Time) time.Time {
+	if u.After(t) {
+		return u
+	}
+	return t
 }
