@@ -16,12 +16,13 @@ import (
 // be entered.
 var imports = map[string][]string{
 	"policy":                     {},
+	"probe":                      {"golang.org/x/sys"},
 	"property":                   {"golang.org/x/sys"},
 	"cgroup":                     {"golang.org/x/sys"},
 	"capture":                    {"golang.org/x/sys"},
 	"logview":                    {"golang.org/x/sys"},
-	"units":                      {"policy", "property", "golang.org/x/sys", "github.com/hashicorp/go-envparse"},
-	"config":                     {"units", "policy", "property", "gopkg.in/ini.v1", "golang.org/x/sys", "github.com/kballard/go-shellquote"},
+	"units":                      {"policy", "probe", "property", "golang.org/x/sys", "github.com/hashicorp/go-envparse"},
+	"config":                     {"units", "policy", "probe", "property", "gopkg.in/ini.v1", "golang.org/x/sys", "github.com/kballard/go-shellquote"},
 	"dbus":                       {"units", "github.com/godbus/dbus", "golang.org/x/sync"},
 	"control":                    {"units", "policy", "cgroup", "golang.org/x/sys"},
 	"doctor":                     {"units", "cgroup"},

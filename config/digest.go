@@ -22,6 +22,8 @@ var liveKeys = []string{
 	"start_seconds", "start_retries", "start_retry_delay",
 	"oneshot", "max_age", "max_age_spread",
 	"start_timeout", // has a meaning only while it starts
+	"ready", "ready_interval", "ready_timeout", "ready_threshold",
+	"alive", "alive_interval", "alive_timeout", "alive_threshold",
 }
 
 // liveLimits are those too: SetUnitProperties changes them.

@@ -104,7 +104,7 @@ var restartKeys = []Key{
 	},
 	{
 		Section: programSection, Name: "start_timeout", Kind: Scalar, Unset: "systemd's, 90s", Allowed: durationWords, Example: "30s",
-		Doc:   "Time a start may take, up to the moment the program is executed (TimeoutStartSec); then it is killed.",
+		Doc:   "Time a start may take, up to the moment the program is executed (TimeoutStartSec), and from then on the time until it is ready; then it is stopped.",
 		Other: []string{"TimeoutStartSec", "launch_timeout_seconds"}, set: func(t *target, s setting) (err error) {
 			if t.prog.StartTimeout, err = ParseDuration(s.value); err == nil && t.prog.StartTimeout <= 0 {
 				return hinted("leave the key out for systemd's, or write a long time, for example 1d", "%s leaves no time to start", quote(s.value))

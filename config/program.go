@@ -145,6 +145,7 @@ func (l *loader) fill(d *draft) {
 		d.Directory = d.header.src.dir
 	}
 	t.completeMemory(d.at("memory_high"))
+	t.completeProbes()
 	checkRules(t)
 	l.fillOutput(d)
 	d.Settings = written(d.all)

@@ -223,7 +223,7 @@ func checkRules(t *target) {
 		idle("start_retry_delay", "start_retries is not set")
 	}
 	checkOneshot(*r, fail, idle)
-	if t.prog.Type == units.Scope {
+	if t.prog.Type == units.Scope && r.Ready == "" {
 		idle("start_timeout", "msup starts a scope itself, and systemd limits no part of that")
 	}
 

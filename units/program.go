@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"msup/policy"
+	"msup/probe"
 	"msup/property"
 )
 
@@ -49,6 +50,11 @@ type Program struct {
 
 	// MaxRuntime is how long a run may last before systemd ends it; 0 = no limit.
 	MaxRuntime time.Duration `json:"max_runtime,omitempty"`
+
+	// Ready must pass before the program counts as started, Alive while it runs; without a
+	// Kind there is none.
+	Ready Probe `json:"ready,omitzero"`
+	Alive Probe `json:"alive,omitzero"`
 
 	StopSignal  syscall.Signal `json:"stop_signal"`  // first signal of a stop
 	StopTimeout time.Duration  `json:"stop_timeout"` // then SIGKILL
@@ -93,6 +99,14 @@ func (p Program) digestNow(digest string) string {
 		return p.Digest
 	}
 	return digest
+}
+
+// Probe is how a program is asked again and again.
+type Probe struct {
+	probe.Spec
+	Interval  time.Duration `json:"interval"`  // from the end of one probe to the next
+	Timeout   time.Duration `json:"timeout"`   // of one
+	Threshold int           `json:"threshold"` // so many in a row count
 }
 
 // Setting is a line of the configuration, comment and quotes taken off.
