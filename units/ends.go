@@ -175,7 +175,11 @@ func (s *Supervisor) ending(p *program, e policy.Exit) End {
 	if end.Started.IsZero() {
 		end.Started = p.state.Active
 	}
-	if p.state.Phase == policy.Stopping {
+	switch ending := p.state.Ending; {
+	case ending != nil:
+		// The stop is ours, and this is what it was for.
+		end.During, end.Exit, end.Active = ending.During, ending.Exit, true
+	case p.state.Phase == policy.Stopping:
 		end.By = p.state.Reason
 	}
 	switch f := p.facts; {

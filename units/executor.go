@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"msup/policy"
+	"msup/probe"
 )
 
 // The executor does what the loop decided and may not wait for. Each effect is a
@@ -32,6 +33,7 @@ const (
 	resultConform   // the limits of a unit were to be changed
 	resultLeftovers // a scope whose process has ended was asked to stop
 	resultLeftoversAgain
+	resultProbe // a program was asked
 )
 
 type result struct {
@@ -47,6 +49,9 @@ type result struct {
 	live    string            // the limits that a unit was to get, as program.live
 	props   []Property        // the same, as program.has
 	reply   chan commandReply // who waits for it
+	probing *probing          // the probe, and as which it was begun
+	serial  int
+	probe   probe.Result
 }
 
 // callTimeout bounds one call to systemd. It is long because a manager that starts
@@ -230,6 +235,8 @@ func (s *Supervisor) onResult(r result) {
 		s.onChild(r)
 	case resultLeftovers:
 		s.onLeftovers(r)
+	case resultProbe:
+		s.onProbe(r)
 	case resultLeftoversAgain:
 		if r.attempt == r.p.attempt && r.p.scope.exited && !r.p.scope.gone {
 			s.stopLeftovers(r.p)

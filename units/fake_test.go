@@ -47,6 +47,8 @@ type fakeSystemd struct {
 	random   *rand.Rand    // programs end by themselves, each with another status
 	ends     []string      // how they did
 	trace    func(string)
+
+	probe units.ProbeFunc // answers the probes of programs
 }
 
 type outcome struct {

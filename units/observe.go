@@ -203,6 +203,7 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 	}
 	p.invocation, p.pid, p.exit = "", 0, nil
 	p.condemned, p.blame = false, Blame{}
+	p.ready.status, p.alive.status = ProbeStatus{}, ProbeStatus{}
 	p.started, p.facts, p.used, p.oomKills, p.oomAt, p.sent = time.Time{}, nil, nil, 0, time.Time{}, nil
 	s.touch(p)
 	s.abortScope(p)

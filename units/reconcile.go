@@ -161,7 +161,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 	st := Status{Name: def.Name, Unit: def.Unit, State: old.State, Result: old.Result, Removed: def.Removed}
 	if !known {
 		st.State = policy.State{Phase: policy.Stopped, Reason: "not running"}
-	} else if old.State.Phase == policy.Starting {
+	} else if old.State.Phase == policy.Starting && !def.Rules.WaitsForReady(old.State) {
 		st.State, _ = policy.Step(def.Rules, old.State, policy.DeadlineReached{}, time.Now()) // by now it has started
 	}
 	loaded = loaded && f.LoadState != "not-found"

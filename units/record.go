@@ -48,6 +48,8 @@ type Status struct {
 
 	// Oneshot says that it is done when it has ended well.
 	Oneshot bool `json:"oneshot,omitempty"`
+	// Probes are what probes of the run under way have said, as far as this supervisor knows.
+	Probes []ProbeStatus `json:"probes,omitempty"`
 
 	// Pending says that its unit is getting other limits right now.
 	Pending bool `json:"pending,omitempty"`

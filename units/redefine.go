@@ -117,9 +117,11 @@ func neverStarted(def Program, state policy.State) bool {
 
 // define puts another definition of p in force.
 func (s *Supervisor) define(p *program, def Program) {
+	before := p.def
 	p.def, p.live, p.refused, p.dropping = def, liveDigest(def), "", false
 	p.state = def.Rules.Bound(p.state, time.Now())
 	s.touch(p)
+	s.reprobe(p, before)
 	if p.wish == wishStart {
 		s.startBy(p) // systemd has not been told of the old one
 	}

@@ -185,7 +185,7 @@ func (s *Supervisor) snapshot() Snapshot {
 			pid = 0
 		}
 		snap.Programs[i] = Status{
-			Name: p.def.Name, Unit: p.unit, State: p.state,
+			Name: p.def.Name, Unit: p.unit, State: p.waiting(), Probes: p.probeStatuses(),
 			PID: pid, Invocation: p.invocation, Result: p.result, Changed: p.changed(), Removed: p.def.Removed,
 			Oneshot: p.def.Rules.Oneshot,
 			Pending: p.conforming || p.nonconforming() && p.refused != p.live, Program: p.def,

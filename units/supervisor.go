@@ -36,6 +36,8 @@ type Config struct {
 	// Blame tells whose limit was met when the unit lost a process for memory. It is called
 	// by the loop and must not block.
 	Blame func(unit string) Blame
+	// Probe asks a program; nil = nobody is asked. It is not called by the loop.
+	Probe ProbeFunc
 	// Dropped tells that the project no longer has the program, which has come to rest. It
 	// must not block.
 	Dropped func(program string)
@@ -149,6 +151,8 @@ type program struct {
 	slot      bool // holds one of the slots
 
 	scope scopeRun
+
+	ready, alive probing
 }
 
 // wish is what a program wants of systemd next. A later one replaces an earlier one that
@@ -207,6 +211,7 @@ func New(cfg Config) *Supervisor {
 
 func newProgram(def Program) *program {
 	return &program{
+		ready: probing{of: "ready"}, alive: probing{of: "alive"},
 		def: def, live: liveDigest(def), unit: def.Unit,
 		state: policy.State{Phase: policy.Stopped, Reason: "not started yet"},
 	}
@@ -267,6 +272,7 @@ func (s *Supervisor) wind(timer *time.Timer) {
 	if s.ready {
 		for _, p := range s.programs {
 			earlier(p.due())
+			earlier(p.nextProbe())
 		}
 	}
 	if s.cfg.Alive != nil {
@@ -292,8 +298,9 @@ func (s *Supervisor) onTime(now time.Time) {
 	if s.ready {
 		for _, p := range s.programs {
 			if d := p.due(); !d.IsZero() && !d.After(now) {
-				s.step(p, policy.DeadlineReached{})
+				s.step(p, policy.DeadlineReached{Probe: p.lastProbe()})
 			}
+			s.probeDue(p, now)
 		}
 	}
 	if s.cfg.Alive != nil && !s.aliveAt.After(now) {
@@ -317,6 +324,7 @@ func (s *Supervisor) step(p *program, ev policy.Event) {
 	if !state.Equal(before) {
 		s.touch(p)
 	}
+	s.attend(p)
 	switch action {
 	case policy.StartUnit:
 		p.attempt++

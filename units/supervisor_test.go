@@ -58,7 +58,7 @@ func startProject(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker un
 	ctx, r.cancel = context.WithCancel(t.Context())
 	r.sup = units.New(units.Config{
 		Project: project,
-		Bus:     fake, Saved: saved, Forker: forker,
+		Bus:     fake, Saved: saved, Forker: forker, Probe: fake.probe,
 		Log: func(rec units.Record) { r.records = append(r.records, rec) },
 		Save: func(c units.Change, all func() units.Saved) error {
 			whole := all()

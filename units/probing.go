@@ -1,0 +1,222 @@
+package units
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"msup/policy"
+	"msup/probe"
+)
+
+// This file asks programs whether they are ready and well. When the next probe is due is
+// data; at most one of a kind is on its way for a program, and the next comes an interval
+// after its end, so probes never pile up. Nothing of it is written down: a supervisor that
+// takes over begins to ask anew, and what counts, the policy's state, it has.
+
+// ProbeStatus is what a probe of the run under way has said.
+type ProbeStatus struct {
+	Of      string `json:"of"`      // "ready" or "alive"
+	Probe   string `json:"probe"`   // what is asked, in words
+	Tries   int    `json:"tries"`   // of the run, as far as this supervisor has seen it
+	InRow   int    `json:"in_row"`  // the last so many had the same result
+	Passed  bool   `json:"passed"`  // the last one
+	Error   string `json:"error"`   // of the last one; "" = it passed
+	Output  string `json:"output"`  // its last line
+	Latency int64  `json:"latency"` // of the last one, µs
+	// At is when the last one ended; zero = none has.
+	At time.Time `json:"at,omitzero"`
+}
+
+// probing is one of the two probes of a program in the loop.
+type probing struct {
+	of      string
+	due     time.Time // of the next one; zero = not asked
+	running bool      // one is on its way
+	cancel  func()    // of that
+	serial  int       // of what is asked; answers to another one mean nothing
+	status  ProbeStatus
+}
+
+// onDuty reports whether the run of p is to be asked, for each probe.
+func (p *program) onDuty(pr *probing) bool {
+	if p.invocation == "" || p.over() {
+		return false
+	}
+	if pr == &p.ready {
+		return p.def.Ready.Kind != "" && p.def.Rules.WaitsForReady(p.state)
+	}
+	return p.def.Alive.Kind != "" && p.state.Phase == policy.Running
+}
+
+func (p *program) probe(pr *probing) Probe {
+	if pr == &p.ready {
+		return p.def.Ready
+	}
+	return p.def.Alive
+}
+
+func (p *program) probings() [2]*probing { return [2]*probing{&p.ready, &p.alive} }
+
+// attend begins and ends the asking, as the state of p wants it.
+func (s *Supervisor) attend(p *program) {
+	if s.cfg.Probe == nil {
+		return
+	}
+	for _, pr := range p.probings() {
+		switch on := p.onDuty(pr); {
+		case on && pr.due.IsZero() && !pr.running:
+			pr.due = time.Now()
+			if pr == &p.alive {
+				pr.due = pr.due.Add(p.def.Alive.Interval)
+			}
+			pr.status = ProbeStatus{Of: pr.of, Probe: p.probe(pr).String()}
+			pr.serial++
+		case !on && !pr.due.IsZero():
+			pr.due = time.Time{}
+			if pr.running {
+				pr.serial++
+				pr.cancel()
+			}
+		}
+	}
+}
+
+// reprobe begins anew where a definition asks otherwise.
+func (s *Supervisor) reprobe(p *program, before Program) {
+	for _, pr := range p.probings() {
+		was, is := before.Ready, p.def.Ready
+		if pr == &p.alive {
+			was, is = before.Alive, p.def.Alive
+		}
+		if was.String() == is.String() && was.Interval == is.Interval {
+			continue
+		}
+		if pr.running {
+			pr.cancel()
+		}
+		pr.due = time.Time{}
+		pr.serial++
+	}
+	s.attend(p)
+}
+
+// nextProbe is when the next probe of p is due, zero = none is.
+func (p *program) nextProbe() time.Time {
+	var next time.Time
+	for _, pr := range p.probings() {
+		if !pr.running && !pr.due.IsZero() && (next.IsZero() || pr.due.Before(next)) {
+			next = pr.due
+		}
+	}
+	return next
+}
+
+// probeDue sends the probes that are due on their way.
+func (s *Supervisor) probeDue(p *program, now time.Time) {
+	for _, pr := range p.probings() {
+		if pr.running || pr.due.IsZero() || pr.due.After(now) {
+			continue
+		}
+		pr.running = true
+		ask, def, ctx := s.cfg.Probe, p.probe(pr), context.Context(nil)
+		ctx, pr.cancel = context.WithTimeout(s.ctx, def.Timeout)
+		cancel := pr.cancel
+		s.do(result{kind: resultProbe, p: p, probing: pr, serial: pr.serial}, func(_ context.Context, r *result) {
+			defer cancel()
+			r.probe = ask(ctx, def.Spec)
+		})
+	}
+}
+
+func (s *Supervisor) onProbe(r result) {
+	p, pr := r.p, r.probing
+	pr.running = false
+	if r.serial != pr.serial || pr.due.IsZero() {
+		s.attend(p) // it was waited for
+		return
+	}
+	now, def := time.Now(), p.probe(pr)
+	pr.due = now.Add(def.Interval)
+	if errors.Is(r.probe.Err, errUnasked) {
+		return
+	}
+	st := &pr.status
+	if st.Tries == 0 || st.Passed != r.probe.OK() {
+		st.InRow = 0
+	}
+	st.Tries++
+	st.InRow++
+	st.Passed, st.Error, st.Output = r.probe.OK(), "", r.probe.Output
+	st.Latency, st.At = r.probe.Latency.Microseconds(), now
+	if !st.Passed {
+		st.Error = r.probe.Err.Error()
+	}
+	switch {
+	case pr == &p.ready && st.Passed && st.InRow >= def.Threshold:
+		s.step(p, policy.Ready{})
+	case pr == &p.alive && !st.Passed && st.InRow >= def.Threshold:
+		s.step(p, policy.Unhealthy{Reason: st.failures()})
+	}
+}
+
+// errUnasked is the result of a probe that could not be made, which says nothing of the program.
+var errUnasked = errors.New("not asked")
+
+// failures is the failure of the last probes in words.
+func (st ProbeStatus) failures() string {
+	times := ""
+	if st.InRow > 1 {
+		times = fmt.Sprintf(" %d times in a row", st.InRow)
+	}
+	return st.Probe + " failed" + times + ": " + st.last()
+}
+
+// last is what the last probe said.
+func (st ProbeStatus) last() string {
+	if st.Output == "" {
+		return st.Error
+	}
+	return fmt.Sprintf("%s, %q", st.Error, st.Output)
+}
+
+// lastProbe is what a program that is not ready says about it, "" = nothing.
+func (p *program) lastProbe() string {
+	if st := p.ready.status; st.Tries > 0 && !st.Passed && p.def.Rules.WaitsForReady(p.state) {
+		return st.last()
+	}
+	return ""
+}
+
+// waiting is the state of p with what it waits for told in full.
+func (p *program) waiting() policy.State {
+	st := p.state
+	if !p.def.Rules.WaitsForReady(st) || p.ready.status.Tries == 0 {
+		return st
+	}
+	tries := "1 try"
+	if n := p.ready.status.Tries; n > 1 {
+		tries = fmt.Sprintf("%d tries", n)
+	}
+	said := "passed"
+	if !p.ready.status.Passed {
+		said = p.ready.status.last()
+	}
+	st.Reason += fmt.Sprintf(" (%s, %s)", tries, said)
+	return st
+}
+
+// probeStatuses are those of the run under way.
+func (p *program) probeStatuses() []ProbeStatus {
+	var out []ProbeStatus
+	for _, pr := range p.probings() {
+		if p.probe(pr).Kind != "" && pr.status.Of != "" && p.state.Phase.Up() {
+			out = append(out, pr.status)
+		}
+	}
+	return out
+}
+
+// ProbeFunc asks once, see [probe.Probe].
+type ProbeFunc func(context.Context, probe.Spec) probe.Result
