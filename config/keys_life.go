@@ -60,6 +60,9 @@ func checkOneshot(r policy.Rules, fail func(key, message, hint string), idle fun
 	if slices.ContainsFunc(members(r.RestartOn), r.EndedWell) {
 		fail("restart_on", done, "leave away what counts as ending well (success_exit_codes), or remove oneshot")
 	}
+	if r.Ready != "" {
+		fail("ready", done, "remove it: what waits for a oneshot waits for its end; or remove oneshot")
+	}
 	if r.MaxAge > 0 {
 		fail("max_age", "the program is a oneshot, which is not restarted for its age", "use max_runtime to bound a run, or remove one of the two")
 	}

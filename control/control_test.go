@@ -181,6 +181,10 @@ func TestReportShape(t *testing.T) {
    "result": null,
    "exit_code": null,
    "signal": null,
+   "probed": false,
+   "ready": false,
+   "healthy": null,
+   "probes": [],
    "memory": {
     "current": null,
     "peak": null,

@@ -59,16 +59,22 @@ type ProgramReport struct {
 	Oneshot       bool       `json:"oneshot"` // it is done when it has ended well
 	// MaxRuntimeDue is when systemd ends the run under way (max_runtime), MaxAgeDue when msup
 	// replaces it by another one (max_age).
-	MaxRuntimeDue *time.Time   `json:"max_runtime_due"`
-	MaxAgeDue     *time.Time   `json:"max_age_due"`
-	Result        *string      `json:"result"`    // systemd's Result of the last end
-	ExitCode      *int         `json:"exit_code"` // of the last end, if it exited
-	Signal        *string      `json:"signal"`    // of the last end, if a signal ended it
-	Memory        MemoryReport `json:"memory"`
-	CPU           CPUReport    `json:"cpu"`
-	Tasks         *uint64      `json:"tasks"`
-	Stdout        *string      `json:"stdout"` // file; null = the journal only
-	Stderr        *string      `json:"stderr"`
+	MaxRuntimeDue *time.Time `json:"max_runtime_due"`
+	MaxAgeDue     *time.Time `json:"max_age_due"`
+	Result        *string    `json:"result"`    // systemd's Result of the last end
+	ExitCode      *int       `json:"exit_code"` // of the last end, if it exited
+	Signal        *string    `json:"signal"`    // of the last end, if a signal ended it
+	// Probed says that it is probed, Ready that it is RUNNING, Healthy whether the last probe of
+	// alive has passed; null = there is none, or none has ended.
+	Probed  bool          `json:"probed"`
+	Ready   bool          `json:"ready"`
+	Healthy *bool         `json:"healthy"`
+	Probes  []ProbeReport `json:"probes"`
+	Memory  MemoryReport  `json:"memory"`
+	CPU     CPUReport     `json:"cpu"`
+	Tasks   *uint64       `json:"tasks"`
+	Stdout  *string       `json:"stdout"` // file; null = the journal only
+	Stderr  *string       `json:"stderr"`
 	// Output is what became of the output that goes to files, as far as a supervisor knows.
 	Output []OutputReport `json:"output"`
 	// Warnings are what is not as configured: a limit that does not hold, a log file that
@@ -150,6 +156,7 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 			r.ExitCode = new(e.Code)
 		}
 	}
+	r.health(def, st)
 	if def.InGroup != "" {
 		r.Group = new(def.InGroup)
 	}

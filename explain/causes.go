@@ -26,7 +26,7 @@ func causes(f Facts, e units.End) []string {
 	case policy.CauseWatchdog:
 		out = watchdog(f)
 	case policy.CauseUnhealthy:
-		out = []string{"it ran, but did not pass its health check, and was ended for that"}
+		out = unhealthy(f)
 	case policy.CauseExec:
 		out = execFailure(f, e)
 	case policy.CauseResources:
@@ -85,6 +85,8 @@ func timeout(f Facts, e units.End) []string {
 		return fmt.Sprintf(" of %s (%s=)", span(*d), key)
 	}
 	switch {
+	case wasNeverReady(e) && strings.HasPrefix(e.Exit.Reason, "not ready within "):
+		return neverReady(f)
 	case failedStart(e.During, e.Exit.Cause, e.Active):
 		key := "TimeoutStartSec"
 		if f.Program.StartTimeout > 0 {

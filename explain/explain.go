@@ -185,5 +185,5 @@ func present(f Facts) []string {
 	case f.never(): // or nothing is kept of it, when the project was down
 		return []string{string(s.Phase) + ": " + s.Reason}
 	}
-	return []string{string(s.Phase) + since + ": " + s.Reason}
+	return append([]string{string(s.Phase) + since + ": " + s.Reason}, probes(f)...)
 }

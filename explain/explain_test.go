@@ -13,6 +13,7 @@ import (
 	"msup/cgroup"
 	"msup/explain"
 	"msup/policy"
+	"msup/probe"
 	"msup/property"
 	"msup/units"
 
@@ -163,6 +164,24 @@ var cases = map[string]explain.Facts{
 	}),
 	"watchdog": base(policy.Exit{Cause: policy.CauseWatchdog, Signal: 6, Reason: "watchdog timeout"}, func(f *explain.Facts, _ *units.End) {
 		f.Settings.Watchdog = new(5 * time.Second)
+	}),
+	"unhealthy": base(policy.Exit{Cause: policy.CauseUnhealthy, Reason: `unhealthy: http://127.0.0.1:8080/ failed 3 times in a row: status 503 Service Unavailable, "no database"`}, func(f *explain.Facts, _ *units.End) {
+		f.Program.Alive = units.Probe{Spec: probe.Spec{Kind: probe.HTTP, Where: "http://127.0.0.1:8080/"}, Interval: 10 * time.Second, Timeout: 3 * time.Second, Threshold: 3}
+	}),
+	"never-ready": base(policy.Exit{Cause: policy.CauseTimeout, Reason: "not ready within 30s (start_timeout): connection refused"}, func(f *explain.Facts, e *units.End) {
+		f.Program.Ready = units.Probe{Spec: probe.Spec{Kind: probe.TCP, Where: "127.0.0.1:8080"}, Interval: time.Second, Timeout: 3 * time.Second, Threshold: 1}
+		f.Program.Rules.ReadyTimeout, e.During = 30*time.Second, policy.Starting
+	}),
+	"probes": base(exit(1), func(f *explain.Facts, _ *units.End) {
+		f.State.Phase, f.State.Reason, f.PID = policy.Running, "restarted", 800
+		f.Probes = []units.ProbeStatus{
+			{Of: "ready", Probe: "tcp 127.0.0.1:8080", Tries: 3, InRow: 1, Threshold: 1, Passed: true, Latency: 412, At: before(7 * time.Second)},
+			{Of: "alive", Probe: "http://127.0.0.1:8080/", Tries: 9, InRow: 2, Threshold: 3, Error: "status 503 Service Unavailable", Output: "no database", Latency: 12345, At: before(2 * time.Second)},
+		}
+	}),
+	"probe-not-asked": base(exit(1), func(f *explain.Facts, _ *units.End) {
+		f.State.Phase, f.State.Reason, f.PID = policy.Running, "restarted", 800
+		f.Probes = []units.ProbeStatus{{Of: "alive", Probe: "tcp 127.0.0.1:8080", Threshold: 3}}
 	}),
 	"exec-203": base(policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: "systemd could not execute it: cannot execute the command (status 203)"}, func(f *explain.Facts, e *units.End) {
 		e.During, e.Active = policy.Starting, false

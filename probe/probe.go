@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -47,6 +48,9 @@ type StatusRange struct {
 // String is what is asked, in words: "tcp 127.0.0.1:5432".
 func (s Spec) String() string {
 	if s.Kind == HTTP {
+		if u, err := url.Parse(s.Where); err == nil {
+			return u.Redacted() // a password is nobody's business
+		}
 		return s.Where
 	}
 	return strings.TrimSpace(string(s.Kind) + " " + s.Where)
@@ -64,6 +68,9 @@ type Result struct {
 
 // OK reports whether the probe passed.
 func (r Result) OK() bool { return r.Err == nil }
+
+// ErrNoAnswer says that the time for a probe was over.
+var ErrNoAnswer = errors.New("no answer in time")
 
 // MaxLine is the length of an output line that is kept, in bytes.
 const MaxLine = 200
@@ -94,7 +101,7 @@ func Probe(ctx context.Context, s Spec) Result {
 		r.Err = fmt.Errorf("cannot probe %q", s.Kind)
 	}
 	r.Latency = time.Since(begin)
-	r.Err = short(r.Err, r.Latency)
+	r.Err = short(r.Err)
 	return r
 }
 
@@ -146,13 +153,13 @@ func get(ctx context.Context, s Spec) (output string, err error) {
 }
 
 // short takes from an error what repeats the question.
-func short(err error, after time.Duration) error {
+func short(err error) error {
 	if err == nil {
 		return nil
 	}
 	var timeout net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("no answer within %s", after.Round(time.Millisecond))
+		return ErrNoAnswer
 	}
 	if errors.Is(err, context.Canceled) {
 		return context.Canceled

@@ -17,14 +17,16 @@ import (
 
 // ProbeStatus is what a probe of the run under way has said.
 type ProbeStatus struct {
-	Of      string `json:"of"`      // "ready" or "alive"
-	Probe   string `json:"probe"`   // what is asked, in words
-	Tries   int    `json:"tries"`   // of the run, as far as this supervisor has seen it
-	InRow   int    `json:"in_row"`  // the last so many had the same result
-	Passed  bool   `json:"passed"`  // the last one
-	Error   string `json:"error"`   // of the last one; "" = it passed
-	Output  string `json:"output"`  // its last line
-	Latency int64  `json:"latency"` // of the last one, µs
+	Of    string `json:"of"`     // "ready" or "alive"
+	Probe string `json:"probe"`  // what is asked, in words
+	Tries int    `json:"tries"`  // of the run, as far as this supervisor has seen it
+	InRow int    `json:"in_row"` // the last so many had the same result
+	// Threshold is how many in a row count.
+	Threshold int    `json:"threshold"`
+	Passed    bool   `json:"passed"`  // the last one
+	Error     string `json:"error"`   // of the last one; "" = it passed
+	Output    string `json:"output"`  // its last line
+	Latency   int64  `json:"latency"` // of the last one, µs
 	// At is when the last one ended; zero = none has.
 	At time.Time `json:"at,omitzero"`
 }
@@ -153,6 +155,9 @@ func (s *Supervisor) onProbe(r result) {
 	if !st.Passed {
 		st.Error = r.probe.Err.Error()
 	}
+	if errors.Is(r.probe.Err, probe.ErrNoAnswer) {
+		st.Error = "no answer within " + policy.Words(def.Timeout)
+	}
 	switch {
 	case pr == &p.ready && st.Passed && st.InRow >= def.Threshold:
 		s.step(p, policy.Ready{})
@@ -212,6 +217,7 @@ func (p *program) probeStatuses() []ProbeStatus {
 	var out []ProbeStatus
 	for _, pr := range p.probings() {
 		if p.probe(pr).Kind != "" && pr.status.Of != "" && p.state.Phase.Up() {
+			pr.status.Threshold = p.probe(pr).Threshold // a reload may have changed it
 			out = append(out, pr.status)
 		}
 	}

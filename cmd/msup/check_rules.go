@@ -27,6 +27,12 @@ func describeRules(p units.Program) (out [][2]string) {
 		}
 		add("retry", "a failed start %s, after %s", plural(*r.StartRetries, "time", "times"), delayWords(r, delays)+cooldownWords(r))
 	}
+	if p.Ready.Kind != "" {
+		add("ready", "once %s passes%s, asked every %s; it has %s for that", p.Ready, timesInRow(p.Ready.Threshold), policy.Words(p.Ready.Interval), policy.Words(r.ReadyTimeout))
+	}
+	if p.Alive.Kind != "" {
+		add("alive", "%s, asked every %s; unhealthy when it fails%s", p.Alive, policy.Words(p.Alive.Interval), timesInRow(p.Alive.Threshold))
+	}
 	if p.StartTimeout > 0 {
 		add("timeout", "%s for a start", policy.Words(p.StartTimeout))
 	}
@@ -63,6 +69,13 @@ func ageWords(r policy.Rules) string {
 		text += fmt.Sprintf(", or up to %g%% less", r.MaxAgeSpread*100)
 	}
 	return text
+}
+
+func timesInRow(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" %d times in a row", n)
 }
 
 func restartDelays(r policy.Rules) []time.Duration {

@@ -41,6 +41,12 @@ func exportUnit(p units.Program, project string, version int, user bool) (export
 	restart, missing := restartSettings(p.Rules, version)
 	missing = append(unsaid, missing...)
 	x.missing = append(missing, outputMissing(p)...)
+	if p.Ready.Kind != "" {
+		x.missing = append(x.missing, "ready: systemd probes nothing; it is started for systemd once it is executed")
+	}
+	if p.Alive.Kind != "" {
+		x.missing = append(x.missing, "alive: systemd probes nothing; WatchdogSec= is for programs that notify it")
+	}
 	if wasScope {
 		x.missing = append(x.missing, "unit_type = scope: a unit file starts a service")
 	}

@@ -30,6 +30,8 @@ its next start), STOPPING, EXITED (ended well), FAILED (gave up), KILLED (gave u
 
 RESTARTS is used/allowed, and within which time. MEMORY is current/limit. CPU is the share of one CPU since the
 status before, if that was half a second to a minute ago, else since the program started.
+HEALTH, if a program is probed: not ready, ready, healthy, or how many probes of alive have
+failed in a row, of how many that are too many.
 
 Groups and the project are shown below the programs where they have limits: what all their
 programs use together, of how much.
@@ -195,6 +197,16 @@ func (a *app) printStatus(rep control.Report) {
 		header = slices.Insert(header, 1, "GROUP")
 		spare = []int{3, 7, 5, 6, 1, 4}
 	}
+	probed := slices.ContainsFunc(rep.Programs, func(p control.ProgramReport) bool { return p.Probed })
+	if probed {
+		at := slices.Index(header, "PID")
+		header = slices.Insert(header, at, "HEALTH")
+		for i := range spare {
+			if spare[i] >= at {
+				spare[i]++
+			}
+		}
+	}
 	tab := newTable(a.stdout, header...)
 	tab.spare, tab.minLast = spare, 24
 	for _, p := range rep.Programs {
@@ -203,6 +215,9 @@ func (a *app) printStatus(rep control.Report) {
 			{string(p.State), stateColour(p.State)},
 			plain(number(p.PID)), plain(uptime(p, now)),
 			plain(restarts(p)), plain(memory(p.Memory)), plain(cpu(p.CPU)), plain(reason(p, now, rep.Supervisor.Active)),
+		}
+		if probed {
+			cells = slices.Insert(cells, 2, health(p))
 		}
 		if grouped {
 			cells = slices.Insert(cells, 1, plain(cmp.Or(deref(p.Group), "-")))
@@ -310,4 +325,26 @@ func cpu(c control.CPUReport) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.1f%%", *c.Percent)
+}
+
+// health is what the probes of a program come to, in a word.
+func health(p control.ProgramReport) cell {
+	switch {
+	case !p.Probed:
+		return plain("-")
+	case p.State == policy.Starting:
+		return plain("not ready")
+	case p.State != policy.Running:
+		return plain("-")
+	case p.Healthy == nil:
+		return plain("ready")
+	case *p.Healthy:
+		return plain("healthy")
+	}
+	for _, probe := range p.Probes {
+		if probe.Of == "alive" {
+			return plain(fmt.Sprintf("failing %d/%d", probe.InRow, probe.Threshold))
+		}
+	}
+	return plain("failing")
 }

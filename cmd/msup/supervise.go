@@ -14,6 +14,7 @@ import (
 
 	"msup/cgroup"
 	"msup/control"
+	prober "msup/probe"
 	"msup/units"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -140,7 +141,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	cfg := units.Config{
 		Project: project, Bus: bus, Saved: saved,
 		Output: outputs.fifos, Prepare: outputs.prepare,
-		Forker: units.StubForker{},
+		Forker: units.StubForker{}, Probe: prober.Probe,
 		Watch: func(unit string, pid uint32) {
 			peaks.watch(unit, pid)
 			blamer.watch(unit, pid)

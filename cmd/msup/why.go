@@ -222,6 +222,12 @@ func (g *gatherer) statusOf(ctx context.Context, def units.Program, p control.Pr
 			st.State.Since = *p.Since
 		}
 	}
+	if p.State == st.State.Phase {
+		st.State.Reason = p.Reason // it may have what a probe said last
+	}
+	for _, probe := range p.Probes {
+		st.Probes = append(st.Probes, probe.Status())
+	}
 	if p.PID != nil {
 		st.PID = uint32(*p.PID)
 	}

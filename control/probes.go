@@ -1,0 +1,68 @@
+package control
+
+import (
+	"time"
+
+	"msup/policy"
+	"msup/units"
+)
+
+// ProbeReport is what one of a program's probes has said of the run under way, as far as the
+// supervisor that runs has seen it.
+type ProbeReport struct {
+	Of    string `json:"of"`    // "ready" or "alive"
+	Probe string `json:"probe"` // what is asked, in words
+	Tries int    `json:"tries"`
+	// All that follows is of the last one that has ended, null = none has.
+	Passed      *bool      `json:"passed"`
+	InRow       int        `json:"in_row"`    // the last so many had the same result
+	Threshold   int        `json:"threshold"` // so many in a row count
+	Error       *string    `json:"error"`     // null = it passed
+	Output      *string    `json:"output"`    // its last line
+	LatencyUsec *int64     `json:"latency_usec"`
+	At          *time.Time `json:"at"` // when it ended
+}
+
+func probeReport(st units.ProbeStatus) ProbeReport {
+	r := ProbeReport{Of: st.Of, Probe: st.Probe, Tries: st.Tries, InRow: st.InRow, Threshold: st.Threshold}
+	if st.Tries == 0 {
+		return r
+	}
+	r.Passed, r.LatencyUsec, r.At = new(st.Passed), new(st.Latency), new(st.At)
+	if st.Error != "" {
+		r.Error = new(st.Error)
+	}
+	if st.Output != "" {
+		r.Output = new(st.Output)
+	}
+	return r
+}
+
+// Status is what the report was made of.
+func (r ProbeReport) Status() units.ProbeStatus {
+	st := units.ProbeStatus{Of: r.Of, Probe: r.Probe, Tries: r.Tries, InRow: r.InRow, Threshold: r.Threshold}
+	if r.Passed == nil || r.LatencyUsec == nil || r.At == nil {
+		return st
+	}
+	st.Passed, st.Latency, st.At = *r.Passed, *r.LatencyUsec, *r.At
+	if r.Error != nil {
+		st.Error = *r.Error
+	}
+	if r.Output != nil {
+		st.Output = *r.Output
+	}
+	return st
+}
+
+// health fills in what the probes come to.
+func (r *ProgramReport) health(def units.Program, st units.Status) {
+	r.Ready = st.State.Phase == policy.Running
+	r.Probes = []ProbeReport{}
+	for _, p := range st.Probes {
+		r.Probes = append(r.Probes, probeReport(p))
+		if p.Of == "alive" && p.Tries > 0 && st.State.Phase == policy.Running {
+			r.Healthy = new(p.Passed)
+		}
+	}
+	r.Probed = def.Ready.Kind != "" || def.Alive.Kind != ""
+}
