@@ -16,47 +16,26 @@ import (
 // split /usr, so that it holds on all of them).
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// resolve finds the executable of a program. A word with a slash is a path and starts
-// at the program's directory; a bare name is looked up in the PATH the program will have.
+// resolve finds the executable of a program.
 func (l *loader) resolve(t *target) {
 	d := t.prog
-	s, ok := d.given["command"]
-	if !ok || len(d.Argv) == 0 {
-		return
-	}
-	name := d.Argv[0]
-	var why string
-	switch {
-	case filepath.IsAbs(name):
-		d.Path = filepath.Clean(name)
-	case strings.Contains(name, "/"):
-		d.Path = filepath.Join(d.Directory, name)
-	default:
-		d.Path, why = l.lookPath(programPath(d), name)
-	}
-	switch {
-	case !l.check:
-	case d.Path == "":
-		l.report(s.src, s.diagnostic(quote(name)+" is not found"+why, l.notFoundHint(name)))
-	case !filepath.IsAbs(name) && strings.Contains(name, "/") && !l.host.isDir(d.Directory):
-		// The folder is the mistake, see checkDirectory.
-	default:
-		l.checkExecutable(t, s)
+	if s, ok := d.given["command"]; ok && len(d.Argv) > 0 {
+		d.Path = l.executable(t, s, d.Argv[0])
 	}
 }
 
-func (l *loader) checkExecutable(t *target, s setting) {
-	d := t.prog
-	if msg, hint := l.cannotRun(d, d.Path); msg != "" {
-		if strings.HasPrefix(d.Argv[0], "~") {
+// checkExecutable looks at the executable that was found for a word.
+func (l *loader) checkExecutable(t *target, s setting, path, word string) {
+	if msg, hint := l.cannotRun(t.prog, path, word); msg != "" {
+		if strings.HasPrefix(word, "~") {
 			hint = "~ is not expanded; write the whole path"
 		}
 		l.report(s.src, s.diagnostic(msg, hint))
 		return
 	}
-	head := l.host.head(d.Path)
+	head := l.host.head(path)
 	if head != nil && !bytes.HasPrefix(head, []byte("#!")) && !bytes.HasPrefix(head, []byte("\x7fELF")) {
-		t.warn(s, fmt.Sprintf("%s is neither a binary nor begins with #!: the kernel may not run it", l.showAs(d.Path, d.Argv[0])), "begin a script with #!/bin/sh")
+		t.warn(s, fmt.Sprintf("%s is neither a binary nor begins with #!: the kernel may not run it", l.showAs(path, word)), "begin a script with #!/bin/sh")
 	}
 }
 
@@ -113,8 +92,8 @@ func (l *loader) notFoundHint(name string) string {
 }
 
 // cannotRun says why the file at path cannot be executed, "" if it can.
-func (l *loader) cannotRun(d *draft, path string) (message, hint string) {
-	shown := l.showAs(path, d.Argv[0])
+func (l *loader) cannotRun(d *draft, path, word string) (message, hint string) {
+	shown := l.showAs(path, word)
 	info, err := l.host.stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -131,11 +110,11 @@ func (l *loader) cannotRun(d *draft, path string) (message, hint string) {
 	if err := l.host.mayAccess(path, unix.X_OK); err != nil {
 		return fmt.Sprintf("cannot execute %s: %v", shown, err), ""
 	}
-	return l.interpreter(d, path)
+	return l.interpreter(d, path, word)
 }
 
 // interpreter checks the program a script names behind #!.
-func (l *loader) interpreter(d *draft, script string) (message, hint string) {
+func (l *loader) interpreter(d *draft, script, word string) (message, hint string) {
 	head := l.host.head(script)
 	line, ok := strings.CutPrefix(string(head), "#!")
 	line, _, complete := strings.Cut(line, "\n")
@@ -143,7 +122,7 @@ func (l *loader) interpreter(d *draft, script string) (message, hint string) {
 		return "", "" // no script, or a line too long to judge
 	}
 	if strings.HasSuffix(line, "\r") {
-		return l.showAs(script, d.Argv[0]) + " has Windows line ends, so its interpreter is not found", "convert it with sed -i 's/\\r$//'"
+		return l.showAs(script, word) + " has Windows line ends, so its interpreter is not found", "convert it with sed -i 's/\\r$//'"
 	}
 	words := strings.Fields(line)
 	if len(words) == 0 || !path.IsAbs(words[0]) {
@@ -151,11 +130,11 @@ func (l *loader) interpreter(d *draft, script string) (message, hint string) {
 	}
 	info, err := l.host.stat(words[0])
 	if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
-		return fmt.Sprintf("the interpreter %s of %s is missing or not executable", words[0], l.showAs(script, d.Argv[0])), ""
+		return fmt.Sprintf("the interpreter %s of %s is missing or not executable", words[0], l.showAs(script, word)), ""
 	}
 	if path.Base(words[0]) == "env" && len(words) > 1 && !strings.ContainsAny(words[1], "-=/") {
 		if found, why := l.lookPath(programPath(d), words[1]); found == "" {
-			return fmt.Sprintf("the interpreter %s of %s is not found%s", words[1], l.showAs(script, d.Argv[0]), why), ""
+			return fmt.Sprintf("the interpreter %s of %s is not found%s", words[1], l.showAs(script, word), why), ""
 		}
 	}
 	return "", ""

@@ -14,6 +14,7 @@ type draft struct {
 	all       []setting
 	variables map[string]setting // where each environment variable was set
 	envFiles  []setting          // of EnvFiles
+	hooks     []hookAt           // of Hooks
 	systemd   []setting          // keys systemd.NAME
 	good      bool               // its name is right and its own, so that it can be added
 }
@@ -151,6 +152,7 @@ func (l *loader) fill(d *draft) {
 	d.Settings = written(d.all)
 	d.Digest, d.FormerDigest = d.digest()
 	l.resolve(t)
+	l.fillHooks(t)
 	l.fillSystemd(d)
 	l.checkLife(d)
 	if l.check {

@@ -174,7 +174,7 @@ func setCommand(t *target, s setting) error {
 		return hinted("write the program to run, for example "+s.key.Example, "there is no program in %s", quote(s.value))
 	}
 	t.prog.Argv = words
-	warnShell(t, s)
+	warnShell(t, s, words[0])
 	return nil
 }
 

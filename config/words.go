@@ -67,7 +67,7 @@ var shell = regexp.MustCompile(`^(.*/)?(ba|da|z|k|a|fi)?sh$`)
 
 // warnShell warns about what reaches the program literally although it looks meant for
 // a shell.
-func warnShell(t *target, s setting) {
+func warnShell(t *target, s setting, program string) {
 	const useShell = "for a shell write /bin/sh -c '…'"
 	if s.comment == ';' {
 		t.warn(s, "everything from the ; on is a comment", "to run several commands use /bin/sh -c '…'; a literal ; stands in quotes")
@@ -79,7 +79,7 @@ func warnShell(t *target, s setting) {
 			operators = append(operators, quote(w.text))
 		case w.plain && w.text[0] == '(':
 			t.warn(s, fmt.Sprintf("%s reaches the program as it stands", quote(w.text)), "begin a note with #")
-		case !strings.ContainsAny(w.text, `'\`) && expanded.MatchString(w.text) && !shell.MatchString(t.prog.Argv[0]):
+		case !strings.ContainsAny(w.text, `'\`) && expanded.MatchString(w.text) && !shell.MatchString(program):
 			expansions = append(expansions, quote(w.text))
 		}
 	}

@@ -98,12 +98,17 @@ func (c *Conn) startTransient(ctx context.Context, unit string, props []property
 	if call.Err != nil {
 		return 0, mapError(ctx, call.Err)
 	}
+	return jobOf(call.Body), nil
+}
+
+// jobOf is the number of the job in an answer: the object path ends in it.
+func jobOf(body []any) uint32 {
 	var job godbus.ObjectPath
-	if len(call.Body) > 0 {
-		set(&job, call.Body[0])
+	if len(body) > 0 {
+		set(&job, body[0])
 	}
 	id, _ := strconv.ParseUint(path.Base(string(job)), 10, 32)
-	return uint32(id), nil
+	return uint32(id)
 }
 
 // awaitRemoved waits until the unit was unloaded, d at most, and reports whether it was.

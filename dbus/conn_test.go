@@ -152,6 +152,7 @@ func TestLifeOfAUnit(t *testing.T) {
 			Unit: web, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success",
 			InvocationID: f.InvocationID, MainPID: 1001, ActiveEnter: time.UnixMicro(1_700_000_000_000_000),
 			ControlGroup: "/msup.slice/" + web, Slice: "msup.slice", Transient: true,
+			Commands: []units.CommandStatus{},
 		}
 		if diff := cmp.Diff(wantFacts, f); diff != "" || err != nil {
 			t.Errorf("Read: %v (-want +got):\n%s", err, diff)

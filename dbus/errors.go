@@ -38,6 +38,9 @@ func (e *Error) Unwrap() error { return e.kind }
 // JobError is a job that did not end with "done".
 type JobError struct{ Unit, Result string }
 
+// Is reports whether target is [units.ErrJob].
+func (e *JobError) Is(target error) bool { return target == units.ErrJob }
+
 func (e *JobError) Error() string {
 	return fmt.Sprintf("the job of %s ended with %q", e.Unit, e.Result)
 }

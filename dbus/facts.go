@@ -56,6 +56,8 @@ func setFact(f *units.Facts, name string, v any) {
 		set(&f.FragmentPath, v)
 	case "Transient":
 		set(&f.Transient, v)
+	case "ExecStartPre", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost":
+		f.Commands = append(f.Commands, commandStatuses(name, v)...)
 	case "After":
 		if names, ok := v.([]string); ok {
 			f.Supervisors = supervisors(names)

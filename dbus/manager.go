@@ -71,6 +71,22 @@ func (c *Conn) StartAndWait(ctx context.Context, unit string, props []units.Prop
 	if err != nil {
 		return err
 	}
+	return w.await(ctx, job, "started")
+}
+
+// Reload implements [units.Bus].
+func (c *Conn) Reload(ctx context.Context, unit string) error {
+	w := c.watch(unit)
+	defer c.unwatch(w)
+	body, err := c.manager(ctx, "ReloadUnit", unit, "replace")
+	if err != nil {
+		return err
+	}
+	return w.await(ctx, jobOf(body), "was reloaded")
+}
+
+// await waits until a job of the unit has ended, and returns a [JobError] if not well.
+func (w *watch) await(ctx context.Context, job uint32, doing string) error {
 	for {
 		w.mu.Lock()
 		result, ended := w.results[job]
@@ -80,9 +96,9 @@ func (c *Conn) StartAndWait(ctx context.Context, unit string, props []units.Prop
 		case ended && result == "done":
 			return nil
 		case ended:
-			return &JobError{Unit: unit, Result: result}
+			return &JobError{Unit: w.unit, Result: result}
 		case lost:
-			return &disconnectedError{cause: errors.New("it was lost while " + unit + " started")}
+			return &disconnectedError{cause: errors.New("it was lost while " + w.unit + " " + doing)}
 		}
 		select {
 		case <-w.wake:

@@ -36,6 +36,7 @@ func (c *Conn) getAll(ctx context.Context, unit string) (units.Facts, error) {
 	if len(body) > 0 {
 		if props, ok := body[0].(map[string]godbus.Variant); ok {
 			setFacts(&f, props)
+			f.Commands = inOrder(f.Commands)
 		}
 	}
 	if f.LoadState == "not-found" && f.InvocationID == "" {

@@ -12,6 +12,9 @@ import (
 // causes puts the cause of an end into words, from the fact to what may be behind it.
 func causes(f Facts, e units.End) []string {
 	var out []string
+	if e.Exit.Hook != "" {
+		return append(hookMeaning(e), unseen(f)...)
+	}
 	switch e.Exit.Cause {
 	case policy.CauseExit:
 		out = exitMeaning(f, e)
@@ -44,10 +47,28 @@ func causes(f Facts, e units.End) []string {
 	if e.Exit.Cause != policy.CauseCoreDump && e.Exit.Signal != 0 && dumps(e.Exit.Signal) {
 		out = append(out, noCore(f))
 	}
-	if f.Unseen {
-		out = append(out, "no supervisor was there to see it: these are the facts that systemd has kept")
+	return append(out, unseen(f)...)
+}
+
+func unseen(f Facts) []string {
+	if !f.Unseen {
+		return nil
 	}
-	return out
+	return []string{"no supervisor was there to see it: these are the facts that systemd has kept"}
+}
+
+// hookMeaning is about a command beside the program whose failure is that of the start.
+func hookMeaning(e units.End) []string {
+	behind := e.Exit.Hook == "after_start" || strings.HasSuffix(e.Exit.Hook, "ExecStartPost")
+	switch {
+	case behind && e.Exit.Cause == policy.CauseTimeout:
+		return []string{e.Exit.Hook + " did not end in time: systemd ended it, and the program too"}
+	case behind:
+		return []string{"the program was executed, but " + e.Exit.Hook + " behind it failed, and systemd ended the program for that"}
+	case e.Exit.Cause == policy.CauseTimeout:
+		return []string{"it was never executed: " + e.Exit.Hook + ", which runs before it, did not end in time, and systemd ended that"}
+	}
+	return []string{"it was never executed: a command that runs before it (" + e.Exit.Hook + ") has failed, and systemd did not go on"}
 }
 
 // failedStart reports whether the program itself was not executed, or not ready in time. A

@@ -162,6 +162,12 @@ var cases = map[string]explain.Facts{
 	"timeout-max-runtime": base(policy.Exit{Cause: policy.CauseTimeout, Signal: 15, Reason: "ran for longer than 10m (max_runtime), killed by SIGTERM"}, func(f *explain.Facts, _ *units.End) {
 		f.Program.MaxRuntime = 10 * time.Minute
 	}),
+	"before-start": base(policy.Exit{Cause: policy.CauseStart, Hook: "before_start", Reason: "before_start /srv/shop/check: exit status 3"}, func(_ *explain.Facts, e *units.End) {
+		e.During, e.Active = policy.Starting, false
+	}),
+	"after-start": base(policy.Exit{Cause: policy.CauseStart, Hook: "after_start", Reason: "after_start /srv/shop/announce: exit status 1"}, func(_ *explain.Facts, e *units.End) {
+		e.During, e.Active = policy.Starting, false
+	}),
 	"watchdog": base(policy.Exit{Cause: policy.CauseWatchdog, Signal: 6, Reason: "watchdog timeout"}, func(f *explain.Facts, _ *units.End) {
 		f.Settings.Watchdog = new(5 * time.Second)
 	}),

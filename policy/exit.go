@@ -26,6 +26,9 @@ type Exit struct {
 	Code   int    `json:"code"`   // exit status, where Cause is exit or exec-failed
 	Signal int    `json:"signal"` // signal number, 0 = none
 	Reason string `json:"reason"` // the same in words, with the facts: "exit status 3"
+	// Hook is the command beside the program whose failure this is, by its key: before_start,
+	// after_start, or one of systemd's settings; "" = none.
+	Hook string `json:"hook,omitempty"`
 	// Final says that another try cannot help: systemd refuses the unit, or its name is taken.
 	Final bool `json:"final,omitempty"`
 	// Ran is how long its main process lived; 0 = not known. An end may be seen long after

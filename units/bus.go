@@ -51,6 +51,8 @@ type Facts struct {
 	// Supervisors are the units of supervisors that it is ordered after (After=): one of
 	// msup's is ordered after its own.
 	Supervisors []string
+	// Commands are those beside the program that systemd has run; nil = not read.
+	Commands []CommandStatus
 }
 
 // BusEvent is one thing the connection to systemd tells.
@@ -101,6 +103,9 @@ type Bus interface {
 	Stop(ctx context.Context, unit string) error
 	// Kill sends a signal to processes of the unit; who is "all" or "main".
 	Kill(ctx context.Context, unit, who string, signal int32) error
+	// Reload has systemd run the commands by which a unit is reloaded, and waits for that. An
+	// error with ErrJob means that one of them has failed.
+	Reload(ctx context.Context, unit string) error
 	// Reset forgets the failure of a unit so that systemd unloads it.
 	Reset(ctx context.Context, unit string) error
 	// SetProperties changes properties of a loaded unit, until it is unloaded
@@ -137,7 +142,9 @@ var (
 	ErrNoSuchUnit   = errors.New("no such unit")
 	ErrUnitExists   = errors.New("a unit of that name is loaded already")
 	ErrDisconnected = errors.New("no connection to systemd")
-	ErrDenied       = errors.New("permission denied by systemd")
+	// ErrJob is a job that did not end well.
+	ErrJob    = errors.New("the job has failed")
+	ErrDenied = errors.New("permission denied by systemd")
 	// ErrInvalid is a unit systemd will not have however often it is asked: a bad property,
 	// a bad name.
 	ErrInvalid = errors.New("systemd refuses the unit")

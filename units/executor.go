@@ -22,6 +22,7 @@ const (
 	resultReset
 	resultKill
 	resultSignal
+	resultReload
 	resultRead
 	resultList
 	resultClean
@@ -214,6 +215,8 @@ func (s *Supervisor) onResult(r result) {
 	case resultSignal:
 		reply := commandReply{s.snapshot(), r.err}
 		s.then(func() { r.reply <- reply })
+	case resultReload:
+		s.onReload(r)
 	case resultRead:
 		s.onRead(r)
 	case resultList:

@@ -49,6 +49,9 @@ type fakeSystemd struct {
 	trace    func(string)
 
 	probe units.ProbeFunc // answers the probes of programs
+
+	reloadErr   error // what Reload answers, and how long that takes
+	reloadTakes time.Duration
 }
 
 type outcome struct {
@@ -88,7 +91,11 @@ func (f *fakeSystemd) emit(e units.BusEvent) {
 	}
 }
 
-func (f *fakeSystemd) changed(u *fakeUnit) { f.emit(units.UnitChanged{Facts: u.facts}) }
+func (f *fakeSystemd) changed(u *fakeUnit) {
+	facts := u.facts
+	facts.Commands = nil // no signal has them
+	f.emit(units.UnitChanged{Facts: facts})
+}
 
 func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Property, reset bool) error {
 	f.mu.Lock()
@@ -149,7 +156,7 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		f.changed(u)
 		if out.fail != nil {
 			f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "failed"})
-			u.facts.JobID = 0
+			u.facts.JobID, u.facts.Commands = 0, out.fail.Commands
 			f.end(name, u, out.fail.ExecMainCode, out.fail.ExecMainStatus, out.fail.Result)
 			return
 		}
@@ -376,6 +383,16 @@ func (f *fakeSystemd) stop(name string, u *fakeUnit) {
 			f.end(name, u, 2, 15, "success")
 		}
 	}()
+}
+
+// Reload fails as the test wants, after the time that it takes.
+func (f *fakeSystemd) Reload(_ context.Context, name string) error {
+	f.mu.Lock()
+	f.traced("systemd: reload " + name)
+	err, takes := f.reloadErr, f.reloadTakes
+	f.mu.Unlock()
+	time.Sleep(takes)
+	return err
 }
 
 func (f *fakeSystemd) Kill(context.Context, string, string, int32) error { return nil }

@@ -149,7 +149,14 @@ func (s *Supervisor) gone(p *program, f Facts) {
 		s.scopeGone(p, f.Result)
 		return
 	}
+	if needsCommands(p.def, f) {
+		s.look(p) // all of its properties are needed, and no signal has them
+		return
+	}
 	if p.exit != nil {
+		if _, note := hookFailure(p.def, f, *p.exit); note != "" {
+			s.note(p, "%s", note)
+		}
 		s.end(p, *p.exit) // what its leftovers did since does not matter
 		return
 	}
@@ -162,6 +169,10 @@ func (s *Supervisor) gone(p *program, f Facts) {
 	if f.ExecMainCode == 0 && p.startJob != "" && p.startJob != "done" && e.Cause == policy.CauseUnknown {
 		e.Cause, e.Reason = policy.CauseStart, fmt.Sprintf("its start job ended with %q", p.startJob)
 	}
+	e, note := hookFailure(p.def, f, e)
+	if note != "" {
+		s.note(p, "%s", note)
+	}
 	switch {
 	case wasStopped:
 		s.step(p, policy.StopSeen{})
@@ -171,7 +182,7 @@ func (s *Supervisor) gone(p *program, f Facts) {
 		if p.def.Rules.StartPeriod > 0 {
 			s.step(p, policy.Started{Random: rand.Float64()})
 		}
-	case f.Result == "timeout" && p.def.StartTimeout > 0:
+	case f.Result == "timeout" && p.def.StartTimeout > 0 && e.Hook == "":
 		e.Reason = fmt.Sprintf("not started within %s (start_timeout)", policy.Words(p.def.StartTimeout))
 	}
 	s.end(p, e)
@@ -241,6 +252,7 @@ func (s *Supervisor) onJobRemoved(p *program, j JobRemoved) {
 // onRead takes the answer to look.
 func (s *Supervisor) onRead(r result) {
 	p, f := r.p, r.facts
+	f.Commands = append([]CommandStatus{}, f.Commands...) // they are known
 	if r.attempt != p.attempt {
 		return
 	}

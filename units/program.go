@@ -48,6 +48,9 @@ type Program struct {
 	// (DefaultTimeoutStartSec=, systemd-system.conf(5)).
 	StartTimeout time.Duration `json:"start_timeout,omitempty"`
 
+	// Hooks are commands that run beside it.
+	Hooks Hooks `json:"hooks,omitzero"`
+
 	// MaxRuntime is how long a run may last before systemd ends it; 0 = no limit.
 	MaxRuntime time.Duration `json:"max_runtime,omitempty"`
 

@@ -3,7 +3,6 @@ package units
 import (
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"msup/policy"
@@ -98,6 +97,7 @@ func serviceProperties(p Program, rt Runtime) []Property {
 		{"WorkingDirectory", p.Directory},
 		execStart(p, rt.Version),
 	}
+	props = append(props, hookProperties(p.Hooks, rt.Version)...)
 	if !sets(p.Systemd, "SyslogIdentifier") {
 		props = append(props, Property{"SyslogIdentifier", p.Name})
 	}
@@ -144,19 +144,9 @@ func serviceProperties(p Program, rt Runtime) []Property {
 	return props
 }
 
-// execStart gives the program's argv to systemd so that it arrives unchanged. Arguments
-// sent over D-Bus are still expanded at each start, "$NAME" by its value and "$$" by "$":
-// ExecStartEx can forbid it, but before systemd 254 a unit made with it does not survive
-// a daemon-reload, so there every "$" is doubled. "%" and "\" need nothing.
+// execStart gives the program's argv to systemd so that it arrives unchanged.
 func execStart(p Program, version int) Property {
-	if version >= 254 {
-		return Property{"ExecStartEx", []ExecCommandEx{{Path: p.Path, Argv: p.Argv, Flags: []string{"no-env-expand"}}}}
-	}
-	argv := make([]string, len(p.Argv))
-	for i, a := range p.Argv {
-		argv[i] = strings.ReplaceAll(a, "$", "$$")
-	}
-	return Property{"ExecStart", []ExecCommand{{Path: p.Path, Argv: argv}}}
+	return execProperty("ExecStart", []Hook{{Path: p.Path, Argv: p.Argv}}, version)
 }
 
 // output connects one standard stream. It always says where to, because systemd lets

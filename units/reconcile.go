@@ -42,6 +42,7 @@ func (s *Supervisor) onList(r result) {
 	}
 	found := map[string]Facts{}
 	for _, f := range r.list {
+		f.Commands = append([]CommandStatus{}, f.Commands...) // they are known
 		found[f.Unit] = f
 	}
 	for _, p := range s.programs {
@@ -177,6 +178,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 		if old.State.Phase != policy.Stopping && !stopped(f, def.StopTimeout) {
 			e = overtime(def, e)
 		}
+		e, _ = hookFailure(def, f, e)
 		st.Result = f.Result
 		st.Unseen = unseenEnd(def, old, f, e)
 		st.State = policy.State{Phase: policy.Failed, Reason: e.Reason + "; no supervisor has seen it", Last: &e}

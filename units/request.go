@@ -17,12 +17,15 @@ const (
 	Stop    Verb = "stop"
 	Restart Verb = "restart"
 	Signal  Verb = "signal" // send Command.Signal to the main process
-	Down    Verb = "down"   // stop everything and end
-	Kill    Verb = "kill"   // SIGKILL everything that is being stopped
+	// ReloadProgram has systemd run the reload_command.
+	ReloadProgram Verb = "reload-program"
+	Down          Verb = "down" // stop everything and end
+	Kill          Verb = "kill" // SIGKILL everything that is being stopped
 )
 
 // Command asks a supervisor to do something. It is answered when the policy has decided,
-// not when systemd is done: watch the records that follow. A signal has been sent.
+// not when systemd is done: watch the records that follow. A signal has been sent, and
+// a reload is done.
 type Command struct {
 	Verb     Verb     `json:"verb"`
 	Programs []string `json:"programs,omitempty"` // names as configured; empty = all
@@ -143,11 +146,17 @@ func (r noteRequest) serve(s *Supervisor) { s.note(s.byName[r.program], "%s", r.
 
 func (r commandRequest) serve(s *Supervisor) {
 	programs, err := s.chosen(r.cmd.Verb, r.cmd.Programs)
-	if err == nil && r.cmd.Verb == Signal {
+	switch {
+	case err != nil:
+	case r.cmd.Verb == Signal:
 		if err = s.signal(programs, r); err == nil {
 			return // it is answered when the signals are sent
 		}
-	} else if err == nil {
+	case r.cmd.Verb == ReloadProgram:
+		if err = s.reload(programs, r); err == nil {
+			return // it is answered when the commands have ended
+		}
+	default:
 		err = s.command(r.cmd, programs)
 	}
 	reply := commandReply{s.snapshot(), err}

@@ -180,7 +180,7 @@ func (a *app) awaitSupervisor(ctx context.Context, t *target) (control.Report, e
 func stopTimeout(project units.Project) time.Duration {
 	longest := time.Duration(0)
 	for _, p := range project.Programs {
-		longest = max(longest, p.StopTimeout)
+		longest = max(longest, p.StopTime())
 	}
 	return longest + 30*time.Second
 }

@@ -96,6 +96,15 @@ func describeProgram(p units.Program) [][2]string {
 	}
 	add("start", "%s", start)
 	out = append(out, describeRules(p)...)
+	for _, list := range p.Hooks.Lists() {
+		for _, h := range list.Hooks {
+			name := strings.ReplaceAll(strings.TrimSuffix(list.Key, "_command"), "_", " ")
+			if list.Key == "stop_command" {
+				name = "stop by"
+			}
+			add(name, "%s", hookText(h))
+		}
+	}
 	add("stop", "%s, SIGKILL after %s", signalWord(p.StopSignal), p.StopTimeout)
 	if l := limitWords(p.Limits); l != "" {
 		add("limits", "%s", l)
@@ -116,6 +125,15 @@ func describeProgram(p units.Program) [][2]string {
 		add("logs", "%s", rotationWords(p.Log))
 	}
 	return out
+}
+
+// hookText is a hook as it would be written, with the path that was found.
+func hookText(h units.Hook) string {
+	text := shellquote.Join(append([]string{h.Path}, h.Argv[1:]...)...)
+	if h.MayFail {
+		text += " (may fail)"
+	}
+	return text
 }
 
 func isFile(output string) bool { return output != "" && output != os.DevNull }

@@ -49,6 +49,13 @@ func TestRender(t *testing.T) {
 	once.Rules.Oneshot, once.MaxRuntime, once.StartTimeout = true, 10*time.Minute, time.Second
 	aged := rendered()
 	aged.Rules.MaxAge, aged.Rules.MaxAgeSpread, aged.MaxRuntime = 24*time.Hour, 0.2, 48*time.Hour
+	hooks := rendered()
+	hooks.Hooks = units.Hooks{
+		BeforeStart:   []units.Hook{{Path: "/usr/bin/check", Argv: []string{"check", "$HOME", "a b"}, MayFail: true}},
+		BeforeStop:    []units.Hook{{Path: "/usr/bin/drain", Argv: []string{"drain"}}},
+		StopCommand:   []units.Hook{{Path: "/usr/bin/ctl", Argv: []string{"/usr/bin/ctl", "stop", "100%"}}},
+		ReloadCommand: []units.Hook{{Path: "/bin/kill", Argv: []string{"/bin/kill", "-HUP", "1"}}},
+	}
 	for name, render := range map[string]func() (string, error){
 		"render-252":       func() (string, error) { return renderUnit(rendered(), "default", "/run/msup/default", 252) },
 		"render-254":       func() (string, error) { return renderUnit(rendered(), "default", "/run/msup/default", 254) },
@@ -56,6 +63,10 @@ func TestRender(t *testing.T) {
 		"render-oneshot":   func() (string, error) { return renderUnit(once, "default", "/run/msup/default", 252) },
 		"export-aged":      func() (string, error) { return export(aged, 252, false) },
 		"export-oneshot":   func() (string, error) { return export(once, 252, false) },
+		"render-hooks-252": func() (string, error) { return renderUnit(hooks, "default", "/run/msup/default", 252) },
+		"render-hooks-254": func() (string, error) { return renderUnit(hooks, "default", "/run/msup/default", 254) },
+		"run-hooks":        func() (string, error) { return runLine(hooks, "default", 252, false) },
+		"export-hooks":     func() (string, error) { return export(hooks, 252, false) },
 		"render-scope":     func() (string, error) { return renderUnit(scope, "default", "/run/msup/default", 254) },
 		"run-252":          func() (string, error) { return runLine(rendered(), "default", 252, false) },
 		"run-254":          func() (string, error) { return runLine(rendered(), "default", 254, true) },

@@ -25,7 +25,7 @@ func upCommand(a *app) *cobra.Command {
 	var timeout string
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Start the project and follow its output; -d returns when all is up",
+		Short: "Start the project, follow its output; -d returns when all is up",
 		Long: `Start the programs of the configuration and follow their output. Ctrl-C stops them in
 order, a second Ctrl-C at once. The terminal may go away, msup up may be killed: the
 programs run on, and msup down stops them.

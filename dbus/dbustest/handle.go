@@ -59,6 +59,16 @@ func (s *Server) handle(conn *godbus.Conn, msg *godbus.Message) {
 		s.changed(u)
 		s.finishJob(u, "done")
 		s.remove(u)
+	case "ReloadUnit":
+		u := s.unit(conn, msg, arg(0))
+		if u == nil {
+			return
+		}
+		s.reply(conn, msg, jobPath(s.queueJob(u)))
+		s.changed(u)
+		if !s.jobsWait {
+			s.finishJob(u, "done")
+		}
 	case "ResetFailedUnit":
 		if u := s.unit(conn, msg, arg(0)); u != nil {
 			s.reply(conn, msg)

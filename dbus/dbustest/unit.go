@@ -179,6 +179,20 @@ func (s *Server) FinishJob(name, result string) {
 	s.changed(u)
 }
 
+// EndJob ends the job of a unit that runs, and goes on running.
+func (s *Server) EndJob(name, result string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finishJob(s.units[name], result)
+}
+
+// SetCommands gives a unit a list of commands with their statuses, as ExecReload has.
+func (s *Server) SetCommands(name, property string, rows any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.units[name].set[property] = rows
+}
+
 // Exit ends the main process of a unit: code is waitid's (1 exited, 2 killed).
 func (s *Server) Exit(name string, code, status int32, result string) {
 	s.mu.Lock()

@@ -1,0 +1,73 @@
+package units
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// reloadTime bounds the reload of a program for which nothing is said: systemd gives the
+// commands TimeoutStartSec=, and says itself that it is over.
+const reloadTime = 100 * time.Second
+
+// reload has systemd run the reload_command of programs that run. The answer is sent when that
+// is done.
+func (s *Supervisor) reload(programs []*program, r commandRequest) error {
+	for _, p := range programs {
+		switch {
+		case !p.state.IsActive() || p.over():
+			return fmt.Errorf("cannot reload %s: it is %s", p.def.Name, p.state.Phase)
+		case !p.def.Reloads():
+			return fmt.Errorf("cannot reload %s: it has no reload_command; msup hup %s sends it SIGHUP, which makes many programs read their configuration again", p.def.Name, p.def.Name)
+		}
+	}
+	bus := s.cfg.Bus
+	failed := make(chan error, len(programs))
+	for _, p := range programs {
+		def, unit, limit := p.def, p.unit, reloadTime
+		limit = max(limit, def.StartTimeout+reloadTime/10)
+		s.note(p, "is reloaded: %s", by(r.cmd, "by request"))
+		s.do(result{kind: resultReload, p: p}, func(_ context.Context, out *result) {
+			ctx, cancel := context.WithTimeout(s.ctx, limit)
+			defer cancel()
+			if err := bus.Reload(ctx, unit); err != nil {
+				out.err = reloadFailure(ctx, bus, def, unit, err)
+			}
+			failed <- out.err
+		})
+	}
+	s.do(result{kind: resultSignal, reply: r.reply}, func(_ context.Context, out *result) {
+		for range programs {
+			select {
+			case err := <-failed:
+				out.err = errors.Join(out.err, err)
+			case <-s.ctx.Done():
+				out.err = s.ctx.Err()
+				return
+			}
+		}
+	})
+	return nil
+}
+
+// reloadFailure says which command of a reload has failed, and how.
+func reloadFailure(ctx context.Context, bus Bus, def Program, unit string, err error) error {
+	if errors.Is(err, ErrJob) {
+		if f, readErr := bus.Read(ctx, unit); readErr == nil {
+			for _, c := range f.Commands {
+				if c.Setting == "ExecReload" && c.failed() {
+					return fmt.Errorf("cannot reload %s: %s", def.Name, c.words(def.Hooks))
+				}
+			}
+		}
+	}
+	return fmt.Errorf("cannot reload %s: %w", def.Name, err)
+}
+
+// onReload notes a reload that has failed.
+func (s *Supervisor) onReload(r result) {
+	if r.err != nil {
+		s.note(r.p, "%v", r.err)
+	}
+}
