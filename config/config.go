@@ -5,7 +5,7 @@
 // The way of a file through the package: a line scanner (scan.go) finds headers, keys
 // and line numbers; ini.v1 (ini.go) reads the values; value.go takes comments and quotes
 // off them; the table in keys.go says what each key accepts; program.go puts a program
-// together; exec.go and files.go ask the machine about it through [host].
+// together, template.go its instances; exec.go and files.go ask the machine about it through [host].
 package config
 
 import (
@@ -127,9 +127,8 @@ func load(path string, h *host, check bool) (*Config, error) {
 	l.project(main)
 	l.findPrograms()
 	l.findGroups()
-	for _, d := range l.programs {
-		l.fill(d)
-	}
+	l.split()
+	l.fillAll()
 	l.crossCheck()
 	return l.result()
 }

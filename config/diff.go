@@ -16,6 +16,7 @@ func Diff(old units.Project, running []units.Status, wanted *Config) units.Plan 
 	plan := units.Plan{
 		Project: old.Name, File: wanted.File, Programs: []units.ProgramPlan{},
 		Changes: changes(projectSection, old.Settings, wanted.Settings, live), Groups: diffGroups(old, wanted.Project),
+		Instances: diffInstances(old, wanted.Project),
 	}
 	for _, def := range wanted.Programs {
 		i := slices.IndexFunc(running, func(st units.Status) bool { return st.Name == def.Name })
@@ -39,6 +40,27 @@ func Diff(old units.Project, running []units.Status, wanted *Config) units.Plan 
 	}
 	plan.ID = planID(plan, wanted)
 	return plan
+}
+
+// diffInstances compares the numbers of instances. Programs that are new or gone as a whole
+// are not in it.
+func diffInstances(old, wanted units.Project) []units.InstancesPlan {
+	plans := []units.InstancesPlan{}
+	for _, t := range wanted.Templates {
+		was := old.Template(t.Name)
+		switch {
+		case was == nil && old.Program(t.Name) != nil:
+			plans = append(plans, units.InstancesPlan{Name: t.Name, New: t.Count()})
+		case was != nil && (was.Count() != t.Count() || was.Scaled != t.Scaled):
+			plans = append(plans, units.InstancesPlan{Name: t.Name, Old: was.Count(), New: t.Count(), Overridden: was.Scaled > 0})
+		}
+	}
+	for _, t := range old.Templates {
+		if wanted.Program(t.Name) != nil {
+			plans = append(plans, units.InstancesPlan{Name: t.Name, Old: t.Count(), Overridden: t.Scaled > 0})
+		}
+	}
+	return plans
 }
 
 func live(*Key) units.Effect { return units.EffectLive }

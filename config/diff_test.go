@@ -43,6 +43,13 @@ func planText(p units.Plan) string {
 			line(c)
 		}
 	}
+	for _, in := range p.Instances {
+		fmt.Fprintf(&b, "instances of %s: %d -> %d", in.Name, in.Old, in.New)
+		if in.Overridden {
+			b.WriteString(" overridden")
+		}
+		b.WriteString("\n")
+	}
 	for _, prog := range p.Programs {
 		fmt.Fprintf(&b, "%s %s", prog.Name, prog.Effect)
 		for word, on := range map[string]bool{" starts": prog.Starts, " stops": prog.Stops} {
@@ -153,7 +160,7 @@ goes remove stops
 // live does not.
 func TestEveryKeyHasItsEffect(t *testing.T) {
 	for _, k := range keys {
-		if k.Section != programSection || k.Name == "command" {
+		if k.Section != programSection || k.Name == "command" || k.Name == instancesKey {
 			continue
 		}
 		base := "program web\ncommand = /bin/a\ndirectory = /tmp\nstdout = out\nstderr = err\n"

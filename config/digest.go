@@ -14,7 +14,7 @@ import (
 
 // liveKeys are the keys of a program that take effect while it runs.
 var liveKeys = []string{
-	"autostart", "description", "journal", journalRateKey,
+	"autostart", instancesKey, "description", "journal", journalRateKey,
 	// The policy. Of success_exit_codes only what systemctl shows waits for the next start.
 	"autorestart", "restart_delay", "restart_backoff", "restart_delay_max", "restart_jitter",
 	"max_restarts", "restart_window", "restart_reset", "restart_cooldown",

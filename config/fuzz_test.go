@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -62,7 +63,11 @@ func checkConfig(t *testing.T, c *Config) {
 	}
 	clear(names)
 	for _, p := range c.Programs {
-		if nameProblem(p.Name) != "" || names[p.Name] || len(p.Argv) == 0 || p.Argv[0] == "" {
+		base, number, isInstance := strings.Cut(p.Name, "@")
+		if n, err := strconv.Atoi(number); isInstance != (p.Base != "") || isInstance && (err != nil || n != p.Instance || base != p.Base || c.Template(base) == nil) {
+			t.Errorf("bad instance %+v", p)
+		}
+		if nameProblem(base) != "" || names[p.Name] || len(p.Argv) == 0 || p.Argv[0] == "" {
 			t.Errorf("bad program %+v", p)
 		}
 		names[p.Name] = true
@@ -107,7 +112,7 @@ func FuzzCommand(f *testing.F) {
 			return
 		}
 		want := []string{"sleep", a, b}
-		c, err := loadText("[program x]\ncommand = sleep " + single(a) + " " + single(b) + " # note\n")
+		c, err := loadText("[program x]\ncommand = sleep " + braceless(single(a)+" "+single(b)) + " # note\n")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,19 +122,24 @@ func FuzzCommand(f *testing.F) {
 	})
 }
 
+// braceless writes braces so that they stand for themselves.
+func braceless(s string) string { return strings.ReplaceAll(s, "{{", "{{{{") }
+
 // single is a word in single quotes, as a user would write it.
 func single(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // FuzzText: a text arrives as it was written, quoted or, where nothing in it looks like
 // a comment or a quote, bare.
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"a", "it's", "a;b#c", "100% (x)", "`", `"""x`, `a\`, "a = b", "[x]"} {
+	for _, s := range []string{"{{{x}}", "a", "it's", "a;b#c", "100% (x)", "`", `"""x`, `a\`, "a = b", "[x]"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if unprintable(text) != "" || text == "" || strings.Contains(text, `"`) {
 			return
 		}
+		want := text
+		text = braceless(text)
 		forms := []string{`"` + text + `"`}
 		if cut, mark := cutComment(" " + text); mark == 0 && cut == text && text[0] != '\'' && text[0] != '#' && text[0] != ';' {
 			forms = append(forms, text)
@@ -139,7 +149,7 @@ func FuzzText(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := c.Programs[0].Description; got != text {
+			if got := c.Programs[0].Description; got != want {
 				t.Errorf("description = %s gives %q", form, got)
 			}
 		}

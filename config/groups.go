@@ -155,7 +155,9 @@ func (l *loader) member(s setting, pattern, group string, taken map[string]setti
 		return
 	}
 	hint := "there are no programs"
-	if near := Suggest(pattern, names); near != "" {
+	if base, _, at := strings.Cut(pattern, "@"); at && slices.Contains(names, base) {
+		hint = fmt.Sprintf("write %s: all instances of a program are in its group", base)
+	} else if near := Suggest(pattern, names); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	} else if len(names) > 0 {
 		hint = "the programs are " + clip(strings.Join(names, ", "))

@@ -57,6 +57,11 @@ var programKeys = []Key{
 		Other: []string{"ExecStart", "exec", "cmd", "script"}, set: setCommand,
 	},
 	{
+		Section: programSection, Name: instancesKey, Kind: Scalar, Unset: "none", Allowed: "a whole number from 0, none, to 1000", Example: "4",
+		Doc:   "Run it so many times: web becomes web@1, web@2 and so on. {{instance}} and {{port 8000}} differ in each, see Instances.",
+		Other: []string{"numprocs", "replicas"}, set: setInstances,
+	},
+	{
 		Section: programSection, Name: "autostart", Kind: Scalar, Default: "true", Allowed: boolWords, Example: "false",
 		Doc: "Start it with msup up.", set: func(t *target, s setting) (err error) {
 			t.prog.Autostart, err = parseBool(s.value)
@@ -233,7 +238,7 @@ var notKeys = map[string]string{
 	"killasgroup":     "systemd always ends every process of a program",
 	"stopasgroup":     "systemd always ends every process of a program",
 	"process_name":    "the name stands in the header, [program NAME]",
-	"numprocs":        "write one program for each process",
+	"numprocs_start":  "instances are counted from 1; {{port 8000}} is 8000 in the first",
 	"RestartSteps":    "write restart_backoff",
 	"priority":        "programs are started in the order in which they stand in the file, and stopped in the opposite one",
 	"depends_on":      "msup does not know dependencies yet; programs are started in the order in which they stand in the file",

@@ -250,6 +250,9 @@ func (l *loader) checkShared(a, b logFile) {
 	const hint = "give each program a log_prefix, or a file of its own"
 	switch {
 	case la.Prefix != lb.Prefix: // the lines can be told apart
+	case a.d.Base != "" && a.d.Base == b.d.Base:
+		l.warn(b.at.src, b.at.diagnostic(fmt.Sprintf("all instances of program %s write to this one file", a.d.Base),
+			"write {{instance}} into its name, or into log_prefix"))
 	case b.at.section == defaultsSection:
 		l.warn(b.at.src, b.at.diagnostic("several programs write to this one file", hint))
 	default:

@@ -35,19 +35,15 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 	switch {
 	case k == nil:
 		return fail("unknown key", unknownKeyHint(programSection, key))
+	case k.Name == instancesKey:
+		return fail("instances are not set one by one", "msup scale "+cmp.Or(p.Base, p.Name)+"="+value+" changes their number")
 	case !k.Live() || k.Kind == Path || (k.Name == journalRateKey && !hasFile(p)):
 		return fail("this cannot change while the program runs", "change the configuration; msup reload applies it")
 	case value == "":
 		return fail("the value is empty", "write for example "+key+"="+k.Example)
 	}
 	here := setting{src: src, section: section, key: k, value: value}
-	d := l.newDraft(p.Name, here)
-	d.Program = p
-	for _, s := range p.Settings {
-		if k := keyOf(programSection, s.Key); k != nil {
-			d.given[s.Key] = setting{src: src, section: section, key: k, value: s.Value}
-		}
-	}
+	d := l.inForce(p, here)
 	d.given[key] = here
 	t := &target{loader: l, prog: d}
 	// What follows from other keys does so anew.
@@ -69,6 +65,18 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 	d.Settings = with(p.Settings, key, value)
 	d.Overrides = with(p.Overrides, key, value)
 	return d.Program, sorted(l.warnings), nil
+}
+
+// inForce is a draft of a program as it is; at is what is said to be its place.
+func (l *loader) inForce(p units.Program, at setting) *draft {
+	d := l.newDraft(p.Name, at)
+	d.Program = p
+	for _, s := range p.Settings {
+		if k := keyOf(programSection, s.Key); k != nil {
+			d.given[s.Key] = setting{src: at.src, section: at.section, key: k, value: s.Value}
+		}
+	}
+	return d
 }
 
 const delayMaxKey = "restart_delay_max"

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 
 	"msup/units"
 )
@@ -17,6 +18,7 @@ type draft struct {
 	hooks     []hookAt           // of Hooks
 	systemd   []setting          // keys systemd.NAME
 	good      bool               // its name is right and its own, so that it can be added
+	instances int                // how many it shall have; 0 = none
 }
 
 func (l *loader) newDraft(name string, header setting) *draft {
@@ -49,7 +51,11 @@ func (l *loader) findPrograms() {
 			d.good = true
 			if msg := nameProblem(b.name); msg != "" {
 				d.good = false
-				l.report(src, header.diagnostic(msg, "use up to 64 letters, digits, _ . and -, beginning with a letter or digit, for example web"))
+				hint := "use up to 64 letters, digits, _ . and -, beginning with a letter or digit, for example web"
+				if base, _, at := strings.Cut(b.name, "@"); at && nameProblem(base) == "" {
+					hint = fmt.Sprintf("[program %s] with instances = 2 gives %s@1 and %s@2", base, base, base)
+				}
+				l.report(src, header.diagnostic(msg, hint))
 			} else if at, again := first[b.name]; again {
 				d.good = false
 				l.report(src, header.diagnostic(fmt.Sprintf("program %s stands in %s already", b.name, at.place()), "give it another name"))
@@ -133,6 +139,7 @@ func written(all []setting) []units.Setting {
 // fill reads the settings of a program and completes it.
 func (l *loader) fill(d *draft) {
 	t := &target{loader: l, prog: d}
+	l.fillIn(d)
 	t.applyAll(d.all)
 
 	d.Unit = units.UnitName(l.cfg.Name, d.Name, d.Type)

@@ -164,14 +164,24 @@ func (l *loader) project(main *source) {
 	l.cfg.Limits = t.sliceLimits(given)
 	l.warnOfCommonSlice(given)
 	l.cfg.Settings = written(given)
-	empty := &target{loader: l, prog: l.newDraft("", setting{})}
-	empty.applyDefaults(programSection, main)
-	l.base = empty.prog.Program
+	empty := l.makeBase(main)
 	// The values of [defaults] are checked here, once, and not again in each program.
 	for _, s := range l.defaults {
-		empty.apply(s)
+		if filled, err := s.filledIn("program", 1); err != nil {
+			l.report(s.src, s.wrong(err))
+		} else {
+			empty.apply(filled)
+		}
 	}
 	l.checkLogfile(main, given)
+}
+
+// makeBase makes the program for which nothing is configured.
+func (l *loader) makeBase(src *source) *target {
+	empty := &target{loader: l, prog: l.newDraft("", setting{})}
+	empty.applyDefaults(programSection, src)
+	l.base = empty.prog.Program
+	return empty
 }
 
 // applyDefaults applies the defaults of the table.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,10 +22,12 @@ type setting struct {
 	key     *Key
 	value   string
 	comment byte // the character a comment behind the value begins with, 0 = none
+	// asWritten is the value before something in braces was replaced, "" if nothing was.
+	asWritten string
 }
 
 func (s setting) diagnostic(message, hint string) Diagnostic {
-	return Diagnostic{Line: s.line, Section: s.section, Key: s.key.Name, Value: s.value, Message: message, Hint: hint}
+	return Diagnostic{Line: s.line, Section: s.section, Key: s.key.Name, Value: cmp.Or(s.asWritten, s.value), Message: message, Hint: hint}
 }
 
 // place is where the setting stands, for messages about another one.
@@ -49,12 +52,17 @@ func (t *target) apply(s setting) {
 	if err == nil || t.quiet {
 		return
 	}
+	t.report(s.src, s.wrong(err))
+}
+
+// wrong says what is wrong with the value.
+func (s setting) wrong(err error) Diagnostic {
 	d := s.diagnostic(err.Error(), "use "+s.key.Allowed+", for example "+s.key.Example)
 	ve := &valueError{}
 	if errors.As(err, &ve) {
 		d.Hint = ve.hint
 	}
-	t.report(s.src, d)
+	return d
 }
 
 func duration(field func(*units.Program) *time.Duration) func(*target, setting) error {

@@ -25,6 +25,10 @@ var ErrDenied = errors.New("cannot talk to the supervisor: permission denied")
 // ErrOtherPlan says that a plan is not what the configuration would change by now.
 var ErrOtherPlan = errors.New("the configuration or the programs have changed since")
 
+// ErrUnanswered says that the supervisor ended before it answered: what it was told to do it may
+// have done.
+var ErrUnanswered = errors.New("the supervisor ended before it answered")
+
 // InvalidError says that the configuration, or a value, is wrong.
 type InvalidError struct{ Message string }
 
@@ -117,7 +121,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, out a
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		return fmt.Errorf("cannot read the supervisor's answer: %w", err)
+		return fmt.Errorf("cannot read the supervisor's answer: %w: %w", ErrUnanswered, err)
 	}
 	return nil
 }
@@ -137,6 +141,8 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (*h
 		// It ended before it answered: reset, end of file, or what net/http makes of them. What
 		// it was told to do it may have done, so that is for questions only.
 		return nil, ErrNoSupervisor
+	case err != nil && ctx.Err() == nil && !dialFailed(err):
+		return nil, fmt.Errorf("cannot talk to the supervisor: %w: %w", ErrUnanswered, err)
 	case err != nil:
 		return nil, fmt.Errorf("cannot talk to the supervisor: %w", err)
 	}

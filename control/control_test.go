@@ -162,6 +162,8 @@ func TestReportShape(t *testing.T) {
   {
    "name": "web",
    "unit": "msup-shop-web.service",
+   "base": null,
+   "instance": null,
    "group": null,
    "state": "STOPPED",
    "reason": "not started yet",
@@ -236,7 +238,7 @@ func TestKilledBeforeItAnswers(t *testing.T) {
 			t.Fatalf("Status: %v", err)
 		}
 	}
-	if _, err := client.Do(t.Context(), units.Command{Verb: units.Stop}); err == nil || errors.Is(err, control.ErrNoSupervisor) {
+	if _, err := client.Do(t.Context(), units.Command{Verb: units.Stop}); !errors.Is(err, control.ErrUnanswered) || errors.Is(err, control.ErrNoSupervisor) {
 		t.Errorf("Do: %v; nobody knows whether it was done", err)
 	}
 }

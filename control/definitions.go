@@ -17,6 +17,24 @@ type Definitions interface {
 	Reload(ctx context.Context, id, by string) (Applied, error)
 	// Set puts a program's keys to other values until the next reload.
 	Set(ctx context.Context, req SetRequest) (Applied, error)
+	// Scale changes how many instances programs have, until the next reload. [ErrOtherPlan] if
+	// that would stop something that was not agreed to.
+	Scale(ctx context.Context, req ScaleRequest) (Applied, error)
+}
+
+// ScaleRequest asks for other numbers of instances.
+type ScaleRequest struct {
+	Programs []Scale `json:"programs"`
+	// Stop names the instances that may be stopped for it; AnyStop: whichever they are.
+	Stop    []string `json:"stop"`
+	AnyStop bool     `json:"any_stop"`
+	By      string   `json:"by"` // who asks, for the reason
+}
+
+// Scale is the number of instances that a program shall have.
+type Scale struct {
+	Program   string `json:"program"`
+	Instances int    `json:"instances"`
 }
 
 // ReloadRequest asks for a plan to be carried out.
@@ -65,6 +83,14 @@ func (s *Server) set(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (s *Server) scale(w http.ResponseWriter, r *http.Request) {
+	var req ScaleRequest
+	if read(w, r, &req) {
+		applied, err := s.Definitions.Scale(r.Context(), req)
+		answerOr(w, r, applied, err)
+	}
+}
+
 // read reads the body of a request, or answers why that cannot be done.
 func read(w http.ResponseWriter, r *http.Request, to any) bool {
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(to)
@@ -97,6 +123,11 @@ func (c *Client) Reload(ctx context.Context, id, by string) (Applied, error) {
 // Set puts keys of programs to other values.
 func (c *Client) Set(ctx context.Context, req SetRequest) (Applied, error) {
 	return c.apply(ctx, "/v1/set", req)
+}
+
+// Scale changes numbers of instances. [ErrOtherPlan] if it would stop what may not be stopped.
+func (c *Client) Scale(ctx context.Context, req ScaleRequest) (Applied, error) {
+	return c.apply(ctx, "/v1/scale", req)
 }
 
 func (c *Client) apply(ctx context.Context, path string, req any) (a Applied, err error) {

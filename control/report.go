@@ -5,6 +5,7 @@ package control
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"msup/cgroup"
@@ -37,14 +38,18 @@ type SupervisorState struct {
 
 // ProgramReport is one program.
 type ProgramReport struct {
-	Name    string       `json:"name"`
-	Unit    string       `json:"unit"`
-	Group   *string      `json:"group"`
-	State   policy.Phase `json:"state"`
-	Reason  string       `json:"reason"`
-	Changed bool         `json:"changed"` // it runs by an older definition than the configuration's
-	Removed bool         `json:"removed"` // the configuration no longer has it
-	// Overrides are keys that msup set has put in the place of the configuration's.
+	Name string `json:"name"`
+	Unit string `json:"unit"`
+	// Base is the program that it is an instance of, and Instance which one, counted from 1.
+	Base     *string      `json:"base"`
+	Instance *int         `json:"instance"`
+	Group    *string      `json:"group"`
+	State    policy.Phase `json:"state"`
+	Reason   string       `json:"reason"`
+	Changed  bool         `json:"changed"` // it runs by an older definition than the configuration's
+	Removed  bool         `json:"removed"` // the configuration no longer has it
+	// Overrides are keys that msup set, and for instances msup scale, have put in the place of
+	// the configuration's.
 	Overrides []units.Setting `json:"overrides"`
 	// Pending: its unit is getting other limits right now.
 	Pending     bool       `json:"pending"`
@@ -157,6 +162,9 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 		}
 	}
 	r.health(def, st)
+	if def.Base != "" {
+		r.Base, r.Instance = new(def.Base), new(def.Instance)
+	}
 	if def.InGroup != "" {
 		r.Group = new(def.InGroup)
 	}
@@ -169,6 +177,17 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 		r.Stderr = new(def.Stderr)
 	}
 	return r
+}
+
+// Scaled adds to an instance that its program has another number of them than the
+// configuration says.
+func (r *ProgramReport) Scaled(project units.Project) {
+	if r.Base == nil {
+		return
+	}
+	if t := project.Template(*r.Base); t != nil && t.Scaled > 0 {
+		r.Overrides = append([]units.Setting{{Key: "instances", Value: strconv.Itoa(t.Scaled)}}, r.Overrides...)
+	}
 }
 
 // upSince is when the unit of the run under way became active. What an older version, or

@@ -29,6 +29,7 @@ const SocketName = "control.sock"
 //	GET  /v1/plan     units.Plan: what the configuration would change
 //	POST /v1/reload   ReloadRequest -> Applied
 //	POST /v1/set      SetRequest -> Applied
+//	POST /v1/scale    ScaleRequest -> Applied
 type Server struct {
 	Supervisor *units.Supervisor
 	// Project returns the definitions in force.
@@ -60,6 +61,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("GET /v1/plan", s.plan)
 	mux.HandleFunc("POST /v1/reload", s.reload)
 	mux.HandleFunc("POST /v1/set", s.set)
+	mux.HandleFunc("POST /v1/scale", s.scale)
 	srv := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -108,7 +110,7 @@ func (s *Server) report(snap units.Snapshot) Report {
 	var next atomic.Int64
 	work := func() {
 		for i := int(next.Add(1)) - 1; i < len(snap.Programs); i = int(next.Add(1)) - 1 {
-			rep.Programs[i] = s.programReport(snap.Programs[i], now)
+			rep.Programs[i] = s.programReport(project, snap.Programs[i], now)
 		}
 	}
 	// Reading the control groups is nearly all of the time, and nearly all in the kernel.
@@ -125,8 +127,9 @@ func (s *Server) report(snap units.Snapshot) Report {
 // reportsEach is how many reports are worth a goroutine.
 const reportsEach = 32
 
-func (s *Server) programReport(st units.Status, now time.Time) ProgramReport {
+func (s *Server) programReport(project units.Project, st units.Status, now time.Time) ProgramReport {
 	p := Describe(st.Program, st)
+	p.Scaled(project)
 	if st.PID != 0 {
 		s.Sampler.Fill(&p, s.group(st), upSince(st.State), now)
 	}

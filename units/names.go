@@ -8,12 +8,17 @@ import "strings"
 //	default   msup-web.service        msup.slice       msup.service
 //	shop      msup-shop-web.service   msup-shop.slice  msup@shop.service
 //
-// Programs of group front are in msup-front.slice, in project shop in msup-shop-front.slice.
+// Instance 1 of program web is msup-web@1.service. Programs of group front are in msup-front.slice, in project shop in msup-shop-front.slice.
 
 // UnitName is the name of a program's unit. Program and project names consist of letters,
-// digits, "_", and in programs "." and "-" (package config refuses others), which unit names
-// take as they are; in a service's name a dash means nothing to systemd.
+// digits, "_", and in programs "." and "-" (package config refuses others), and "@" before the
+// number of an instance, which unit names take as they are; in a service's name a dash means
+// nothing to systemd. Scopes have no instances there (unit_type_may_template() in systemd's
+// unit-name.c), so that one has a colon instead: msup-web:1.scope.
 func UnitName(project, program string, t UnitType) string {
+	if t == Scope {
+		program = strings.Replace(program, "@", ":", 1)
+	}
 	return prefix(project) + program + "." + string(t)
 }
 

@@ -25,6 +25,8 @@ type Plan struct {
 	Changes []KeyChange `json:"changes"`
 	// Groups are those that change: added, removed, or live.
 	Groups []GroupPlan `json:"groups"`
+	// Instances are the programs whose number of instances changes.
+	Instances []InstancesPlan `json:"instances"`
 	// Programs are those that change, in the order of the configuration, removed ones last.
 	Programs []ProgramPlan `json:"programs"`
 }
@@ -49,6 +51,16 @@ type GroupPlan struct {
 	Changes []KeyChange `json:"changes"`
 }
 
+// InstancesPlan is another number of instances of a program; 0 = it has none, and is one
+// program. Those that come and go are among the programs of the plan.
+type InstancesPlan struct {
+	Name string `json:"name"`
+	Old  int    `json:"old"`
+	New  int    `json:"new"`
+	// Overridden: Old is what msup scale has asked for.
+	Overridden bool `json:"overridden"`
+}
+
 // KeyChange is one key that changes.
 type KeyChange struct {
 	Key    string `json:"key"`
@@ -62,7 +74,9 @@ type KeyChange struct {
 }
 
 // Empty reports whether nothing changes.
-func (p Plan) Empty() bool { return len(p.Changes) == 0 && len(p.Groups) == 0 && len(p.Programs) == 0 }
+func (p Plan) Empty() bool {
+	return len(p.Changes) == 0 && len(p.Groups) == 0 && len(p.Instances) == 0 && len(p.Programs) == 0
+}
 
 // Disruptive reports whether something that runs is stopped.
 func (p Plan) Disruptive() bool {

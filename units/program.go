@@ -26,7 +26,11 @@ const Infinity = ^uint64(0)
 // Program is one program of the configuration, checked and with every path absolute.
 // A nil pointer means that the configuration does not say and systemd's default holds.
 type Program struct {
-	Name        string   `json:"name"`
+	Name string `json:"name"`
+	// Base is the program that it is an instance of, whose Instance it is, counted from 1;
+	// "" = it is none. The Name of an instance is Base@Instance.
+	Base        string   `json:"base,omitempty"`
+	Instance    int      `json:"instance,omitempty"`
 	Unit        string   `json:"unit"` // name of its unit, "msup-web.service"
 	Type        UnitType `json:"type"`
 	Description string   `json:"description"`
@@ -178,6 +182,8 @@ type Project struct {
 	// Limits bound all programs together, by the project's slice.
 	Limits Limits  `json:"limits,omitzero"`
 	Groups []Group `json:"groups,omitempty"`
+	// Templates are the programs that have instances.
+	Templates []Template `json:"templates,omitempty"`
 	// Settings are those of [msup] as they are written.
 	Settings []Setting `json:"settings,omitempty"`
 }

@@ -117,6 +117,12 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tt.project, diff)
 		}
 	}
+	instance := units.InstanceName("web", 10)
+	for kind, want := range map[units.UnitType]string{units.Service: "msup-shop-web@10.service", units.Scope: "msup-shop-web:10.scope"} {
+		if got := units.UnitName("shop", instance, kind); got != want {
+			t.Errorf("%s of an instance: %s, want %s", kind, got, want)
+		}
+	}
 	for _, tt := range []struct{ project, group, want string }{
 		{units.DefaultProject, "front", "msup-front.slice"}, {"shop", "front", "msup-shop-front.slice"}, {"shop", "", "msup-shop.slice"},
 	} {

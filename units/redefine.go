@@ -1,6 +1,7 @@
 package units
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,12 @@ type Redefinition struct {
 	// Restart are the programs that shall be started again by their new definition. One that
 	// is not up, and has not given up either, is not, unless it was never started.
 	Restart []string
-	By      string // who asks, for the reason
+	// Start are programs that shall be started whatever autostart says, if they are not up:
+	// new ones, and ones that are leaving, and come back.
+	Start []string
+	By    string // who asks, for the reason
+	// Gone says why programs are not in Project; "" = the configuration no longer has them.
+	Gone string
 }
 
 // Redefine puts other definitions in force, all of them at once: policy and limits of what
@@ -83,7 +89,7 @@ func (s *Supervisor) redefine(r Redefinition) {
 	s.useSlices(r.Project)
 
 	for _, p := range slices.Backward(gone) {
-		s.step(p, policy.StopRequested{By: r.By + ": no longer in the configuration"})
+		s.step(p, policy.StopRequested{By: cmp.Or(r.Gone, r.By+": no longer in the configuration")})
 	}
 	for _, p := range s.programs {
 		if slices.Contains(r.Restart, p.def.Name) && (p.restartable() || neverStarted(p.def, p.state)) {
@@ -91,8 +97,13 @@ func (s *Supervisor) redefine(r Redefinition) {
 		}
 	}
 	for _, p := range added {
-		if p.def.Autostart {
+		if p.def.Autostart && !slices.Contains(r.Start, p.def.Name) {
 			s.step(p, policy.StartRequested{By: r.By})
+		}
+	}
+	for _, name := range r.Start {
+		if p := s.byName[name]; p != nil {
+			s.startOnRequest(p, r.By)
 		}
 	}
 }

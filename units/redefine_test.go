@@ -381,3 +381,38 @@ func TestLimitsThatCannotBeSet(t *testing.T) {
 		r.stop()
 	})
 }
+
+// What comes back while it is being removed is started again, and what is new is started
+// whatever autostart says; what somebody has stopped stays stopped.
+func TestRedefineStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web@1"), program("web@2"))
+		r.after(time.Second)
+		fake.set(func() { fake.units["msup-web@2.service"].slow = time.Second })
+		r.redefine(nil, program("web@1"))
+		if _, err := r.sup.Do(t.Context(), units.Command{Verb: units.Stop, Programs: []string{"web@1"}}); err != nil {
+			t.Fatal(err)
+		}
+		r.after(500 * time.Millisecond)
+		r.records = nil
+		project := units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: []units.Program{program("web@1"), program("web@2"), program("web@3", manual)}}
+		if _, err := r.sup.Redefine(t.Context(), units.Redefinition{Project: project, Start: []string{"web@2", "web@3"}, By: "scaled"}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := r.phases(), "web@1 STOPPED, web@2 STOPPING, web@3 STARTING"; got != want {
+			t.Errorf("phases %s, want %s", got, want)
+		}
+		r.after(2 * time.Second)
+		if got, want := r.phases(), "web@1 STOPPED, web@2 RUNNING, web@3 RUNNING"; got != want {
+			t.Errorf("phases %s, want %s", got, want)
+		}
+		r.wantLog(`
+web@3 STOPPED -> STARTING: scaled
+web@3 STARTING -> RUNNING: started
+web@2 STOPPING -> STARTING: scaled: killed by SIGTERM
+web@2 STARTING -> RUNNING: started
+`)
+		r.stop()
+	})
+}

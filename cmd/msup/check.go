@@ -50,13 +50,22 @@ func (a *app) printProject(p units.Project) {
 	}
 	for _, g := range p.Groups {
 		fmt.Fprintf(a.stdout, "\ngroup %s  (%s)\n", g.Name, units.GroupSlice(p.Name, g.Name))
-		fmt.Fprintf(a.stdout, "  %-10s %s\n", "programs", strings.Join(p.Members(g.Name), ", "))
+		fmt.Fprintf(a.stdout, "  %-10s %s\n", "programs", strings.Join(basesOf(p.Members(g.Name)), ", "))
 		if l := limitWords(g.Limits); l != "" {
 			fmt.Fprintf(a.stdout, "  %-10s %s, of these together\n", "limits", l)
 		}
 	}
 	for _, prog := range p.Programs {
-		fmt.Fprintf(a.stdout, "\n%s  (%s)\n", prog.Name, prog.Unit)
+		// Instances differ in what stands in braces: the first one shows it.
+		switch t := p.Template(prog.Base); {
+		case prog.Instance > 1:
+			continue
+		case t != nil && t.Count() > 1:
+			last := p.Program(units.InstanceName(t.Name, t.Count()))
+			fmt.Fprintf(a.stdout, "\n%s to %s, the first of %d instances:  (%s to %s)\n", prog.Name, last.Name, t.Count(), prog.Unit, last.Unit)
+		default:
+			fmt.Fprintf(a.stdout, "\n%s  (%s)\n", prog.Name, prog.Unit)
+		}
 		for _, line := range describeProgram(prog) {
 			fmt.Fprintf(a.stdout, "  %-10s %s\n", line[0], line[1])
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"msup/config"
@@ -106,10 +107,38 @@ func (a *app) printPlan(plan units.Plan) {
 		fmt.Fprintf(a.stdout, "[group %s]: %s\n", g.Name, g.Effect)
 		printChanges(a.stdout, g.Changes, false)
 	}
+	for _, in := range plan.Instances {
+		fmt.Fprintf(a.stdout, "%s: %s\n", in.Name, instancesWords(in))
+	}
+	shown := map[string]bool{}
 	for _, p := range plan.Programs {
 		fmt.Fprintf(a.stdout, "%s: %s\n", p.Name, effectWords(p))
+		// Of new instances the first one shows what they all are.
+		base, _, isInstance := strings.Cut(p.Name, "@")
+		if p.Effect == units.EffectAdd && isInstance && shown[base] {
+			continue
+		}
+		shown[base] = p.Effect == units.EffectAdd
 		printChanges(a.stdout, p.Changes, p.Effect == units.EffectRestart)
 	}
+}
+
+// instancesWords says how many instances there were and will be.
+func instancesWords(in units.InstancesPlan) string {
+	number := func(n int) string {
+		if n == 0 {
+			return "none"
+		}
+		return strconv.Itoa(n)
+	}
+	words := fmt.Sprintf("instances: %s -> %s", number(in.Old), number(in.New))
+	if in.Old == 0 || in.New == 0 {
+		words += " (what runs under the old names is removed)"
+	}
+	if in.Overridden {
+		words += " (overridden by msup scale)"
+	}
+	return words
 }
 
 // effectWords says what becomes of a program.
@@ -189,6 +218,9 @@ func summary(plan units.Plan) string {
 	}
 	if len(plan.Changes) > 0 || len(plan.Groups) > 0 {
 		words = append(words, "limits of slices and [msup]")
+	}
+	if len(words) == 0 {
+		return "the number of instances is the configuration's again"
 	}
 	return strings.Join(words, ", ")
 }

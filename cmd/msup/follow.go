@@ -24,7 +24,11 @@ func sources(programs []units.Program, user bool) []logview.Source {
 				return
 			case again:
 				// A file of several programs is read once.
-				out[i].Program += "," + p.Name
+				if p.Base == "" || baseOf(out[i].Program) != p.Base {
+					out[i].Program += "," + p.Name
+				} else {
+					out[i].Program = p.Base
+				}
 				if out[i].Stream != stream {
 					out[i].Stream = logview.Both
 				}

@@ -15,7 +15,8 @@ import (
 type member struct{ name, group string }
 
 // match returns the names of the programs that the patterns of a command line mean, in
-// their own order: "web", "w*", "GROUP:*", "GROUP:w*". "all" means every one; so do no
+// their own order: "web", "w*", "GROUP:*", "GROUP:w*". The name of a program with instances
+// means all of them, as "web@*" does, "web@2" one of them. "all" means every one; so do no
 // patterns where allIfNone is set.
 func match(members []member, patterns []string, allIfNone bool) ([]string, error) {
 	chosen := map[string]bool{}
@@ -63,6 +64,9 @@ func choose(members []member, pattern string, chosen map[string]bool) error {
 		if err != nil {
 			return badPattern(pattern)
 		}
+		if base := baseOf(m.name); !ok && base != m.name {
+			ok, _ = path.Match(name, base)
+		}
 		if ok {
 			hit, chosen[m.name] = true, true
 		}
@@ -78,6 +82,23 @@ func choose(members []member, pattern string, chosen map[string]bool) error {
 		return e
 	}
 	return noProgram(namesOf(members), pattern)
+}
+
+// baseOf is the program that one is an instance of, or its own name.
+func baseOf(name string) string {
+	base, _, _ := strings.Cut(name, "@")
+	return base
+}
+
+// basesOf lists names with each program of instances once.
+func basesOf(names []string) []string {
+	var bases []string
+	for _, n := range names {
+		if b := baseOf(n); len(bases) == 0 || bases[len(bases)-1] != b {
+			bases = append(bases, b)
+		}
+	}
+	return bases
 }
 
 func badPattern(pattern string) error {
@@ -120,6 +141,17 @@ func noGroup(members []member, group string) error {
 func noProgram(names []string, pattern string) *exitError {
 	e := &exitError{code: exitNoProgram, msg: fmt.Sprintf("no program %q", pattern)}
 	const many = 10
+	base, _, isInstance := strings.Cut(pattern, "@")
+	if isInstance && slices.Contains(names, base) {
+		e.hint = fmt.Sprintf("%s has no instances", base)
+		return e
+	}
+	of := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == base || baseOf(n) != base })
+	if isInstance && len(of) > 0 {
+		e.hint = fmt.Sprintf("the instances of %s are %s to %s", base, of[0], of[len(of)-1])
+		return e
+	}
+	names = basesOf(names)
 	switch best := config.Suggest(pattern, names); {
 	case best != "":
 		e.hint = fmt.Sprintf("did you mean %q?", best)
@@ -133,7 +165,7 @@ func noProgram(names []string, pattern string) *exitError {
 	return e
 }
 
-// completePrograms completes names of programs, and of groups as GROUP:*.
+// completePrograms completes names of programs and of their instances, and of groups as GROUP:*.
 func (a *app) completePrograms(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	if a.choose() != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -142,7 +174,13 @@ func (a *app) completePrograms(*cobra.Command, []string, string) ([]string, cobr
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	names := t.names()
+	all := t.names()
+	names := basesOf(all)
+	for _, n := range all {
+		if baseOf(n) != n {
+			names = append(names, n)
+		}
+	}
 	for _, g := range groupsOf(t.members()) {
 		names = append(names, g+":*")
 	}

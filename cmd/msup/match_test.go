@@ -7,7 +7,7 @@ import (
 )
 
 func TestMatch(t *testing.T) {
-	members := []member{{"web", "front"}, {"web-admin", "front"}, {"worker-1", "back"}, {"worker-2", "back"}, {"alone", ""}}
+	members := []member{{"web", "front"}, {"web-admin", "front"}, {"worker-1", "back"}, {"worker-2", "back"}, {"alone", ""}, {"api@1", "inst"}, {"api@2", "inst"}, {"api@10", "inst"}}
 	for _, tt := range []struct {
 		patterns string
 		want     string // names, or what the error says
@@ -16,7 +16,19 @@ func TestMatch(t *testing.T) {
 		{"web", "web", 0},
 		{"worker-2 web", "web worker-2", 0},
 		{"w*", "web web-admin worker-1 worker-2", 0},
-		{"all", "web web-admin worker-1 worker-2 alone", 0},
+		{"all", "web web-admin worker-1 worker-2 alone api@1 api@2 api@10", 0},
+		{"api", "api@1 api@2 api@10", 0},
+		{"api@2", "api@2", 0},
+		{"api@*", "api@1 api@2 api@10", 0},
+		{"api@[12]", "api@1 api@2", 0},
+		{"a*", "alone api@1 api@2 api@10", 0},
+		{"inst:*", "api@1 api@2 api@10", 0},
+		{"inst:api", "api@1 api@2 api@10", 0},
+		{"inst:api@10", "api@10", 0},
+		{"api@3", `no program "api@3" the instances of api are api@1 to api@10`, exitNoProgram},
+		{"web@1", `no program "web@1" web has no instances`, exitNoProgram},
+		{"aip", `no program "aip" did you mean "api"?`, exitNoProgram},
+		{"zzzzzz", `no program "zzzzzz" the programs are web, web-admin, worker-1, worker-2, alone, api`, exitNoProgram},
 		{"front:*", "web web-admin", 0},
 		{"front:all", "web web-admin", 0},
 		{"front:web", "web", 0},
@@ -24,13 +36,13 @@ func TestMatch(t *testing.T) {
 		{"*:w*-*", "web-admin worker-1 worker-2", 0},
 		{"wbe", `no program "wbe" did you mean "web"?`, exitNoProgram},
 		{"frnt:*", `no group "frnt" did you mean "front:*"?`, exitNoProgram},
-		{"zzzzzz:*", `no group "zzzzzz" the groups are front, back`, exitNoProgram},
+		{"zzzzzz:*", `no group "zzzzzz" the groups are front, back, inst`, exitNoProgram},
 		{"front:worker-1", `no program "worker-1" in group "front" the programs are web, web-admin`, exitNoProgram},
-		{":alone", `no group "" the groups are front, back`, exitNoProgram},
+		{":alone", `no group "" the groups are front, back, inst`, exitNoProgram},
 		{"front:", `no program "" in group "front" the programs are web, web-admin`, exitNoProgram},
 		{"front:[", `bad pattern "front:[": use *, ? and [a-z] as a shell does`, exitUsage},
 		{"[:*", `bad pattern "[:*": use *, ? and [a-z] as a shell does`, exitUsage},
-		{"web nope:* all", `no group "nope" the groups are front, back`, exitNoProgram},
+		{"web nope:* all", `no group "nope" the groups are front, back, inst`, exitNoProgram},
 	} {
 		names, err := match(members, strings.Fields(tt.patterns), false)
 		got, code := strings.Join(names, " "), 0

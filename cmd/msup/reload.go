@@ -71,7 +71,7 @@ func (a *app) reload(ctx context.Context, yes bool) error {
 			a.printPlan(plan)
 		}
 		if plan.Disruptive() && !yes {
-			if err := a.confirm(plan); err != nil {
+			if err := a.confirm(stops(plan), "stops or restarts", "Stop or restart", "msup reload --yes"); err != nil {
 				return err
 			}
 			asked = true
@@ -89,16 +89,16 @@ func (a *app) reload(ctx context.Context, yes bool) error {
 	}
 }
 
-// confirm asks whether to stop what runs.
-func (a *app) confirm(plan units.Plan) error {
-	stopped := stops(plan)
+// confirm asks whether to stop what runs. It is done by verb, "stops", asked for as "Stop", and
+// without a question by a command line.
+func (a *app) confirm(stopped []string, verb, ask, command string) error {
 	if !term.IsTerminal(int(a.stdin.Fd())) {
 		return &exitError{
-			code: exitFailed, msg: fmt.Sprintf("this stops or restarts %s; nothing was changed", listed(stopped)),
-			hint: "msup reload --yes carries it out",
+			code: exitFailed, msg: fmt.Sprintf("this %s %s; nothing was changed", verb, listed(stopped)),
+			hint: command + " carries it out",
 		}
 	}
-	fmt.Fprintf(a.stderr, "Stop or restart %s? [y/N] ", listed(stopped))
+	fmt.Fprintf(a.stderr, "%s %s? [y/N] ", ask, listed(stopped))
 	line, err := bufio.NewReader(a.stdin).ReadString('\n')
 	switch answer := strings.ToLower(strings.TrimSpace(line)); {
 	case err == nil && (answer == "y" || answer == "yes"):

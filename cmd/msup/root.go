@@ -152,7 +152,7 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 	root.AddCommand(
 		upCommand(a), downCommand(a), statusCommand(a),
 		startCommand(a), stopCommand(a), restartCommand(a), signalCommand(a), hupCommand(a), reloadProgramCommand(a),
-		diffCommand(a), reloadCommand(a), setCommand(a),
+		diffCommand(a), reloadCommand(a), setCommand(a), scaleCommand(a),
 		whyCommand(a), logsCommand(a), rotateCommand(a), checkCommand(a), doctorCommand(a), renderCommand(a), exportCommand(a), superviseCommand(a), versionCommand(a),
 	)
 	root.InitDefaultHelpCmd()

@@ -175,6 +175,7 @@ func (a *app) reportFromSystemd(ctx context.Context, t *target) (control.Report,
 		f, loaded := found[def.Unit]
 		st := units.Unsupervised(def, t.project.Name, old, known, f, loaded)
 		p := control.Describe(def, st)
+		p.Scaled(t.project)
 		if loaded {
 			sampler.Fill(&p, f.ControlGroup, f.ActiveEnter, now)
 		}

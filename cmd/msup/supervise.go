@@ -97,6 +97,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		saved.Down = false // going down has ended otherwise, and this is a new start
 		saved.Anew = what.anew
 	}
+	project, unscaled := keepScales(project, what.before, saved)
 	project = keepRemoved(project, what.before, saved, damage != nil)
 	log, err := openTransitionLog(project, a.user, saved, filepath.Join(dir, loggedName))
 	defer log.close()
@@ -114,6 +115,9 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		log.append(units.Record{Time: time.Now(), Reason: damage.Error() + "; what is missing is rebuilt from systemd"})
 	}
 
+	if unscaled != nil {
+		log.append(units.Record{Time: time.Now(), Reason: oneLine(unscaled)})
+	}
 	if project, err = keepOverrides(project, what.before); err != nil {
 		log.append(units.Record{Time: time.Now(), Reason: oneLine(err)})
 	}

@@ -1,0 +1,208 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"msup/units"
+)
+
+// What stands in double braces is replaced in the values that name or describe what a
+// program is, so that each instance of a program can have its own.
+
+// templatedKeys are the keys in whose values it is; those of systemd's settings are too.
+var templatedKeys = []string{"command", "environment", "env_file", "directory", "stdout", "stderr", "log_prefix", "description"}
+
+// templated reports whether {{…}} is replaced in values of the key.
+func (k Key) templated() bool {
+	return slices.Contains(templatedKeys, k.Name) || strings.HasPrefix(k.Name, systemdPrefix)
+}
+
+const (
+	openBraces, closeBraces = "{{", "}}"
+	maxPort                 = 65535
+)
+
+// fillIn replaces {{instance}}, {{program}} and {{port N}} in a value; {{{{ stands for {{.
+// It is done before the value is split into words, so that {{port 8000}} is one of them;
+// names and numbers hold nothing that would be split or quoted.
+func fillIn(text, program string, instance int) (string, error) {
+	if !strings.Contains(text, openBraces) {
+		return text, nil
+	}
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, openBraces)
+		b.WriteString(before)
+		if !found {
+			return b.String(), nil
+		}
+		if after, literal := strings.CutPrefix(rest, openBraces); literal {
+			b.WriteString(openBraces)
+			text = after
+			continue
+		}
+		// Of three the first stands for itself.
+		if after, three := strings.CutPrefix(rest, "{"); three {
+			b.WriteByte('{')
+			rest = after
+		}
+		inner, after, closed := strings.Cut(rest, closeBraces)
+		if !closed {
+			return "", hinted("close it with }}; "+literalBraces, "%s is not closed", quote(openBraces+rest))
+		}
+		value, err := braced(strings.Trim(inner, blank), program, instance)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(value)
+		text = after
+	}
+}
+
+const literalBraces = "a literal {{ is written {{{{"
+
+// braced is the value of what stands between braces.
+func braced(inner, program string, instance int) (string, error) {
+	word, arg, _ := strings.Cut(inner, " ")
+	arg = strings.Trim(arg, blank)
+	switch {
+	case word == "port":
+		first, err := strconv.ParseUint(arg, 10, 16)
+		if err != nil || first == 0 {
+			return "", hinted("write the port of the first instance, for example {{port 8000}}", "%s is not a port from 1 to %d", quote(arg), maxPort)
+		}
+		port := int(first) + instance - 1
+		if port > maxPort {
+			return "", hinted("begin lower, or have fewer instances", "port %d of instance %d is above %d", port, instance, maxPort)
+		}
+		return strconv.Itoa(port), nil
+	case arg != "" && (word == "instance" || word == "program"):
+		return "", hinted("write {{"+word+"}}", "{{%s}} takes nothing behind it", word)
+	case word == "instance":
+		return strconv.Itoa(instance), nil
+	case word == "program":
+		return program, nil
+	}
+	hint := "known are {{instance}}, {{program}} and {{port 8000}}"
+	if near := Suggest(word, []string{"instance", "program", "port"}); near == "port" {
+		hint = "did you mean {{port 8000}}?"
+	} else if near != "" {
+		hint = "did you mean {{" + near + "}}?"
+	}
+	return "", hinted(hint+"; "+literalBraces, "{{%s}} stands for nothing", clip(inner))
+}
+
+// filledIn is a setting with its value for an instance. Messages show it as it is written.
+func (s setting) filledIn(program string, instance int) (setting, error) {
+	if !s.key.templated() {
+		return s, nil
+	}
+	value, err := fillIn(s.value, program, instance)
+	if err == nil && value != s.value {
+		s.value, s.asWritten = value, s.value
+	}
+	return s, err
+}
+
+// fillIn replaces what stands in braces in the settings of a program. One that cannot be
+// read is reported, and left out.
+func (l *loader) fillIn(d *draft) {
+	program, instance := d.Base, d.Instance
+	if d.Base == "" {
+		program, instance = d.Name, 1
+	}
+	var all []setting
+	d.given = map[string]setting{}
+	for _, s := range d.all {
+		filled, err := s.filledIn(program, instance)
+		if err != nil {
+			// Of [defaults] it has been reported, unless it is about this instance.
+			if s.section != defaultsSection || instance > 1 {
+				l.report(s.src, s.wrong(err))
+			}
+			d.given[s.key.Name] = s
+			continue
+		}
+		all = append(all, filled)
+		d.given[s.key.Name] = filled
+	}
+	d.all = all
+}
+
+// instancesKey says how many instances there are. It is no setting of any of them: more or
+// fewer instances are no change of the others.
+const instancesKey = "instances"
+
+func setInstances(t *target, s setting) error {
+	n, err := parseInt(s.value, 0, units.MaxInstances)
+	t.prog.instances = int(n)
+	return err
+}
+
+// split makes the instances of the programs that have any.
+func (l *loader) split() {
+	var all []*draft
+	for _, d := range l.programs {
+		if s, ok := d.given[instancesKey]; ok {
+			t := &target{loader: l, prog: d, quiet: s.section == defaultsSection}
+			t.apply(s)
+			d.all = slices.DeleteFunc(d.all, func(s setting) bool { return s.key.Name == instancesKey })
+			delete(d.given, instancesKey)
+		}
+		if d.instances == 0 || !d.good {
+			all = append(all, d)
+			continue
+		}
+		l.cfg.Templates = append(l.cfg.Templates, d.template())
+		for i := range d.instances {
+			all = append(all, d.instance(i+1))
+		}
+	}
+	l.programs = all
+}
+
+// instance is the draft of an instance of a program.
+func (d *draft) instance(n int) *draft {
+	out := &draft{Program: d.Program, header: d.header, all: d.all, good: d.good, variables: map[string]setting{}}
+	out.Name, out.Base, out.Instance = units.InstanceName(d.Name, n), d.Name, n
+	return out
+}
+
+func (d *draft) template() units.Template {
+	t := units.Template{Name: d.Name, Instances: d.instances, File: d.header.src.path, Line: d.header.line, InGroup: d.InGroup}
+	for _, s := range d.all {
+		t.Settings = append(t.Settings, units.TemplateSetting{
+			Setting: units.Setting{Key: s.key.Name, Value: s.value},
+			File:    s.src.path, Line: s.line, Defaults: s.section == defaultsSection,
+		})
+	}
+	return t
+}
+
+// fillAll completes the programs. What is wrong with one line of a program is said of its
+// first instance for which it is.
+func (l *loader) fillAll() {
+	errors, warnings := 0, 0 // where those of the program begin
+	for _, d := range l.programs {
+		if d.Instance <= 1 {
+			errors, warnings = len(l.errors), len(l.warnings)
+			l.fill(d)
+			continue
+		}
+		e, w := len(l.errors), len(l.warnings)
+		l.fill(d)
+		l.errors, l.warnings = unsaid(l.errors, errors, e), unsaid(l.warnings, warnings, w)
+	}
+}
+
+// unsaid drops those of ps[from:] whose line ps[begin:from] is about too.
+func unsaid(ps []problem, begin, from int) []problem {
+	said := ps[begin:from]
+	return append(ps[:from], slices.DeleteFunc(ps[from:], func(p problem) bool {
+		return slices.ContainsFunc(said, func(q problem) bool {
+			return p.source == q.source && p.Line == q.Line && p.Key == q.Key
+		})
+	})...)
+}
