@@ -245,7 +245,6 @@ var notKeys = map[string]string{
 	"stdout_syslog":   "write stdout = journal",
 	"stderr_syslog":   "write stderr = journal",
 	"serverurl":       "msup has no server; remove the key",
-	"numprocs_start":  "write one program for each process",
 
 	"stdout_capture_maxbytes": "msup has no events; remove the key",
 	"stderr_capture_maxbytes": "msup has no events; remove the key",

@@ -13,7 +13,7 @@ import (
 func Settable() []string {
 	var names []string
 	for i := range keys {
-		if k := &keys[i]; k.Section == programSection && k.Live() && k.Kind != Path {
+		if k := &keys[i]; k.Section == programSection && k.Live() && k.Kind != Path && k.Name != instancesKey {
 			names = append(names, k.Name)
 		}
 	}
@@ -44,6 +44,12 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 	}
 	here := setting{src: src, section: section, key: k, value: value}
 	d := l.inForce(p, here)
+	program, instance := d.which()
+	here, err := here.filledIn(program, instance)
+	if err != nil {
+		wrong := here.wrong(err)
+		return fail(wrong.Message, wrong.Hint)
+	}
 	d.given[key] = here
 	t := &target{loader: l, prog: d}
 	// What follows from other keys does so anew.
@@ -62,7 +68,7 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 	if len(l.errors) > 0 {
 		return p, nil, &Error{Diagnostics: sorted(l.errors)}
 	}
-	d.Settings = with(p.Settings, key, value)
+	d.Settings = with(p.Settings, key, here.value)
 	d.Overrides = with(p.Overrides, key, value)
 	return d.Program, sorted(l.warnings), nil
 }

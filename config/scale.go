@@ -110,7 +110,7 @@ func (l *loader) fromTemplate(t units.Template, n int) *draft {
 		}
 		d.all = append(d.all, s)
 	}
-	return d.instance(n)
+	return l.instance(d, n)
 }
 
 // crossCheckWith looks for files of new programs that would get in the way of those that the

@@ -8,15 +8,18 @@ import (
 	"msup/units"
 )
 
-// What stands in double braces is replaced in the values that name or describe what a
-// program is, so that each instance of a program can have its own.
+// What stands in double braces is replaced, so that each instance of a program can have its own.
 
-// templatedKeys are the keys in whose values it is; those of systemd's settings are too.
-var templatedKeys = []string{"command", "environment", "env_file", "directory", "stdout", "stderr", "log_prefix", "description"}
-
-// templated reports whether {{…}} is replaced in values of the key.
+// templated reports whether {{…}} is replaced in values of the key: in commands, paths and
+// other words and texts, not in numbers and fixed words.
 func (k Key) templated() bool {
-	return slices.Contains(templatedKeys, k.Name) || strings.HasPrefix(k.Name, systemdPrefix)
+	switch {
+	case k.Section != programSection:
+		return false
+	case k.Kind == Words, k.Kind == Path, k.Kind == Systemd:
+		return true
+	}
+	return k.Name == "log_prefix" || k.Name == "description"
 }
 
 const (
@@ -109,10 +112,7 @@ func (s setting) filledIn(program string, instance int) (setting, error) {
 // fillIn replaces what stands in braces in the settings of a program. One that cannot be
 // read is reported, and left out.
 func (l *loader) fillIn(d *draft) {
-	program, instance := d.Base, d.Instance
-	if d.Base == "" {
-		program, instance = d.Name, 1
-	}
+	program, instance := d.which()
 	var all []setting
 	d.given = map[string]setting{}
 	for _, s := range d.all {
@@ -129,6 +129,14 @@ func (l *loader) fillIn(d *draft) {
 		d.given[s.key.Name] = filled
 	}
 	d.all = all
+}
+
+// which is what {{program}} and {{instance}} stand for.
+func (d *draft) which() (program string, instance int) {
+	if d.Base == "" {
+		return d.Name, 1
+	}
+	return d.Base, d.Instance
 }
 
 // instancesKey says how many instances there are. It is no setting of any of them: more or
@@ -157,15 +165,16 @@ func (l *loader) split() {
 		}
 		l.cfg.Templates = append(l.cfg.Templates, d.template())
 		for i := range d.instances {
-			all = append(all, d.instance(i+1))
+			all = append(all, l.instance(d, i+1))
 		}
 	}
 	l.programs = all
 }
 
 // instance is the draft of an instance of a program.
-func (d *draft) instance(n int) *draft {
-	out := &draft{Program: d.Program, header: d.header, all: d.all, good: d.good, variables: map[string]setting{}}
+func (l *loader) instance(d *draft, n int) *draft {
+	out := l.newDraft(d.Name, d.header)
+	out.InGroup, out.all, out.good = d.InGroup, d.all, d.good
 	out.Name, out.Base, out.Instance = units.InstanceName(d.Name, n), d.Name, n
 	return out
 }

@@ -208,3 +208,18 @@ func TestDiffOfInstances(t *testing.T) {
 		}
 	}
 }
+
+// What msup set sets is filled in for each instance, and kept as it was written, for others.
+func TestOverrideOfAnInstance(t *testing.T) {
+	p := configOf(t, threeWebs+"stdout = out\n").Programs[1]
+	q, _, err := Override(p, "log_prefix", "{{program}} {{instance}}: ")
+	if err != nil || q.Log.Prefix != "web 2: " || q.Overrides[0].Value != "{{program}} {{instance}}: " {
+		t.Errorf("%q, %v, %v", q.Log.Prefix, q.Overrides, err)
+	}
+	if _, _, err := Override(p, "log_prefix", "{{instanc}}"); err == nil || !strings.Contains(err.Error(), "did you mean {{instance}}?") {
+		t.Errorf("%v", err)
+	}
+	if _, _, err := Override(p, "instances", "5"); err == nil || !strings.Contains(err.Error(), "msup scale web=5 changes their number") {
+		t.Errorf("%v", err)
+	}
+}

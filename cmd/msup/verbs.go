@@ -31,10 +31,43 @@ The supervisor stays: msup down stops that too.`, "  msup stop web\n  msup stop 
 }
 
 func restartCommand(a *app) *cobra.Command {
-	return verbCommand(a, units.Restart, "restart NAME...|all", "Stop and start programs",
+	cmd := verbCommand(a, units.Restart, "restart NAME...|all", "Stop and start programs",
 		`Stop programs (globs, GROUP:* and all work), start them again, and wait until they are up,
-or have given up for good. One that does not run is started.`, "  msup restart web\n  msup restart all",
+or have given up for good. One that does not run is started.
+
+With --rolling, restart them one after the other, or --max-down at a time: the next
+only when the last is RUNNING, those first that are not up. It stops where one does
+not come back, because it gives up, is stopped, or is not RUNNING again --timeout
+after a failure, and names those that were not restarted; the exit status is 1 then.
+Ctrl-C leaves the rest alone. A supervisor that is killed meanwhile does not end it.`,
+		"  msup restart web\n  msup restart all\n  msup restart --rolling web\n  msup restart --rolling --max-down 2 'front:*'",
 		func(v *view) func(string) bool { return v.isUp })
+	var isRolling bool
+	var maxDown int
+	var timeout string
+	all := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		for _, flag := range []string{"max-down", "timeout"} {
+			if !isRolling && cmd.Flags().Changed(flag) {
+				return usageError("--%s goes with --rolling", flag)
+			}
+		}
+		if !isRolling {
+			return all(cmd, args)
+		}
+		patience, err := config.ParseDuration(timeout)
+		switch {
+		case err != nil:
+			return usageError("bad --timeout: %v; use seconds or a number with ms, s, m, h or d", err)
+		case maxDown < 1:
+			return usageError("bad --max-down %d: use a whole number from 1", maxDown)
+		}
+		return a.rolling(cmd.Context(), args, maxDown, patience)
+	}
+	cmd.Flags().BoolVar(&isRolling, "rolling", false, "one after the other, the next when the last is RUNNING")
+	cmd.Flags().IntVar(&maxDown, "max-down", 1, "with --rolling: how many may be down at a time, `N`")
+	cmd.Flags().StringVar(&timeout, "timeout", "1m", "with --rolling: how long a `TIME` one that fails may take to come back")
+	return cmd
 }
 
 func verbCommand(a *app, verb units.Verb, use, short, long, example string, done func(*view) func(string) bool) *cobra.Command {
