@@ -177,14 +177,15 @@ func hookFailure(def Program, f Facts, e policy.Exit) (_ policy.Exit, note strin
 		start := c.Setting == "ExecStartPre" || c.Setting == "ExecStartPost"
 		switch {
 		case start && f.Result == "timeout":
-			e.Reason = "not started in time"
+			key := c.key(def.Hooks)
+			if strings.HasPrefix(key, "systemd.") {
+				return e, ""
+			}
+			e.Hook, e.Reason = key, "not started in time"
 			if def.StartTimeout > 0 {
 				e.Reason = fmt.Sprintf("not started within %s (start_timeout)", policy.Words(def.StartTimeout))
 			}
-			e.Hook = c.key(def.Hooks)
-			if !strings.HasPrefix(e.Hook, "systemd.") {
-				e.Reason += ": " + e.Hook + " " + c.Path + " had not ended"
-			}
+			e.Reason += ": " + key + " " + c.Path + " had not ended"
 			return e, ""
 		case start && f.Result != "oom-kill" && f.Result != "watchdog":
 			e.Cause, e.Code, e.Signal, e.Reason = policy.CauseStart, 0, 0, c.words(def.Hooks)

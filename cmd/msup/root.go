@@ -25,7 +25,8 @@ const (
 )
 
 const exitStatusHelp = `Exit status: 0 done; 1 it failed; 2 usage or configuration; 3 a program asked about is
-FAILED or KILLED (status, why, up); 4 no such program; 5 no systemd, or no right to it.`
+FAILED or KILLED (status, why, up), or will not be what is waited for (wait); 4 no such
+program; 5 no systemd, or no right to it.`
 
 // exitError is an error with an exit status of its own. Without a message the command has
 // said all there is to say.
@@ -151,7 +152,7 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 	f.BoolVar(&a.wantUser, "user", false, "use the user manager (default for everybody else)")
 	root.AddCommand(
 		upCommand(a), downCommand(a), statusCommand(a),
-		startCommand(a), stopCommand(a), restartCommand(a), signalCommand(a), hupCommand(a), reloadProgramCommand(a),
+		startCommand(a), stopCommand(a), restartCommand(a), signalCommand(a), hupCommand(a), reloadProgramCommand(a), waitCommand(a),
 		diffCommand(a), reloadCommand(a), setCommand(a), scaleCommand(a),
 		whyCommand(a), logsCommand(a), rotateCommand(a), checkCommand(a), doctorCommand(a), renderCommand(a), exportCommand(a), superviseCommand(a), versionCommand(a),
 	)
