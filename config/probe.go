@@ -21,6 +21,7 @@ var probeKinds = map[string]func(t *target, s setting, what string) (probe.Spec,
 	string(probe.TCP):  parseTCP,
 	string(probe.Unix): parsePath(probe.Unix),
 	string(probe.File): parsePath(probe.File),
+	string(probe.Exec): parseExec,
 }
 
 // otherProbes are what other supervisors call a probe.
@@ -28,6 +29,7 @@ var otherProbes = map[string]string{
 	"https": "http: https://…", "http_get": "http: URL", "httpget": "http: URL", "url": "http: URL",
 	"tcp_socket": "tcp: HOST:PORT", "tcpsocket": "tcp: HOST:PORT", "connect": "tcp: HOST:PORT",
 	"socket": "unix: PATH or tcp: HOST:PORT", "path": "file: PATH", "exists": "file: PATH",
+	"cmd": "exec: COMMAND", "command": "exec: COMMAND", "script": "exec: COMMAND", "shell": "exec: /bin/sh -c '…'", "run": "exec: COMMAND",
 }
 
 func setProbe(field func(*units.Program) *units.Probe) func(*target, setting) error {
@@ -164,6 +166,22 @@ func parsePath(kind probe.Kind) func(*target, setting, string) (probe.Spec, erro
 		}
 		return spec, nil
 	}
+}
+
+func parseExec(_ *target, _ setting, what string) (probe.Spec, error) {
+	words, err := splitWords(what)
+	return probe.Spec{Kind: probe.Exec, Argv: words}, err
+}
+
+// resolveProbes finds the executables of probes, as that of the program.
+func (l *loader) resolveProbes(t *target) {
+	resolve := func(key string, spec *probe.Spec) {
+		if spec.Kind == probe.Exec && len(spec.Argv) > 0 {
+			spec.Path = l.executable(t, t.prog.at(key), spec.Argv[0])
+		}
+	}
+	resolve("ready", &t.prog.Ready.Spec)
+	resolve("alive", &t.prog.Alive.Spec)
 }
 
 // defaultReadyTimeout is start_timeout where a probe must pass and the key is not given.

@@ -160,6 +160,7 @@ func (l *loader) fill(d *draft) {
 	d.Digest, d.FormerDigest = d.digest()
 	l.resolve(t)
 	l.fillHooks(t)
+	l.resolveProbes(t)
 	l.fillSystemd(d)
 	l.checkLife(d)
 	if l.check {

@@ -28,6 +28,7 @@ const (
 	TCP  Kind = "tcp"  // a connection to HOST:PORT is taken
 	Unix Kind = "unix" // a connection to a Unix socket is taken
 	File Kind = "file" // the file exists
+	Exec Kind = "exec" // a command exits with status 0; [Probe] does not run it
 )
 
 // Spec is what to ask. It is written down as JSON.
@@ -35,6 +36,9 @@ type Spec struct {
 	Kind Kind `json:"kind"`
 	// Where is the URL, HOST:PORT or absolute path.
 	Where string `json:"where,omitempty"`
+	// Path and Argv are what to execute.
+	Path string   `json:"path,omitempty"`
+	Argv []string `json:"argv,omitempty"`
 	// Status are the statuses of HTTP that are well; empty = 200 to 399.
 	Status []StatusRange `json:"status,omitempty"`
 }
@@ -47,6 +51,9 @@ type StatusRange struct {
 
 // String is what is asked, in words: "tcp 127.0.0.1:5432".
 func (s Spec) String() string {
+	if s.Kind == Exec {
+		return printable(string(s.Kind) + " " + strings.Join(s.Argv, " "))
+	}
 	if s.Kind == HTTP {
 		if u, err := url.Parse(s.Where); err == nil {
 			return u.Redacted() // a password is nobody's business

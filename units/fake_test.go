@@ -151,6 +151,8 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		if f.units[name] != u || u.facts.JobID != job {
 			return // the job was canceled
 		}
+		u.facts.InvocationID = invocation
+		f.changed(u) // inactive still
 		u.facts.InvocationID, u.facts.ExecMainStart, u.facts.MainStart = invocation, monotonic(), time.Now()
 		u.facts.ActiveState, u.facts.SubState, u.facts.MainPID = "activating", "start", uint32(1000+f.serial)
 		f.changed(u)
@@ -195,7 +197,7 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 func (f *fakeSystemd) end(name string, u *fakeUnit, code, status int32, result string) {
 	u.facts.ExecMainCode, u.facts.ExecMainStatus, u.facts.Result, u.facts.MainPID = code, status, result, 0
 	u.facts.ExecMainExit, u.facts.MainExit = monotonic(), time.Now()
-	if result == "success" && u.facts.ActiveState == "active" && strings.HasSuffix(name, ".service") {
+	if result == "success" && u.facts.ActiveState == "active" && u.props["RemainAfterExit"] == true {
 		u.facts.SubState = "exited"
 		f.changed(u)
 		f.changed(u)
@@ -218,7 +220,7 @@ func (f *fakeSystemd) over(name string, u *fakeUnit, result string) {
 	}
 	f.changed(u)
 	f.changed(u)
-	if result == "success" && !f.pinned {
+	if result == "success" && !f.pinned || u.props["CollectMode"] == "inactive-or-failed" {
 		delete(f.units, name)
 		f.emit(units.UnitRemoved{Unit: name})
 	}

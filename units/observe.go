@@ -18,6 +18,11 @@ func (s *Supervisor) onBus(ev BusEvent) {
 	case UnitChanged:
 		if p := s.byUnit[ev.Facts.Unit]; p != nil {
 			s.observe(p, ev.Facts)
+		} else if facts := s.probes[ev.Facts.Unit]; facts != nil {
+			select {
+			case facts <- ev.Facts:
+			default: // it says the same again and again
+			}
 		}
 	case UnitRemoved:
 		if p := s.byUnit[ev.Unit]; p != nil {

@@ -39,6 +39,7 @@ type probing struct {
 	cancel  func()    // of that
 	serial  int       // of what is asked; answers to another one mean nothing
 	status  ProbeStatus
+	ended   string // invocation ID of the last command it was
 }
 
 // onDuty reports whether the run of p is to be asked, for each probe.
@@ -122,12 +123,16 @@ func (s *Supervisor) probeDue(p *program, now time.Time) {
 			continue
 		}
 		pr.running = true
-		ask, def, ctx := s.cfg.Probe, p.probe(pr), context.Context(nil)
-		ctx, pr.cancel = context.WithTimeout(s.ctx, def.Timeout)
+		ask, ctx := s.ask(p, pr), s.ctx
+		if def := p.probe(pr); def.Kind == probe.Exec {
+			ctx, pr.cancel = context.WithCancel(ctx) // systemd bounds it
+		} else {
+			ctx, pr.cancel = context.WithTimeout(ctx, def.Timeout)
+		}
 		cancel := pr.cancel
 		s.do(result{kind: resultProbe, p: p, probing: pr, serial: pr.serial}, func(_ context.Context, r *result) {
 			defer cancel()
-			r.probe = ask(ctx, def.Spec)
+			ask(ctx, r)
 		})
 	}
 }
@@ -135,6 +140,10 @@ func (s *Supervisor) probeDue(p *program, now time.Time) {
 func (s *Supervisor) onProbe(r result) {
 	p, pr := r.p, r.probing
 	pr.running = false
+	if r.facts.InvocationID != "" {
+		pr.ended = r.facts.InvocationID
+	}
+	delete(s.probes, ProbeUnit(p.unit, pr.of))
 	if r.serial != pr.serial || pr.due.IsZero() {
 		s.attend(p) // it was waited for
 		return

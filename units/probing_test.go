@@ -230,6 +230,7 @@ func TestProbesAfterATakeover(t *testing.T) {
 		fourth := start(t, fake, third.saved, def)
 		fourth.after(65 * time.Second)
 		fourth.wantReason(`STARTING: executed, waits for tcp r (` + fmt.Sprint(probesSince(fourth)) + ` tries, connection refused, "said r")`)
+		synctest.Wait()
 		if ends := fourth.saved.EndsOf("web"); len(ends) != 1 || ends[0].Exit.Cause != policy.CauseUnhealthy {
 			t.Errorf("ends %+v", ends)
 		}
@@ -237,10 +238,10 @@ func TestProbesAfterATakeover(t *testing.T) {
 		if ends := fourth.saved.EndsOf("web"); len(ends) != 2 || ends[1].Exit.Cause != policy.CauseTimeout {
 			t.Errorf("ends %+v", ends)
 		}
-		if len(fake.started) != 3 && len(fake.started) != 2 {
+		fourth.stop()
+		if n := len(fake.started); n != 3 {
 			t.Errorf("started %v", fake.started)
 		}
-		fourth.stop()
 	})
 }
 
@@ -275,7 +276,9 @@ func TestProbesDoNotPileUp(t *testing.T) {
 			r.do(units.Restart, "p1")
 			r.after(40 * time.Millisecond)
 		}
+		o.mu.Lock()
 		o.takes = 0
+		o.mu.Unlock()
 		r.after(5 * time.Second)
 		if got := r.reason(1); got != "RUNNING: started" {
 			t.Error(got)

@@ -38,6 +38,8 @@ type Config struct {
 	Blame func(unit string) Blame
 	// Probe asks a program; nil = nobody is asked. It is not called by the loop.
 	Probe ProbeFunc
+	// ProbeDir is a folder for the output of commands that probe; "" = it is lost.
+	ProbeDir string
 	// Dropped tells that the project no longer has the program, which has come to rest. It
 	// must not block.
 	Dropped func(program string)
@@ -96,6 +98,9 @@ type Supervisor struct {
 	history                     history
 	ends                        ends
 	aliveAt                     time.Time
+
+	probes map[string]chan Facts // by the units that run commands of probes
+	execs  chan struct{}         // holds one for each of them that systemd is asked to run
 
 	slices []*sliceState
 }
@@ -177,7 +182,8 @@ func New(cfg Config) *Supervisor {
 		done:     make(chan struct{}),
 		watchers: map[chan Record]struct{}{},
 		history:  history{},
-		ends:     ends{},
+		probes:   map[string]chan Facts{}, execs: make(chan struct{}, probesAtOnce),
+		ends: ends{},
 
 		definitions: map[string][]Setting{}, newDefinitions: map[string][]Setting{},
 	}

@@ -272,7 +272,7 @@ func (p *probe) nameFacts(ctx context.Context, bus bus, supervised bool) *doctor
 		switch {
 		case foreign != "" && configured:
 			n.Foreign = append(n.Foreign, foreign)
-		case foreign != "", u.ActiveState == "inactive":
+		case foreign != "", u.ActiveState == "inactive", supervised && units.IsProbeUnit(u.Unit):
 		case !configured && (!supervised || !slices.ContainsFunc(runs.Project.Programs, is)):
 			n.Leftover = append(n.Leftover, u.Unit)
 		case configured && !supervised:

@@ -145,7 +145,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	cfg := units.Config{
 		Project: project, Bus: bus, Saved: saved,
 		Output: outputs.fifos, Prepare: outputs.prepare,
-		Forker: units.StubForker{}, Probe: prober.Probe,
+		Forker: units.StubForker{}, Probe: prober.Probe, ProbeDir: filepath.Join(dir, "probes"),
 		Watch: func(unit string, pid uint32) {
 			peaks.watch(unit, pid)
 			blamer.watch(unit, pid)
