@@ -188,7 +188,7 @@ func (a *app) scaled(t *target, s *scaling, v *view) error {
 	for _, name := range s.up {
 		phase := v.programs[name]
 		fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
-		failed = failed || failedPhase(phase)
+		failed = failed || v.missed(name)
 	}
 	for _, name := range s.gone {
 		if phase := v.programs[name]; phase.Up() {
