@@ -145,6 +145,14 @@ func cast(dir, victim string, d time.Duration, has func(key string) bool) []*pro
 	}
 	add("p3", pawn, "", "quiet", "autorestart = always")
 
+	// Those of one name with a number behind it are one program with instances.
+	for i := range 3 {
+		out(writer(fmt.Sprintf("iw@%d", i+1), "-pace 20ms"), 40)
+	}
+	for i := range 2 {
+		crasher(fmt.Sprintf("ic@%d", i+1), "-how 0,6,SIGKILL -least 200ms -most 1500ms", append(quick, "autorestart = always", "restart_delay = 300ms")...)
+	}
+
 	mass := 16
 	if long {
 		mass = 36
@@ -171,12 +179,32 @@ func mostOf(flags string) time.Duration {
 func configuration(dir, defaults string, programs []*program) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "[msup]\nlogfile = %s\n\n[defaults]\nmax_restarts = 0\nstart_seconds = 0\n%s\n", filepath.Join(dir, "supervisor.log"), defaults)
+	instances := map[string]int{}
 	for _, p := range programs {
-		// Everything that a copy of it starts can be told by this.
-		fmt.Fprintf(&text, "\n[program %s]\ncommand = %s\nenvironment = %s=%s\n", p.name, p.command, markVariable, p.name)
-		for _, key := range p.keys {
-			fmt.Fprintln(&text, key)
+		base, _, _ := strings.Cut(p.name, "@")
+		instances[base]++
+	}
+	for _, p := range programs {
+		base, number, isInstance := strings.Cut(p.name, "@")
+		if isInstance {
+			if number == "1" { // the others are the same, but for the number
+				section := strings.ReplaceAll(section(p, base), p.name, base+"@{{instance}}")
+				fmt.Fprintf(&text, "%sinstances = %d\n", section, instances[base])
+			}
+			continue
 		}
+		text.WriteString(section(p, p.name))
+	}
+	return text.String()
+}
+
+// section is a program in the file, under a name.
+func section(p *program, name string) string {
+	var text strings.Builder
+	// Everything that a copy of it starts can be told by this.
+	fmt.Fprintf(&text, "\n[program %s]\ncommand = %s\nenvironment = %s=%s\n", name, p.command, markVariable, p.name)
+	for _, key := range p.keys {
+		fmt.Fprintln(&text, key)
 	}
 	return text.String()
 }
