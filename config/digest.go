@@ -20,6 +20,7 @@ var liveKeys = []string{
 	"max_restarts", "restart_window", "restart_reset", "restart_cooldown",
 	"success_exit_codes", "restart_on", "restart_never_on", "on_oom",
 	"start_seconds", "start_retries", "start_retry_delay",
+	"on_failed", "on_oom_command", "on_restart",
 	"oneshot", "max_age", "max_age_spread",
 	"start_timeout", // has a meaning only while it starts
 	"ready", "ready_interval", "ready_timeout", "ready_threshold",

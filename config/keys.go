@@ -47,7 +47,7 @@ const (
 )
 
 // keys is the one place that knows the keys.
-var keys = slices.Concat(programKeys, restartKeys, startKeys, lifeKeys, hookKeys, probeKeys, outputKeys, systemKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
+var keys = slices.Concat(programKeys, restartKeys, startKeys, lifeKeys, hookKeys, actionKeys, probeKeys, outputKeys, systemKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
 
 // programKeys say what a program is and how it runs.
 var programKeys = []Key{

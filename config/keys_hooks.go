@@ -26,6 +26,41 @@ var hookKeys = []Key{
 		func(h *units.Hooks) *[]units.Hook { return &h.AfterStop }, "ExecStopPost", "post_stop"),
 }
 
+// actionKeys are commands that are run when something has happened to a program.
+var actionKeys = []Key{
+	actionKey("on_failed", "Run when it gave up (FAILED, KILLED), in a unit of its own: msup-NAME:on-failed:N.service. MSUP_PROGRAM, MSUP_STATE, MSUP_REASON, MSUP_CAUSE and so on are in its environment.", "/usr/local/bin/page-me",
+		func(a *units.Actions) **units.Hook { return &a.Failed }, "OnFailure"),
+	actionKey("on_oom_command", "Run in the same way when it was killed for memory, whatever on_oom has follow.", "/usr/local/bin/save-heap",
+		func(a *units.Actions) **units.Hook { return &a.OOM }),
+	actionKey("on_restart", "Run in the same way when it has ended and its policy starts it again.", "/usr/local/bin/count-restarts",
+		func(a *units.Actions) **units.Hook { return &a.Restart }),
+}
+
+func actionKey(name, doc, example string, field func(*units.Actions) **units.Hook, other ...string) Key {
+	return Key{
+		Section: programSection, Name: name, Kind: Words, Unset: "none", Allowed: hookWords, Example: example, Doc: doc, Other: other,
+		set: func(t *target, s setting) error {
+			h, err := parseHook(s.value)
+			if err != nil {
+				return err
+			}
+			if len(h.Argv) == 0 || h.Argv[0] == "" {
+				return hinted("write the program to run, for example "+s.key.Example, "there is no program in %s", quote(s.value))
+			}
+			t.prog.actions = append(t.prog.actions, actionAt{s, &h})
+			*field(&t.prog.Actions) = &h
+			warnShell(t, s, h.Argv[0])
+			return nil
+		},
+	}
+}
+
+// actionAt is an action of a program, and where it stands.
+type actionAt struct {
+	setting
+	hook *units.Hook
+}
+
 func hookKey(name, doc, example string, list func(*units.Hooks) *[]units.Hook, other ...string) Key {
 	return Key{
 		Section: programSection, Name: name, Kind: Words, Unset: "none", Repeats: true, Allowed: hookWords, Example: example, Doc: doc, Other: other,
@@ -74,6 +109,9 @@ func parseHook(value string) (units.Hook, error) {
 // fillHooks finds the executables of a program's hooks, and sees what systemd cannot do.
 func (l *loader) fillHooks(t *target) {
 	d := t.prog
+	for _, at := range d.actions {
+		at.hook.Path = l.executable(t, at.setting, at.hook.Argv[0])
+	}
 	if d.Type == units.Scope {
 		for _, at := range d.hooks {
 			l.scopeCannot(d, at.setting)

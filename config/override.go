@@ -22,7 +22,7 @@ func Settable() []string {
 
 // Override returns p with a key set to another value, on top of what the configuration says
 // ([units.Program.Overrides]), and what there is to warn of. Only keys that take effect while
-// the program runs can be set, paths excepted. The error is an [*Error].
+// the program runs can be set, paths and commands excepted. The error is an [*Error].
 func Override(p units.Program, key, value string) (units.Program, []Diagnostic, error) {
 	l := &loader{host: newHost(), cfg: &Config{}}
 	src := l.takeSource("", "msup set", &scanned{})
@@ -37,7 +37,7 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 		return fail("unknown key", unknownKeyHint(programSection, key))
 	case k.Name == instancesKey:
 		return fail("instances are not set one by one", "msup scale "+cmp.Or(p.Base, p.Name)+"="+value+" changes their number")
-	case !k.Live() || k.Kind == Path || (k.Name == journalRateKey && !hasFile(p)):
+	case !k.Live() || k.Kind == Path || k.Kind == Words || (k.Name == journalRateKey && !hasFile(p)):
 		return fail("this cannot change while the program runs", "change the configuration; msup reload applies it")
 	case value == "":
 		return fail("the value is empty", "write for example "+key+"="+k.Example)

@@ -16,6 +16,7 @@ type draft struct {
 	variables map[string]setting // where each environment variable was set
 	envFiles  []setting          // of EnvFiles
 	hooks     []hookAt           // of Hooks
+	actions   []actionAt         // of Actions
 	systemd   []setting          // keys systemd.NAME
 	good      bool               // its name is right and its own, so that it can be added
 	instances int                // how many it shall have; 0 = none

@@ -34,13 +34,17 @@ const (
 	resultConform   // the limits of a unit were to be changed
 	resultLeftovers // a scope whose process has ended was asked to stop
 	resultLeftoversAgain
-	resultProbe // a program was asked
+	resultAction     // the start of an action was asked for
+	resultActionRead // the unit of an action was looked at
+	resultActionGone // the unit of an action that is over may go
+	resultProbe      // a program was asked
 )
 
 type result struct {
 	kind    resultKind
 	p       *program
 	slice   *sliceState
+	action  *action
 	attempt int
 	err     error
 	facts   Facts
@@ -236,6 +240,11 @@ func (s *Supervisor) onResult(r result) {
 		s.onAdopted(r)
 	case resultChild:
 		s.onChild(r)
+	case resultAction:
+		s.onActionStart(r)
+	case resultActionRead:
+		s.onActionRead(r)
+	case resultActionGone: // the next list tells what is left
 	case resultLeftovers:
 		s.onLeftovers(r)
 	case resultProbe:

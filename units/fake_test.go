@@ -20,13 +20,14 @@ import (
 // fakeSystemd behaves as systemd 252 does towards one client, with its order of signals
 // and its delays, and under the test's control where a program would act by itself.
 type fakeSystemd struct {
-	mu      sync.Mutex
-	units   map[string]*fakeUnit
-	events  chan units.BusEvent
-	serial  int
-	job     uint32
-	started []string // units in the order their starts were queued
-	stopped []string
+	mu           sync.Mutex
+	units        map[string]*fakeUnit
+	events       chan units.BusEvent
+	serial       int
+	job          uint32
+	environments map[string][]string // of the units that were started
+	started      []string            // units in the order their starts were queued
+	stopped      []string
 
 	// What the next starts of a unit come to; the last stays in force.
 	outcomes map[string][]outcome
@@ -104,6 +105,10 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		return units.ErrDisconnected
 	}
 	f.started = append(f.started, name)
+	if f.environments == nil {
+		f.environments = map[string][]string{}
+	}
+	f.environments[name], _ = asMap(props)["Environment"].([]string)
 	f.traced("systemd: start " + name)
 	if strings.HasSuffix(name, ".slice") {
 		return f.startSlice(name, props)
@@ -233,6 +238,12 @@ func (f *fakeSystemd) die(name string, code, status int32, result string) {
 	if u := f.units[name]; u != nil && u.facts.ActiveState == "active" {
 		f.end(name, u, code, status, result)
 	}
+}
+
+func (f *fakeSystemd) environment(name string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.environments[name]
 }
 
 func (f *fakeSystemd) traced(text string) {

@@ -23,10 +23,14 @@ func (s *Supervisor) onBus(ev BusEvent) {
 			case facts <- ev.Facts:
 			default: // it says the same again and again
 			}
+		} else if a := s.actionOf(ev.Facts.Unit); a != nil {
+			s.observeAction(a, ev.Facts)
 		}
 	case UnitRemoved:
 		if p := s.byUnit[ev.Unit]; p != nil {
 			s.onRemoved(p)
+		} else if a := s.actionOf(ev.Unit); a != nil {
+			s.lookAtAction(a) // at a daemon-reexec systemd says so of every unit
 		} else {
 			s.sliceRemoved(ev.Unit)
 		}

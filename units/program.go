@@ -52,6 +52,8 @@ type Program struct {
 	// (DefaultTimeoutStartSec=, systemd-system.conf(5)).
 	StartTimeout time.Duration `json:"start_timeout,omitempty"`
 
+	// Actions are commands that are run when something has happened to it.
+	Actions Actions `json:"actions,omitzero"`
 	// Hooks are commands that run beside it.
 	Hooks Hooks `json:"hooks,omitzero"`
 

@@ -21,6 +21,7 @@ func (s *Supervisor) list() {
 	for i, p := range s.programs {
 		names[i] = p.unit
 	}
+	names = append(names, actionPattern(s.cfg.Project.Name))
 	bus := s.cfg.Bus
 	s.do(result{kind: resultList}, func(ctx context.Context, r *result) { r.list, r.err = bus.List(ctx, names...) })
 }
@@ -49,6 +50,7 @@ func (s *Supervisor) onList(r result) {
 		f, ok := found[p.unit]
 		s.reconcile(p, f, ok)
 	}
+	s.reconcileActions(r.list)
 	s.begin()
 }
 

@@ -139,4 +139,6 @@ type SavedProgram struct {
 	OOMAt    time.Time `json:"oom_at,omitzero"`
 	// Sent is the last signal that was sent to the run on request.
 	Sent *SentSignal `json:"sent,omitempty"`
+	// Actions are those that are due or under way.
+	Actions []SavedAction `json:"actions,omitempty"`
 }

@@ -168,6 +168,7 @@ func (s *Supervisor) sweep() {
 		}
 		name := p.def.Name
 		p.attempt++ // answers that are still to come mean nothing
+		s.dropActions(p)
 		delete(s.byName, name)
 		delete(s.byUnit, p.unit)
 		delete(s.history, name)

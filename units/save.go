@@ -50,7 +50,7 @@ func (s *Supervisor) keep() {
 		c.Programs = make(map[string]SavedProgram, len(s.touched))
 	}
 	for _, p := range s.touched {
-		c.Programs[p.def.Name] = p.save()
+		c.Programs[p.def.Name] = s.savedProgram(p)
 		p.touched = false
 	}
 	clear(s.touched)
@@ -64,6 +64,12 @@ func (s *Supervisor) keep() {
 		s.tell(Record{Time: time.Now(), Reason: "cannot save the state: " + err.Error()})
 	}
 	s.saveErr = err
+}
+
+func (s *Supervisor) savedProgram(p *program) SavedProgram {
+	out := p.save()
+	out.Actions = s.saveActions(p)
+	return out
 }
 
 func (p *program) save() SavedProgram {
@@ -82,7 +88,7 @@ func (s *Supervisor) all() Saved {
 		Definitions: map[string][]Setting{},
 	}
 	for _, p := range s.programs {
-		out.Programs[p.def.Name] = p.save()
+		out.Programs[p.def.Name] = s.savedProgram(p)
 		if d, ok := s.definitions[p.digest]; ok {
 			out.Definitions[p.digest] = d
 		}

@@ -102,6 +102,8 @@ type Supervisor struct {
 	probes map[string]chan Facts // by the units that run commands of probes
 	execs  chan struct{}         // holds one for each of them that systemd is asked to run
 
+	actions []*action // due or under way
+
 	slices []*sliceState
 }
 
@@ -205,6 +207,9 @@ func New(cfg Config) *Supervisor {
 				p.exit, p.digest, p.applied = old.Exit, def.digestNow(old.Digest), old.Applied
 				p.unit, p.dropping = cmp.Or(old.Unit, p.unit), old.Dropping && def.Removed
 				p.started, p.oomKills, p.oomAt, p.sent = old.Started, old.OOMKills, old.OOMAt, old.Sent
+				for _, a := range old.Actions {
+					s.actions = append(s.actions, &action{SavedAction: a, p: p})
+				}
 			}
 		}
 		s.programs = append(s.programs, p)
@@ -356,6 +361,7 @@ func (s *Supervisor) changed(p *program, from policy.Phase) {
 	s.record(Record{
 		Program: p.def.Name, Unit: p.unit, From: from, To: p.state.Phase, Reason: p.state.Reason, Next: p.state.NextStart(),
 	})
+	s.trigger(p, from)
 }
 
 // begin starts the programs that start by themselves, once.
@@ -436,6 +442,9 @@ func (s *Supervisor) descend() {
 		if p.state.Phase.Up() || p.calling || p.wish != noWish {
 			return
 		}
+	}
+	if slices.ContainsFunc(s.actions, func(a *action) bool { return a.calling }) {
+		return // what is started behind it would be left
 	}
 	s.cleaning = true
 	bus, project := s.cfg.Bus, s.cfg.Project

@@ -114,6 +114,11 @@ func describeProgram(p units.Program) [][2]string {
 			add(name, "%s", hookText(h))
 		}
 	}
+	for _, a := range units.ActionKinds {
+		if h := p.Actions.Of(a.Kind); h != nil {
+			add(strings.ReplaceAll(strings.TrimSuffix(a.Key, "_command"), "_", " "), "run %s", hookText(*h))
+		}
+	}
 	add("stop", "%s, SIGKILL after %s", signalWord(p.StopSignal), p.StopTimeout)
 	if l := limitWords(p.Limits); l != "" {
 		add("limits", "%s", l)

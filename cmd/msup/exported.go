@@ -75,6 +75,11 @@ func lifeSettings(p units.Program, settings []property.Setting) (_ []property.Se
 			settings = put(settings, "TimeoutStartSec", spanText(p.MaxRuntime))
 		}
 	}
+	for _, a := range units.ActionKinds {
+		if p.Actions.Of(a.Kind) != nil {
+			missing = append(missing, a.Key+": systemd's OnFailure= names a unit to start, and tells it nothing")
+		}
+	}
 	if p.Rules.MaxAge > 0 {
 		missing = append(missing, "max_age: systemd restarts nothing that is healthy; a timer could")
 	}
