@@ -7,7 +7,7 @@ import (
 )
 
 // probeWords are the probes, as a sentence that begins with "use" names them.
-const probeWords = "http: URL, tcp: HOST:PORT, unix: PATH, file: PATH, exec: COMMAND, or none"
+const probeWords = "http: URL, tcp: HOST:PORT, unix: PATH, file: PATH, exec: COMMAND, port, port: NUMBER, or none"
 
 // probeKeys say how a program is asked whether it is ready, and whether it is well.
 var probeKeys = []Key{
@@ -15,6 +15,7 @@ var probeKeys = []Key{
 		Section: programSection, Name: "ready", Kind: Words, Unset: "ready after start_seconds", Allowed: probeWords, Example: "http: http://127.0.0.1:8080/health",
 		Doc: "What must pass for the program to be RUNNING, beside start_seconds; until then it is STARTING, start_timeout at most. " +
 			"http: a GET request is answered with a status from 200 to 399, or one of those behind the URL; tcp, unix: a connection is taken; file: it exists; " +
+			"port: one of its own processes listens on TCP; " +
 			"exec: the command exits with status 0, run by systemd as the program is.",
 		Other: []string{"readiness_probe", "readiness", "ready_log_line"}, set: setProbe(func(p *units.Program) *units.Probe { return &p.Ready }),
 	},

@@ -22,6 +22,7 @@ var probeKinds = map[string]func(t *target, s setting, what string) (probe.Spec,
 	string(probe.Unix): parsePath(probe.Unix),
 	string(probe.File): parsePath(probe.File),
 	string(probe.Exec): parseExec,
+	string(probe.Port): parsePort,
 }
 
 // otherProbes are what other supervisors call a probe.
@@ -50,6 +51,8 @@ func parseProbe(t *target, s setting) (probe.Spec, error) {
 	switch {
 	case strings.HasPrefix(what, "//") && (kind == "http" || kind == "https"):
 		return probe.Spec{}, hinted("write http: "+s.value, "%s is no probe", quote(s.value))
+	case kind == string(probe.Port) && !isProbe:
+		return probe.Spec{Kind: probe.Port}, nil
 	case parse != nil && isProbe && what != "":
 		return parse(t, s, what)
 	case parse != nil:
@@ -182,6 +185,10 @@ func (l *loader) resolveProbes(t *target) {
 	}
 	resolve("ready", &t.prog.Ready.Spec)
 	resolve("alive", &t.prog.Alive.Spec)
+}
+
+func parsePort(_ *target, _ setting, what string) (probe.Spec, error) {
+	return probe.Spec{Kind: probe.Port, Where: strings.TrimLeft(what, "0")}, checkPort(what)
 }
 
 // defaultReadyTimeout is start_timeout where a probe must pass and the key is not given.

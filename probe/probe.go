@@ -28,13 +28,14 @@ const (
 	TCP  Kind = "tcp"  // a connection to HOST:PORT is taken
 	Unix Kind = "unix" // a connection to a Unix socket is taken
 	File Kind = "file" // the file exists
+	Port Kind = "port" // a process of the program listens on a TCP port
 	Exec Kind = "exec" // a command exits with status 0; [Probe] does not run it
 )
 
 // Spec is what to ask. It is written down as JSON.
 type Spec struct {
 	Kind Kind `json:"kind"`
-	// Where is the URL, HOST:PORT or absolute path.
+	// Where is the URL, HOST:PORT, absolute path, or number of a port ("" = any).
 	Where string `json:"where,omitempty"`
 	// Path and Argv are what to execute.
 	Path string   `json:"path,omitempty"`
@@ -86,7 +87,7 @@ const MaxLine = 200
 const maxBody = 16 << 10
 
 // Probe asks once. When ctx ends before there is an answer, that is a failure.
-func Probe(ctx context.Context, s Spec) Result {
+func Probe(ctx context.Context, s Spec, t Target) Result {
 	begin := time.Now()
 	var r Result
 	switch s.Kind {
@@ -104,6 +105,8 @@ func Probe(ctx context.Context, s Spec) Result {
 		}
 	case File:
 		_, r.Err = os.Stat(s.Where)
+	case Port:
+		r.Err = listens(t, s.Where)
 	default:
 		r.Err = fmt.Errorf("cannot probe %q", s.Kind)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func ask(t *testing.T, s probe.Spec) probe.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	return probe.Probe(ctx, s)
+	return probe.Probe(ctx, s, probe.Target{})
 }
 
 // failure is the words of a result, "ok" for one that passed.
@@ -155,10 +156,45 @@ func TestConnections(t *testing.T) {
 	}
 }
 
+func TestPort(t *testing.T) {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, other, _ := net.SplitHostPort(closed(t))
+	child := exec.Command("/bin/sleep", "1000")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		child.Process.Kill()
+		child.Wait()
+	}()
+	own, childs := os.Getpid(), child.Process.Pid
+	for _, tt := range []struct {
+		pids []int
+		port string
+		want string
+	}{
+		{[]int{own}, "", "ok"},
+		{[]int{1 << 22, childs, own}, port, "ok"},
+		{[]int{own}, other, "it does not listen"},
+		{[]int{childs}, "", "it does not listen"},
+		{nil, port, "it does not listen"},
+	} {
+		target := probe.Target{PID: childs, Processes: func() ([]int, error) { return tt.pids, nil }}
+		if got := failure(probe.Probe(t.Context(), probe.Spec{Kind: probe.Port, Where: tt.port}, target)); got != tt.want {
+			t.Errorf("%v port %q: %s, want %s", tt.pids, tt.port, got, tt.want)
+		}
+	}
+}
+
 func TestCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if r := probe.Probe(ctx, probe.Spec{Kind: probe.TCP, Where: "127.0.0.1:1"}); r.OK() {
+	if r := probe.Probe(ctx, probe.Spec{Kind: probe.TCP, Where: "127.0.0.1:1"}, probe.Target{}); r.OK() {
 		t.Error("passed")
 	}
 }

@@ -84,7 +84,8 @@ func ofProcesses(name string) bool {
 func (s *Supervisor) ask(p *program, pr *probing) func(context.Context, *result) {
 	def, ask := p.probe(pr), s.cfg.Probe
 	if def.Kind != probe.Exec {
-		return func(ctx context.Context, r *result) { r.probe = ask(ctx, def.Spec) }
+		unit, pid := p.unit, p.pid
+		return func(ctx context.Context, r *result) { r.probe = ask(ctx, def.Spec, unit, pid) }
 	}
 	prog := p.def
 	rt := Runtime{Project: s.cfg.Project.Name, Version: s.cfg.Bus.Version(), PID: int(p.pid)}

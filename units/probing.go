@@ -233,5 +233,5 @@ func (p *program) probeStatuses() []ProbeStatus {
 	return out
 }
 
-// ProbeFunc asks once, see [probe.Probe].
-type ProbeFunc func(context.Context, probe.Spec) probe.Result
+// ProbeFunc asks a program once, see [probe.Probe].
+type ProbeFunc func(ctx context.Context, s probe.Spec, unit string, pid uint32) probe.Result

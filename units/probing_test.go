@@ -41,7 +41,10 @@ func (o *oracle) count(what string) int {
 	return o.asked[what]
 }
 
-func (o *oracle) ask(ctx context.Context, s probe.Spec) probe.Result {
+func (o *oracle) ask(ctx context.Context, s probe.Spec, unit string, pid uint32) probe.Result {
+	if unit == "" || pid == 0 {
+		panic("who is asked?")
+	}
 	o.mu.Lock()
 	o.asked[s.Where]++
 	o.under[s.Where]++

@@ -14,7 +14,6 @@ import (
 
 	"msup/cgroup"
 	"msup/control"
-	prober "msup/probe"
 	"msup/units"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -145,7 +144,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	cfg := units.Config{
 		Project: project, Bus: bus, Saved: saved,
 		Output: outputs.fifos, Prepare: outputs.prepare,
-		Forker: units.StubForker{}, Probe: prober.Probe, ProbeDir: filepath.Join(dir, "probes"),
+		Forker: units.StubForker{}, Probe: askProgram, ProbeDir: filepath.Join(dir, "probes"),
 		Watch: func(unit string, pid uint32) {
 			peaks.watch(unit, pid)
 			blamer.watch(unit, pid)
