@@ -59,12 +59,7 @@ func TestActions(t *testing.T) {
 		fake.outcomes["msup-web.service"] = []outcome{{run: time.Second, code: 2, state: 9, res: "oom-kill"}, {run: time.Second, code: 1, state: 3, res: "exit-code"}}
 		fake.actionsEnd("msup-web", 1, 0, "success")
 		r := start(t, fake, nil, program("web", acting))
-		r.after(1500 * time.Millisecond)
-		var env []string
 		seqs := map[policy.Phase]uint64{}
-		for _, rec := range r.records {
-			seqs[rec.To] = rec.Seq
-		}
 		r.after(time.Minute)
 		for _, rec := range r.records {
 			seqs[rec.To] = max(seqs[rec.To], rec.Seq)
@@ -79,7 +74,7 @@ func TestActions(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("started %q, want %q\n%s", got, want, r.log())
 		}
-		env = fake.environment(fmt.Sprintf("msup-web:on-failed:%d.service", seqs[policy.Failed]))
+		env := fake.environment(fmt.Sprintf("msup-web:on-failed:%d.service", seqs[policy.Failed]))
 		for _, fact := range []string{
 			"MSUP_PROGRAM=web", "MSUP_STATE=FAILED", "MSUP_CAUSE=exit", "MSUP_EXIT_CODE=3", "MSUP_RESTARTS=1", "MSUP_MAX_RESTARTS=1",
 			"MSUP_PROJECT=default", "MSUP_CONFIG=/x/msup.conf", "MSUP_UNIT=msup-web.service", "MSUP_REASON=exit status 3, gave up after 1 restart",
