@@ -19,7 +19,8 @@ import (
 // bounded by systemd even if there is no supervisor any more.
 
 // ProbeUnit is the name of the unit that runs a probe of a program; of is "ready" or
-// "alive". No program's unit has such a name, because none has a colon in it.
+// "alive". No program's unit has such a name: behind the colon in that of a scope's instance
+// is a number.
 func ProbeUnit(unit, of string) string {
 	base := unit[:max(0, strings.LastIndexByte(unit, '.'))]
 	return base + ":" + of + "." + string(Service)
