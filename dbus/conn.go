@@ -107,7 +107,9 @@ func Dial(ctx context.Context, which Which, opts ...Option) (*Conn, error) {
 		}
 		// A manager that executes itself anew leaves its socket for a moment, and whoever has just
 		// connected.
-		refused := func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) }
+		refused := func(err error) bool {
+			return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
+		}
 		if !slices.ContainsFunc(errs, refused) || time.Now().After(end) || ctx.Err() != nil {
 			return nil, c.host.explain(which, list, errs)
 		}
