@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,6 +39,7 @@ type run struct {
 	t       *testing.T
 	fake    *fakeSystemd
 	sup     *units.Supervisor
+	mu      sync.Mutex // of records, while the supervisor runs
 	records []units.Record
 	saved   *units.Saved
 	cancel  context.CancelFunc
@@ -59,7 +61,11 @@ func startProject(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker un
 	r.sup = units.New(units.Config{
 		Project: project,
 		Bus:     fake, Saved: saved, Forker: forker, Probe: fake.probe,
-		Log: func(rec units.Record) { r.records = append(r.records, rec) },
+		Log: func(rec units.Record) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.records = append(r.records, rec)
+		},
 		Save: func(c units.Change, all func() units.Saved) error {
 			whole := all()
 			if r.saved == nil {
@@ -111,6 +117,8 @@ func (r *run) phases() string {
 }
 
 func (r *run) log() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var b strings.Builder
 	for _, rec := range r.records {
 		fmt.Fprintln(&b, rec)
