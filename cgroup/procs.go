@@ -26,7 +26,7 @@ func Processes(dir string) ([]int, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		for _, word := range strings.Fields(string(text)) {
+		for word := range strings.FieldsSeq(string(text)) {
 			if pid, err := strconv.Atoi(word); err == nil && pid > 0 { // 0 is of another PID namespace
 				pids = append(pids, pid)
 			}

@@ -62,7 +62,7 @@ func (d *draft) digestWith(limits bool) string {
 			if rate := d.text(k.Name); rate != k.Default { // written or not, the default is the same
 				line(k.Name, rate)
 			}
-		case k.Live() && !(limits && k.Section == programSection && slices.Contains(liveLimits, k.Name)), k.Name == "stdout", k.Name == "stderr", k.Name == anySystemd:
+		case k.Live() && (!limits || k.Section != programSection || !slices.Contains(liveLimits, k.Name)), k.Name == "stdout", k.Name == "stderr", k.Name == anySystemd:
 		case k.Repeats:
 			for _, s := range d.all {
 				if s.key.Name == k.Name {

@@ -36,8 +36,7 @@ func TestFillIn(t *testing.T) {
 		"ok {{instance}} then {{ nothing }": "is not closed",
 	} {
 		got, err := fillIn(text, "web", 7)
-		var ve *valueError
-		if errors.As(err, &ve) {
+		if ve, ok := errors.AsType[*valueError](err); ok {
 			got = ve.message + "; " + ve.hint
 		}
 		if got != want && (err == nil || !strings.Contains(got, want)) {
@@ -120,8 +119,10 @@ func TestScaleKeeps(t *testing.T) {
 	}
 	// What is set for all holds for the new one, and for the one that comes back; what differs does not.
 	for i, want := range [][]units.Setting{
-		{{Key: "cpu_weight", Value: "1"}, {Key: "tasks_limit", Value: "50"}}, {{Key: "cpu_weight", Value: "2"}, {Key: "tasks_limit", Value: "50"}},
-		{{Key: "tasks_limit", Value: "50"}}, {{Key: "tasks_limit", Value: "50"}},
+		{{Key: "cpu_weight", Value: "1"}, {Key: "tasks_limit", Value: "50"}},
+		{{Key: "cpu_weight", Value: "2"}, {Key: "tasks_limit", Value: "50"}},
+		{{Key: "tasks_limit", Value: "50"}},
+		{{Key: "tasks_limit", Value: "50"}},
 	} {
 		if diff := cmp.Diff(want, five.Programs[i].Overrides); diff != "" || five.Programs[i].Removed {
 			t.Errorf("%s (-want +got):\n%s", five.Programs[i].Name, diff)

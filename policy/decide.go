@@ -61,7 +61,7 @@ func (s State) decide(r Rules, ev Ended, up time.Duration, now time.Time) State 
 	if e.limit() {
 		bad = Killed
 	}
-	failedStart := s.Phase == Starting && r.StartRetries != nil && !(r.Oneshot && r.EndedWell(e))
+	failedStart := s.Phase == Starting && r.StartRetries != nil && (!r.Oneshot || !r.EndedWell(e))
 	v, rule := r.judge(e, failedStart)
 	reason := e.Reason
 	switch {

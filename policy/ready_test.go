@@ -49,8 +49,19 @@ func TestReady(t *testing.T) {
 3 Unhealthy: STARTING due 12 (executed, waits for tcp 127.0.0.1:80)
 `},
 		{"one that is never ready is stopped, which is no stop", probed, []at{
-			{0, start}, {1, started}, {11, late}, {12, died(15)}, {14, due}, {14, started}, {24, due}, {24, started}, {25, exit(0)},
-			{27, due}, {28, started}, {38, late}, {39, died(9)},
+			{0, start},
+			{1, started},
+			{11, late},
+			{12, died(15)},
+			{14, due},
+			{14, started},
+			{24, due},
+			{24, started},
+			{25, exit(0)},
+			{27, due},
+			{28, started},
+			{38, late},
+			{39, died(9)},
 		}, `
 0 StartRequested: STARTING [start] (up)
 1 Started: STARTING due 11 (executed, waits for tcp 127.0.0.1:80)

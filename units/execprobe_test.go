@@ -29,7 +29,8 @@ func TestExecProbe(t *testing.T) {
 		fake.probe = o.ask
 		bad := outcome{run: 100 * time.Millisecond, code: 1, state: 4, res: "exit-code"}
 		fake.outcomes[probeUnit] = []outcome{
-			bad, bad, {run: time.Second, code: 2, state: 9, res: "timeout"},
+			bad, bad,
+			{run: time.Second, code: 2, state: 9, res: "timeout"},
 			{fail: &units.Facts{ExecMainCode: 1, ExecMainStatus: 203, Result: "exit-code"}},
 			{run: 100 * time.Millisecond, code: 1, res: "success"},
 		}
@@ -114,8 +115,12 @@ func TestExecProbeProperties(t *testing.T) {
 			p.Rules.Success = policy.Codes(0, 3)
 			p.Hooks.AfterStop = []units.Hook{{Path: "/bin/rm", Argv: []string{"rm"}}}
 			p.Systemd = []property.Setting{
-				{Name: "ProtectHome", Value: "yes"}, {Name: "PrivateNetwork", Value: "yes"}, {Name: "ExecStartPre", Value: "/bin/true"},
-				{Name: "RuntimeDirectory", Value: "web"}, {Name: "Requires", Value: "db.service"}, {Name: "OOMPolicy", Value: "continue"},
+				{Name: "ProtectHome", Value: "yes"},
+				{Name: "PrivateNetwork", Value: "yes"},
+				{Name: "ExecStartPre", Value: "/bin/true"},
+				{Name: "RuntimeDirectory", Value: "web"},
+				{Name: "Requires", Value: "db.service"},
+				{Name: "OOMPolicy", Value: "continue"},
 			}
 		}))
 		r.after(500 * time.Millisecond)

@@ -82,8 +82,12 @@ func TestRollingTakesOver(t *testing.T) {
 		same  bool // run
 		taken bool
 	}{
-		{policy.Running, true, false}, {policy.Running, false, true}, {policy.Stopping, true, true}, {policy.Starting, false, true},
-		{policy.Backoff, true, false}, {policy.Failed, true, false},
+		{policy.Running, true, false},
+		{policy.Running, false, true},
+		{policy.Stopping, true, true},
+		{policy.Starting, false, true},
+		{policy.Backoff, true, false},
+		{policy.Failed, true, false},
 	} {
 		snap := snapshotOf("a", policy.Running, "b", policy.Running)
 		r := newRolling([]string{"a", "b"}, snap, 1, time.Minute)

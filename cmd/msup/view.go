@@ -70,7 +70,7 @@ const mostFailures = 10
 // has failed so often that it is not worth waiting for. A oneshot is up when it is done.
 func (v *view) isUp(name string) bool {
 	phase := v.programs[name]
-	return phase.Settled() && !(phase == policy.Running && v.oneshot[name]) || v.failures[name] >= mostFailures
+	return phase.Settled() && (phase != policy.Running || !v.oneshot[name]) || v.failures[name] >= mostFailures
 }
 
 // missed reports whether a program that was waited for is not as it was to be.
