@@ -64,9 +64,7 @@ func Name(path string) (string, error) {
 	s := scan(data)
 	s.blocks = slices.DeleteFunc(s.blocks, func(b block) bool { return b.kind != projectSection })
 	s.problems = nil
-	l := &loader{host: h, cfg: &Config{}}
-	l.cfg.Name = units.DefaultProject
-	l.cfg.File, l.cfg.Dir = abs, filepath.Dir(abs)
+	l := newLoader(abs, h, false)
 	l.project(l.takeSource(abs, path, s))
 	cfg, err := l.result()
 	if err != nil {
@@ -103,6 +101,7 @@ type source struct {
 	shown  string // as messages name it
 	dir    string // where its relative paths start
 	blocks []block
+	origin origin // of its lines, nil = itself
 }
 
 // problem is a diagnostic and the position of its file, by which problems are sorted.
@@ -113,16 +112,23 @@ type problem struct {
 
 func load(path string, h *host, check bool) (*Config, error) {
 	abs := absolute(path, h)
-	l := &loader{host: h, check: check, cfg: &Config{}}
-	l.cfg.Name = units.DefaultProject
-	l.cfg.File = abs
-	l.cfg.Dir = filepath.Dir(abs)
-
 	data, err := h.readFile(abs)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read configuration %s: %w", path, cause(err))
 	}
-	main := l.addSource(abs, path, data)
+	l := newLoader(abs, h, check)
+	return l.load(l.addSource(abs, path, data))
+}
+
+func newLoader(abs string, h *host, check bool) *loader {
+	l := &loader{host: h, check: check, cfg: &Config{}}
+	l.cfg.Name = units.DefaultProject
+	l.cfg.File, l.cfg.Dir = abs, filepath.Dir(abs)
+	return l
+}
+
+// load makes a configuration of the main file and those it includes.
+func (l *loader) load(main *source) (*Config, error) {
 	l.include(main, []*source{main})
 	l.project(main)
 	l.findPrograms()
@@ -139,7 +145,7 @@ func (l *loader) addSource(abs, shown string, data []byte) *source {
 }
 
 func (l *loader) takeSource(abs, shown string, s *scanned) *source {
-	src := &source{index: len(l.sources), path: abs, shown: shown, dir: filepath.Dir(abs)}
+	src := &source{index: len(l.sources), path: abs, shown: shown, dir: filepath.Dir(abs), origin: s.origin}
 	l.sources = append(l.sources, src)
 	l.cfg.Files = append(l.cfg.Files, abs)
 	if err := s.readValues(); err != nil {
@@ -156,13 +162,13 @@ func (l *loader) takeSource(abs, shown string, s *scanned) *source {
 // report adds an error found in src.
 func (l *loader) report(src *source, d Diagnostic) {
 	d.File = src.shown
-	l.errors = append(l.errors, problem{src.index, d})
+	l.errors = append(l.errors, problem{src.index, src.original(d)})
 }
 
 // warn adds a warning about src.
 func (l *loader) warn(src *source, d Diagnostic) {
 	d.File = src.shown
-	l.warnings = append(l.warnings, problem{src.index, d})
+	l.warnings = append(l.warnings, problem{src.index, src.original(d)})
 }
 
 func (l *loader) result() (*Config, error) {

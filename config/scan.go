@@ -50,6 +50,7 @@ type scanned struct {
 	blocks   []block
 	problems []Diagnostic // File is not filled in
 	text     bytes.Buffer // see readValues
+	origin   origin       // of its lines, nil = itself
 }
 
 // keyName is what a key may look like, so that ini.v1 sees nothing in it but a key: it

@@ -31,7 +31,10 @@ func (s setting) diagnostic(message, hint string) Diagnostic {
 }
 
 // place is where the setting stands, for messages about another one.
-func (s setting) place() string { return fmt.Sprintf("%s:%d", s.src.shown, s.line) }
+func (s setting) place() string {
+	d := s.src.original(Diagnostic{File: s.src.shown, Line: s.line})
+	return fmt.Sprintf("%s:%d", d.File, d.Line)
+}
 
 // target is what a setting is for.
 type target struct {

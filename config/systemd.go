@@ -221,14 +221,14 @@ func (c *Config) CheckSystemd(version int) error {
 		case n.damaged:
 			d := n.diagnostic(fmt.Sprintf("after a daemon-reload systemd %d runs it with a backslash before each $, ; and '", version), "put the command into a script")
 			d.File = n.src.shown
-			warnings = append(warnings, problem{n.src.index, d})
+			warnings = append(warnings, problem{n.src.index, n.src.original(d)})
 		default:
 			d := n.diagnostic(fmt.Sprintf("it needs systemd %d, here is %d", n.version, version), "")
 			if n.key.entry().Since <= version {
 				d.Message = fmt.Sprintf("%s needs systemd %d, here is %d", quote(n.value), n.version, version)
 			}
 			d.File = n.src.shown
-			found = append(found, problem{n.src.index, d})
+			found = append(found, problem{n.src.index, n.src.original(d)})
 		}
 	}
 	c.Warnings = append(c.Warnings, sorted(warnings)...)

@@ -83,7 +83,7 @@ func (a *app) findConfig() (string, error) {
 
 // loadConfig reads and checks the configuration as for a start.
 func (a *app) loadConfig() (*config.Config, error) {
-	cfg, err := a.readConfig(config.Load)
+	cfg, err := a.readConfig(loadFile)
 	if err != nil || cfg.NeedsSystemd() <= property.Oldest {
 		return cfg, err
 	}
@@ -116,7 +116,7 @@ func (a *app) readConfig(read func(string) (*config.Config, error)) (*config.Con
 	cfg, err := read(path)
 	var invalid *config.Error
 	if err != nil && !errors.As(err, &invalid) {
-		return nil, &exitError{code: exitUsage, msg: err.Error()}
+		return nil, asUsage(err)
 	}
 	return cfg, err
 }
@@ -148,7 +148,7 @@ func (a *app) target() (*target, error) {
 	name := a.projectName
 	var fromConfig *config.Config
 	if name == "" {
-		cfg, err := a.readConfig(config.Read)
+		cfg, err := a.readConfig(readFile)
 		if err != nil {
 			if name = a.runsAnyway(err); name == "" {
 				return nil, err
@@ -186,7 +186,7 @@ func (a *app) runsAnyway(err error) string {
 	switch path, _ := a.findConfig(); {
 	case errors.As(err, &invalid):
 		var runs runningProject
-		if name, err = config.Name(path); err != nil || readJSON(filepath.Join(a.runtimeDir(name), projectFile), &runs) != nil ||
+		if name, err = nameIn(path); err != nil || readJSON(filepath.Join(a.runtimeDir(name), projectFile), &runs) != nil ||
 			!sameFile(path, runs.Project.File) {
 			return ""
 		}
@@ -224,7 +224,7 @@ func (a *app) nameOnly() (name, file string) {
 	if err != nil {
 		return "", ""
 	}
-	if name, err = config.Name(file); err != nil {
+	if name, err = nameIn(file); err != nil {
 		return "", ""
 	}
 	return name, file

@@ -82,7 +82,7 @@ func (d *definitions) Plan(ctx context.Context) (units.Plan, error) {
 
 func (d *definitions) plan(ctx context.Context) (units.Plan, *config.Config, error) {
 	project := d.inForce()
-	cfg, err := config.Load(project.File)
+	cfg, err := loadFile(project.File)
 	if err == nil {
 		err = cfg.CheckSystemd(d.bus.Version())
 	}

@@ -75,7 +75,7 @@ func (a *app) plan(ctx context.Context) (units.Plan, error) {
 	if !errors.Is(err, control.ErrNoSupervisor) {
 		return plan, err
 	}
-	cfg, err := config.Load(t.project.File)
+	cfg, err := loadFile(t.project.File)
 	if err != nil {
 		return plan, err
 	}

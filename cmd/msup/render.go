@@ -50,7 +50,7 @@ func (a *app) written(patterns []string, version int) (*config.Config, []units.P
 	if a.projectName != "" {
 		return nil, nil, 0, usageError("this command reads a configuration: name it with -c, not with -p")
 	}
-	cfg, err := a.readConfig(config.Load)
+	cfg, err := a.readConfig(loadFile)
 	if err != nil {
 		return nil, nil, 0, err
 	}

@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string) int {
 // undone is what commands have not done because of a mistake in the configuration.
 var undone = map[string]string{
 	"up": "; nothing was started", "supervise": "; nothing was started", "check": "; nothing was started",
-	"reload": "; nothing was changed", "set": "; nothing was changed", "export": "; nothing was written",
+	"reload": "; nothing was changed", "set": "; nothing was changed", "export": "; nothing was written", "import": "; nothing was written",
 }
 
 // report prints the error of a command and returns its exit status.
