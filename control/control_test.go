@@ -20,12 +20,12 @@ import (
 // silent is a systemd with no units that takes every call.
 type silent struct{ events chan units.BusEvent }
 
-func (s silent) Events() <-chan units.BusEvent                             { return s.events }
-func (silent) Start(context.Context, string, []units.Property, bool) error { return nil }
-func (silent) Stop(context.Context, string) error                          { return units.ErrNoSuchUnit }
-func (silent) Kill(context.Context, string, string, int32) error           { return nil }
-func (silent) Reload(context.Context, string) error                        { return nil }
-func (silent) Reset(context.Context, string) error                         { return nil }
+func (s silent) Events() <-chan units.BusEvent                                           { return s.events }
+func (silent) Start(context.Context, string, []units.Property, bool, ...units.Aux) error { return nil }
+func (silent) Stop(context.Context, string) error                                        { return units.ErrNoSuchUnit }
+func (silent) Kill(context.Context, string, string, int32) error                         { return nil }
+func (silent) Reload(context.Context, string) error                                      { return nil }
+func (silent) Reset(context.Context, string) error                                       { return nil }
 func (silent) Read(context.Context, string) (units.Facts, error) {
 	return units.Facts{LoadState: "not-found"}, nil
 }

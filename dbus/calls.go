@@ -61,27 +61,31 @@ func (l *link) release() {
 //
 // When a unit of that name is loaded nevertheless, Start waits a moment for systemd to
 // unload it and tries once more.
-func (c *Conn) Start(ctx context.Context, unit string, props []units.Property, reset bool) error {
+func (c *Conn) Start(ctx context.Context, unit string, props []units.Property, reset bool, aux ...units.Aux) error {
 	w := c.watch(unit)
 	defer c.unwatch(w)
-	_, err := c.start(ctx, w, props, reset)
+	_, err := c.start(ctx, w, props, reset, aux)
 	return err
 }
 
 // start queues a start and returns the number of its job.
-func (c *Conn) start(ctx context.Context, w *watch, props []units.Property, reset bool) (uint32, error) {
+func (c *Conn) start(ctx context.Context, w *watch, props []units.Property, reset bool, aux []units.Aux) (uint32, error) {
 	list, err := properties(props)
 	if err != nil {
 		return 0, err
 	}
-	job, err := c.startTransient(ctx, w.unit, list, reset)
+	auxUnits, err := auxUnits(aux)
+	if err != nil {
+		return 0, err
+	}
+	job, err := c.startTransient(ctx, w.unit, list, reset, auxUnits)
 	if !errors.Is(err, units.ErrUnitExists) || (!w.awaitRemoved(ctx, existsWait) && !reset) {
 		return job, err
 	}
-	return c.startTransient(ctx, w.unit, list, reset)
+	return c.startTransient(ctx, w.unit, list, reset, auxUnits)
 }
 
-func (c *Conn) startTransient(ctx context.Context, unit string, props []property, reset bool) (uint32, error) {
+func (c *Conn) startTransient(ctx context.Context, unit string, props []property, reset bool, aux []auxUnit) (uint32, error) {
 	l, err := c.current()
 	if err != nil {
 		return 0, err
@@ -94,7 +98,7 @@ func (c *Conn) startTransient(ctx context.Context, unit string, props []property
 	if reset {
 		manager.Go(managerIface+".ResetFailedUnit", godbus.FlagNoReplyExpected, nil, unit)
 	}
-	call := manager.CallWithContext(ctx, managerIface+".StartTransientUnit", 0, unit, "fail", props, []auxUnit{})
+	call := manager.CallWithContext(ctx, managerIface+".StartTransientUnit", 0, unit, "fail", props, aux)
 	if call.Err != nil {
 		return 0, mapError(ctx, call.Err)
 	}

@@ -61,11 +61,11 @@ func (c *Conn) JobType(ctx context.Context, unit string) (string, error) {
 func (c *Conn) StartAndWait(ctx context.Context, unit string, props []units.Property) error {
 	w := c.watch(unit)
 	defer c.unwatch(w)
-	job, err := c.start(ctx, w, props, false)
+	job, err := c.start(ctx, w, props, false, nil)
 	if errors.Is(err, units.ErrUnitExists) {
 		f, readErr := c.Read(ctx, unit)
 		if readErr == nil && f.Transient && f.ActiveState == "failed" {
-			job, err = c.start(ctx, w, props, true)
+			job, err = c.start(ctx, w, props, true, nil)
 		}
 	}
 	if err != nil {

@@ -32,6 +32,19 @@ func properties(props []units.Property) (list []property, err error) {
 	return list, nil
 }
 
+// auxUnits makes the a(sa(sv)) of StartTransientUnit.
+func auxUnits(aux []units.Aux) ([]auxUnit, error) {
+	list := make([]auxUnit, len(aux))
+	for i, a := range aux {
+		props, err := properties(a.Properties)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = auxUnit{a.Unit, props}
+	}
+	return list, nil
+}
+
 func makeProperty(p units.Property) (out property, err error) {
 	defer func() {
 		// godbus panics on a type D-Bus does not have.

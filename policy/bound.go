@@ -26,6 +26,7 @@ func (r Rules) Bound(s State, now time.Time) State {
 			most = time.Time{}
 		}
 	}
+	s.Armed = s.Armed && r.Awaits != ""
 	s.Deadline = earlier(most, now.Add(longest))
 	s.Started, s.Active, s.Ready = earlier(s.Started, now), earlier(s.Active, now), earlier(s.Ready, now)
 	if len(s.Used) > 0 {

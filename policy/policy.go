@@ -85,6 +85,10 @@ type Rules struct {
 	// StartRetryDelays are the times between a failed start and the next; the last one
 	// repeats. Empty = as those of restarts.
 	StartRetryDelays []time.Duration `json:",omitempty"`
+
+	// Awaits is what starts the program instead of a request, in words ("*-*-* 03:00"); "" =
+	// nothing does. A request starts it too.
+	Awaits string `json:",omitempty"`
 }
 
 // Phase is the state of a program as users see it.

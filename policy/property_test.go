@@ -48,6 +48,9 @@ func anyRules(t *rapid.T) policy.Rules {
 	if rapid.Bool().Draw(t, "probed") {
 		r.Ready, r.ReadyTimeout = "port 80", seconds("ready", 6)
 	}
+	if rapid.Bool().Draw(t, "awaits") {
+		r.Awaits = "Fri 03:00"
+	}
 	if n := rapid.IntRange(-3, 3).Draw(t, "retries"); n >= 0 {
 		r.StartRetries = &n
 	}
@@ -63,6 +66,7 @@ type world struct {
 	now      time.Time
 	unit     bool        // exists between StartUnit and Ended
 	wish     bool        // what was last asked for
+	armed    bool        // the same
 	restarts []time.Time // since the last request or cooldown
 	forgiven int         // how many of them are forgiven, without a window
 }
@@ -72,6 +76,8 @@ func (w *world) event() policy.Event {
 		policy.StartRequested{By: "t"},
 		policy.StopRequested{By: "t"},
 		policy.RestartRequested{By: "t"},
+		policy.ArmRequested{By: "t"},
+		policy.Triggered{By: "t"},
 		policy.DeadlineReached{},
 		policy.DeadlineReached{},
 		policy.DeadlineReached{},
@@ -98,10 +104,20 @@ func (w *world) step(ev policy.Event) {
 	w.state = after
 	switch ev := ev.(type) {
 	case policy.StartRequested, policy.RestartRequested:
-		w.wish = true
+		w.wish, w.armed = true, w.rules.Awaits != ""
 		w.restarts, w.forgiven = nil, 0
 	case policy.StopRequested:
-		w.wish = false
+		w.wish, w.armed = false, false
+	case policy.ArmRequested:
+		w.armed = w.rules.Awaits != ""
+	case policy.Triggered:
+		starts := w.armed && !before.Phase.Up() && before.Phase != policy.Backoff
+		if starts != (action == policy.StartUnit) {
+			w.Fatalf("armed %v, and it is %q: %+v", w.armed, action, before)
+		}
+		if starts {
+			w.wish, w.restarts, w.forgiven = true, nil, 0
+		}
 	case policy.StopSeen:
 		w.wish = w.wish && before.Phase == policy.Stopping // that one may be half of a restart
 	case policy.Ended:
@@ -202,6 +218,9 @@ func (w *world) delay(before policy.State, ev policy.Ended) {
 
 func (w *world) check(before policy.State, ev policy.Event) {
 	s := w.state
+	if s.Armed != w.armed {
+		w.Fatalf("armed %v, should be %v: %T", s.Armed, w.armed, ev)
+	}
 	used, most, _ := w.rules.Budget(s, w.now)
 	if most > 0 && used > most {
 		w.Fatalf("%d of %d are used: %+v", used, most, s)

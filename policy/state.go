@@ -41,6 +41,9 @@ type State struct {
 	Used     []time.Time `json:"used,omitempty"`
 	Failures int         `json:"failures,omitempty"` // retries of failed starts in a row
 	Quick    int         `json:"quick,omitempty"`    // runs in a row that ended at once
+	// Armed says that what the program awaits may start it, see Rules.Awaits. A start arms it,
+	// a stop disarms it; how its runs end does neither.
+	Armed bool `json:"armed,omitempty"`
 }
 
 // Ending is an end that a probe has brought about: what the stop looks like to systemd does
@@ -60,7 +63,7 @@ func (e *Ending) equal(f *Ending) bool {
 // Equal reports whether nothing tells s and t apart.
 func (s State) Equal(t State) bool {
 	return s.Phase == t.Phase && s.Reason == t.Reason && s.Restarts == t.Restarts && same(s.Last, t.Last) &&
-		s.StartAgain == t.StartAgain && s.Retiring == t.Retiring && s.Draw == t.Draw && s.Failures == t.Failures && s.Quick == t.Quick &&
+		s.StartAgain == t.StartAgain && s.Retiring == t.Retiring && s.Draw == t.Draw && s.Armed == t.Armed && s.Failures == t.Failures && s.Quick == t.Quick &&
 		s.Since.Equal(t.Since) && s.Deadline.Equal(t.Deadline) && s.Started.Equal(t.Started) && s.Active.Equal(t.Active) &&
 		s.Ready.Equal(t.Ready) && s.Ending.equal(t.Ending) &&
 		slices.EqualFunc(s.Used, t.Used, time.Time.Equal)

@@ -68,11 +68,15 @@ func Step(r Rules, s State, ev Event, now time.Time) (State, Action) {
 	}
 	switch ev := ev.(type) {
 	case StartRequested:
-		return s.start(ev, now)
+		return s.start(r, ev, now)
 	case StopRequested:
 		return s.stop(ev, now)
 	case RestartRequested:
-		return s.restart(ev, now)
+		return s.restart(r, ev, now)
+	case ArmRequested:
+		return s.arm(r, ev, now)
+	case Triggered:
+		return s.triggered(ev, now)
 	case Started:
 		return s.started(r, ev, now), None
 	case StopSeen:
@@ -95,7 +99,8 @@ func Step(r Rules, s State, ev Event, now time.Time) (State, Action) {
 	panic(fmt.Sprintf("policy: unknown event %T", ev))
 }
 
-func (s State) start(ev StartRequested, now time.Time) (State, Action) {
+func (s State) start(r Rules, ev StartRequested, now time.Time) (State, Action) {
+	s.Armed = r.Awaits != ""
 	switch s.Phase {
 	case Starting, Running:
 		return s, None
@@ -109,6 +114,8 @@ func (s State) start(ev StartRequested, now time.Time) (State, Action) {
 }
 
 func (s State) stop(ev StopRequested, now time.Time) (State, Action) {
+	armed := s.Armed
+	s.Armed = false
 	switch s.Phase {
 	case Starting, Running:
 		return s.to(Stopping, now, ev.By), StopUnit
@@ -120,21 +127,22 @@ func (s State) stop(ev StopRequested, now time.Time) (State, Action) {
 	case Exited:
 		return s.to(Stopped, now, ev.By), None
 	default: // Stopped
-		if s.Since.IsZero() {
+		if s.Since.IsZero() || armed {
 			s.Since, s.Reason = now, ev.By // that it was never started is somebody's wish by now
 		}
 		return s, None
 	}
 }
 
-func (s State) restart(ev RestartRequested, now time.Time) (State, Action) {
+func (s State) restart(r Rules, ev RestartRequested, now time.Time) (State, Action) {
+	s.Armed = r.Awaits != ""
 	switch s.Phase {
 	case Starting, Running:
 		s = s.cleared().to(Stopping, now, ev.By)
 		s.StartAgain = true
 		return s, StopUnit
 	default:
-		return s.start(StartRequested(ev), now)
+		return s.start(r, StartRequested(ev), now)
 	}
 }
 

@@ -16,6 +16,12 @@ type Property struct {
 	Value any
 }
 
+// Aux is a transient unit that is made with another one, which refers to it.
+type Aux struct {
+	Unit       string
+	Properties []Property
+}
+
 // Facts is what systemd says about one unit at one moment: the union of its Unit
 // properties and those of its Service or Scope interface, under systemd's names
 // (org.freedesktop.systemd1(5)).
@@ -98,8 +104,8 @@ type Bus interface {
 	// Events yields signals in the order they arrived. It must always be drained.
 	Events() <-chan BusEvent
 	// Start queues the start of a fresh transient unit. With reset a failed unit of that
-	// name is unloaded first.
-	Start(ctx context.Context, unit string, props []Property, reset bool) error
+	// name is unloaded first. The units in aux are made with it, and not started.
+	Start(ctx context.Context, unit string, props []Property, reset bool, aux ...Aux) error
 	Stop(ctx context.Context, unit string) error
 	// Kill sends a signal to processes of the unit; who is "all" or "main".
 	Kill(ctx context.Context, unit, who string, signal int32) error

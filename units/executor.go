@@ -26,7 +26,7 @@ const (
 	resultRead
 	resultList
 	resultClean
-	resultSlice
+	resultCompanion
 	resultExec      // a scope's process has executed its command, or could not
 	resultChild     // a scope's process has ended
 	resultAdopted   // the process of a scope was looked for
@@ -41,22 +41,22 @@ const (
 )
 
 type result struct {
-	kind    resultKind
-	p       *program
-	slice   *sliceState
-	action  *action
-	attempt int
-	err     error
-	facts   Facts
-	list    []Facts
-	child   Child
-	status  ChildStatus
-	live    string            // the limits that a unit was to get, as program.live
-	props   []Property        // the same, as program.has
-	reply   chan commandReply // who waits for it
-	probing *probing          // the probe, and as which it was begun
-	serial  int
-	probe   probe.Result
+	kind      resultKind
+	p         *program
+	companion *companion
+	action    *action
+	attempt   int
+	err       error
+	facts     Facts
+	list      []Facts
+	child     Child
+	status    ChildStatus
+	live      string            // the limits that a unit was to get, as program.live
+	props     []Property        // the same, as program.has
+	reply     chan commandReply // who waits for it
+	probing   *probing          // the probe, and as which it was begun
+	serial    int
+	probe     probe.Result
 }
 
 // callTimeout bounds one call to systemd. It is long because a manager that starts
@@ -96,7 +96,7 @@ func (s *Supervisor) pump() {
 	n := 0
 	for _, p := range s.queue {
 		// A program that holds a slot has a job already and may replace it.
-		if p.calling || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) || (p.wish == wishStart && !s.placed(p)) {
+		if p.calling || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) || (p.wish == wishStart && !s.accompanied(p)) {
 			s.queue[n] = p
 			n++
 			continue
@@ -230,8 +230,8 @@ func (s *Supervisor) onResult(r result) {
 			s.note(nil, "cannot clean up everything: %v", r.err)
 		}
 		s.over = ErrDown
-	case resultSlice:
-		s.onSlice(r)
+	case resultCompanion:
+		s.onCompanion(r)
 	case resultStopAgain:
 		s.stopAgain(r.p)
 	case resultExec:

@@ -98,7 +98,7 @@ func (f *fakeSystemd) changed(u *fakeUnit) {
 	f.emit(units.UnitChanged{Facts: facts})
 }
 
-func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Property, reset bool) error {
+func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Property, reset bool, _ ...units.Aux) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.cut {

@@ -27,11 +27,11 @@ type mortal struct {
 
 var errDead = errors.New("killed")
 
-func (m mortal) Start(ctx context.Context, unit string, props []units.Property, reset bool) error {
+func (m mortal) Start(ctx context.Context, unit string, props []units.Property, reset bool, aux ...units.Aux) error {
 	if m.dead.Load() {
 		return errDead
 	}
-	return m.fakeSystemd.Start(ctx, unit, props, reset)
+	return m.fakeSystemd.Start(ctx, unit, props, reset, aux...)
 }
 
 func (m mortal) Stop(ctx context.Context, unit string) error {

@@ -31,8 +31,8 @@ func (s *Supervisor) onBus(ev BusEvent) {
 			s.onRemoved(p)
 		} else if a := s.actionOf(ev.Unit); a != nil {
 			s.lookAtAction(a) // at a daemon-reexec systemd says so of every unit
-		} else {
-			s.sliceRemoved(ev.Unit)
+		} else if c := s.companionOf(ev.Unit); c != nil {
+			s.companionRemoved(c)
 		}
 	case JobRemoved:
 		if p := s.byUnit[ev.Unit]; p != nil {
@@ -206,9 +206,9 @@ func (s *Supervisor) memory(p *program, result string) Memory {
 	if result == "oom-kill" && s.cfg.Blame != nil {
 		p.blame = s.cfg.Blame(p.unit)
 		m.Blame = p.blame
-		for _, sl := range s.slices {
-			if limit := sl.def.Limits.MemoryMax; limit != nil && *limit != Infinity && sl.holds(p) {
-				m.Above = sl.def.Unit
+		for _, sl := range Slices(s.cfg.Project) {
+			if limit := sl.Limits.MemoryMax; limit != nil && *limit != Infinity && sl.Holds(p.def) {
+				m.Above = sl.Unit
 			}
 		}
 	}

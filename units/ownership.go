@@ -24,7 +24,7 @@ func Foreign(f Facts, project string) string {
 	// Of msup-web.slice nothing but After= tells whether it is a group's or another project's.
 	unnamed := len(f.Supervisors) == 0 && (project != DefaultProject || f.Slice == SliceName(project))
 	switch {
-	case (own || unnamed) && inProject(f.Slice, project):
+	case (own || unnamed) && inProject(f.Slice, project), own && strings.HasSuffix(f.Unit, ".timer"): // it is in no slice
 		return ""
 	case len(f.Supervisors) > 0 && !own:
 		return fmt.Sprintf("%s belongs to %s", f.Unit, ofSupervisor(f.Supervisors[0]))
@@ -41,6 +41,9 @@ func Foreign(f Facts, project string) string {
 // of programs the configuration no longer has, and the slices. A slice stays while anything
 // of another project lives below it.
 func cleanUp(ctx context.Context, bus Bus, project Project) error {
+	if err := stopCompanions(ctx, bus, project.Name); err != nil {
+		return err
+	}
 	list, err := bus.List(ctx, "msup-*.service", "msup-*.scope")
 	if err != nil {
 		return err
@@ -74,41 +77,27 @@ func StopCommonSlice(ctx context.Context, bus Bus) error {
 			return nil
 		}
 	}
-	return stopSlice(ctx, bus, common)
+	return stopAndWait(ctx, bus, common)
 }
 
-// stopSlice stops a slice and waits until that is done: the start of a unit in it fails as
-// long as the stop is queued, and msup up may come right behind msup down.
-func stopSlice(ctx context.Context, bus Bus, slice string) error {
-	if err := bus.Stop(ctx, slice); errors.Is(err, ErrNoSuchUnit) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, sliceTimeout)
-	defer cancel()
-	for {
-		list, err := bus.List(ctx, slice)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(list, func(f Facts) bool { return f.JobID != 0 || f.ActiveState == "deactivating" }) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("cannot see %s stop: %w", slice, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
+// stopCompanions stops the units that start programs of a project.
+func stopCompanions(ctx context.Context, bus Bus, project string) error {
+	list, err := bus.List(ctx, companionPatterns(project)...)
+	for _, f := range list {
+		if Foreign(f, project) == "" {
+			err = errors.Join(err, stopAndWait(ctx, bus, f.Unit))
 		}
 	}
+	return err
 }
-
-const sliceTimeout = 5 * time.Second
 
 // StopLeftovers stops the units of a project that runs without a supervisor, the last
 // program's first, waits until they are gone, and cleans up. It returns how many there were.
 func StopLeftovers(ctx context.Context, bus Bus, project Project) (int, error) {
 	var stopped []string
+	if err := stopCompanions(ctx, bus, project.Name); err != nil { // first, so that they start nothing more
+		return 0, err
+	}
 	for _, p := range slices.Backward(project.Programs) {
 		f, err := bus.Read(ctx, p.Unit)
 		if err != nil {

@@ -22,6 +22,7 @@ func (s *Supervisor) list() {
 		names[i] = p.unit
 	}
 	names = append(names, actionPattern(s.cfg.Project.Name))
+	names = append(names, companionPatterns(s.cfg.Project.Name)...)
 	bus := s.cfg.Bus
 	s.do(result{kind: resultList}, func(ctx context.Context, r *result) { r.list, r.err = bus.List(ctx, names...) })
 }
@@ -38,9 +39,7 @@ func (s *Supervisor) onList(r result) {
 		return
 	}
 	s.ready = true
-	if !s.down {
-		s.makeSlices()
-	}
+	s.makeCompanions(r.list)
 	found := map[string]Facts{}
 	for _, f := range r.list {
 		f.Commands = append([]CommandStatus{}, f.Commands...) // they are known

@@ -98,7 +98,7 @@ func (s *Supervisor) redefine(r Redefinition) {
 	}
 	for _, p := range added {
 		if p.def.Autostart && !slices.Contains(r.Start, p.def.Name) {
-			s.step(p, policy.StartRequested{By: r.By})
+			s.autostart(p, r.By)
 		}
 	}
 	for _, name := range r.Start {
@@ -133,6 +133,7 @@ func (s *Supervisor) define(p *program, def Program) {
 	p.state = def.Rules.Bound(p.state, time.Now())
 	s.touch(p)
 	s.reprobe(p, before)
+	s.reaccompany(p)
 	if p.wish == wishStart {
 		s.startBy(p) // systemd has not been told of the old one
 	}

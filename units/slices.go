@@ -35,6 +35,15 @@ func Slices(p Project) []Slice {
 	return out
 }
 
+// Name is the name of its unit.
+func (s Slice) Name() string { return s.Unit }
+
+// Ensure is [EnsureSlice].
+func (s Slice) Ensure(ctx context.Context, bus Bus) error { return EnsureSlice(ctx, bus, s) }
+
+// Holds reports whether a program goes into the slice.
+func (s Slice) Holds(def Program) bool { return s.Group == "" || s.Group == def.InGroup }
+
 // Limited reports whether the slice has limits.
 func (s Slice) Limited() bool { return s.Limits != Limits{} }
 
@@ -184,12 +193,12 @@ func stopSlices(ctx context.Context, bus Bus, project Project) error {
 				return err
 			}
 		}
-		if err := stopSlice(ctx, bus, f.Unit); err != nil {
+		if err := stopAndWait(ctx, bus, f.Unit); err != nil {
 			return err
 		}
 	}
 	if project.Name != DefaultProject {
-		return stopSlice(ctx, bus, SliceName(project.Name))
+		return stopAndWait(ctx, bus, SliceName(project.Name))
 	}
 	// Its slice is the parent of all others, and stays while there is one of these (see
 	// StopCommonSlice); the limits do not.

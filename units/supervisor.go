@@ -104,7 +104,9 @@ type Supervisor struct {
 
 	actions []*action // due or under way
 
-	slices []*sliceState
+	// shared are the companions of the project, its own slice first; leftovers those that an
+	// earlier supervisor has left behind.
+	shared, leftovers []*companion
 }
 
 // ErrDown is returned by Run when everything was stopped as asked.
@@ -160,6 +162,8 @@ type program struct {
 	scope scopeRun
 
 	ready, alive probing
+
+	companions []*companion // its own
 }
 
 // wish is what a program wants of systemd next. A later one replaces an earlier one that
@@ -328,12 +332,15 @@ func (s *Supervisor) step(p *program, ev policy.Event) {
 	p.state = state
 	if state.Phase != before.Phase {
 		s.changed(p, before.Phase)
+	} else if state.Armed != before.Armed {
+		s.armed(p, ev)
 	}
 	if p.slot && state.IsActive() {
 		s.release(p) // its job is done, though it may have to stay up to count as started
 	}
 	if !state.Equal(before) {
 		s.touch(p)
+		s.accompany(p)
 	}
 	s.attend(p)
 	switch action {
@@ -381,14 +388,14 @@ func (s *Supervisor) begin() {
 		switch {
 		case s.down:
 		case p.def.Autostart && p.state.Phase == policy.Stopping && takesOver && s.cfg.Saved.Programs[p.def.Name].Dropping && !p.dropping:
-			s.step(p, policy.StartRequested{By: "it is in the configuration again"})
+			s.autostart(p, "it is in the configuration again")
 		case p.state.Phase != policy.Stopped || (takesOver && s.knew(p)):
 		case takesOver && !s.cfg.Saved.Damaged:
 			// Taking over starts nothing that did not run.
 			p.state.Reason = "added to the configuration since, and not started"
 			s.touch(p)
 		case p.def.Autostart:
-			s.step(p, policy.StartRequested{By: "autostart"})
+			s.autostart(p, "autostart")
 		}
 	}
 	text := fmt.Sprintf("supervises %s of %s", count(len(s.programs)), s.cfg.Project.File)
@@ -400,6 +407,15 @@ func (s *Supervisor) begin() {
 		// The supervisor before this one was killed on the way.
 		s.stopAll("project going down")
 	}
+}
+
+// autostart starts a program that starts by itself, or has that done by what it awaits.
+func (s *Supervisor) autostart(p *program, by string) {
+	if p.def.Rules.Awaits != "" {
+		s.step(p, policy.ArmRequested{By: by})
+		return
+	}
+	s.step(p, policy.StartRequested{By: by})
 }
 
 // over reports whether the main process of the run has ended, though its unit is still there.
@@ -435,7 +451,7 @@ func (s *Supervisor) stopAll(by string) {
 
 // descend takes the last step of going down when no program is up any more.
 func (s *Supervisor) descend() {
-	if !s.down || s.cleaning || !s.ready || s.slicesAsked() {
+	if !s.down || s.cleaning || !s.ready || s.companionsAsked() {
 		return
 	}
 	for _, p := range s.programs {
