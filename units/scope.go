@@ -54,12 +54,15 @@ type scopeRun struct {
 	child    Child // nil for a service, and for a scope that an earlier supervisor started
 	up       bool  // systemd has the scope, so the process may be released
 	released bool
-	execErr  error // the command could not be executed
-	exited   bool
-	ran      time.Duration // how long the process was up then
-	status   ChildStatus
-	gone     bool // the unit is no more
-	result   string
+	// releasing: whether it could execute the command is not known yet, and may come after
+	// its end.
+	releasing bool
+	execErr   error // the command could not be executed
+	exited    bool
+	ran       time.Duration // how long the process was up then
+	status    ChildStatus
+	gone      bool // the unit is no more
+	result    string
 }
 
 func (r scopeRun) active() bool { return r.child != nil }
@@ -152,7 +155,7 @@ func (s *Supervisor) releaseScope(p *program) {
 	if !p.scope.up || p.scope.child == nil || p.scope.released || p.state.Phase != policy.Starting {
 		return
 	}
-	p.scope.released = true
+	p.scope.released, p.scope.releasing = true, true
 	child := p.scope.child
 	s.do(result{kind: resultExec, p: p, attempt: p.attempt}, func(_ context.Context, r *result) { r.err = child.Release() })
 }
@@ -162,12 +165,16 @@ func (s *Supervisor) onExec(r result) {
 	if r.attempt != p.attempt || p.scope.child == nil {
 		return
 	}
+	p.scope.releasing = false
 	if r.err != nil {
 		p.scope.execErr = r.err // the process ends now; its end is told apart by this
-		return
+	} else {
+		s.watch(p)
+		s.step(p, policy.Started{Random: rand.Float64()})
 	}
-	s.watch(p)
-	s.step(p, policy.Started{Random: rand.Float64()})
+	if p.scope.exited && p.scope.gone {
+		s.scopeOver(p)
+	}
 }
 
 func (s *Supervisor) onChild(r result) {
@@ -250,6 +257,7 @@ func (s *Supervisor) startAgain(p *program) {
 func (s *Supervisor) scopeOver(p *program) {
 	r := p.scope
 	switch {
+	case r.releasing: // onExec comes back to it
 	case r.execErr != nil:
 		s.end(p, policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: r.execErr.Error()})
 	case r.status.Err != nil:

@@ -19,12 +19,14 @@ type fakeForker struct {
 	mu       sync.Mutex
 	children []*fakeChild
 	execErr  error
-	lost     bool // processes of before are gone
+	slow     time.Duration // what a process has to say comes later than its end
+	lost     bool          // processes of before are gone
 }
 
 type fakeChild struct {
 	pid      int
 	execErr  error
+	slow     time.Duration
 	released bool
 	aborted  bool
 	end      chan units.ChildStatus
@@ -45,7 +47,7 @@ func (f *fakeForker) Adopt(pid int, _ string) (units.Child, error) {
 func (f *fakeForker) Fork(units.Program, string, string) (units.Child, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := &fakeChild{pid: 5000 + len(f.children), execErr: f.execErr, end: make(chan units.ChildStatus, 1)}
+	c := &fakeChild{pid: 5000 + len(f.children), execErr: f.execErr, slow: f.slow, end: make(chan units.ChildStatus, 1)}
 	f.children = append(f.children, c)
 	return c, nil
 }
@@ -58,6 +60,7 @@ func (c *fakeChild) Release() error {
 	if c.execErr != nil {
 		c.exit(203 << 8)
 	}
+	time.Sleep(c.slow)
 	return c.execErr
 }
 
@@ -148,12 +151,30 @@ func TestScope(t *testing.T) {
 }
 
 func TestScopeThatCannotBeExecuted(t *testing.T) {
+	for _, slow := range []time.Duration{0, 100 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			fake, forker := newFake(), &fakeForker{execErr: errors.New("cannot execute /bin/job: permission denied"), slow: slow}
+			r := startWith(t, fake, nil, forker, scopeProgram())
+			r.after(time.Minute)
+			last := r.records[len(r.records)-1]
+			if want := "cannot execute /bin/job: permission denied, autorestart is never"; last.To != policy.Failed || last.Reason != want {
+				t.Errorf("told after %s: got %s\nwant %s", slow, last, want)
+			}
+			r.stop()
+		})
+	}
+}
+
+// The execution of one that ends at once is told after its end.
+func TestScopeThatEndsBeforeItsExecutionIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake, forker := newFake(), &fakeForker{execErr: errors.New("cannot execute /bin/job: permission denied")}
+		fake, forker := newFake(), &fakeForker{slow: 100 * time.Millisecond}
 		r := startWith(t, fake, nil, forker, scopeProgram())
+		r.after(10 * time.Millisecond)
+		forker.children[0].exit(4 << 8)
 		r.after(time.Minute)
 		last := r.records[len(r.records)-1]
-		if want := "cannot execute /bin/job: permission denied, autorestart is never"; last.To != policy.Failed || last.Reason != want {
+		if want := "exit status 4, autorestart is never"; last.To != policy.Failed || last.Reason != want {
 			t.Errorf("got %s\nwant %s", last, want)
 		}
 		r.stop()
