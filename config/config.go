@@ -136,6 +136,7 @@ func (l *loader) load(main *source) (*Config, error) {
 	l.split()
 	l.fillAll()
 	l.crossCheck()
+	l.loadedNeeds()
 	return l.result()
 }
 

@@ -23,6 +23,7 @@ var liveKeys = []string{
 	"on_failed", "on_oom_command", "on_restart",
 	"oneshot", "max_age", "max_age_spread",
 	"start_timeout", // has a meaning only while it starts
+	dependsOn, onDependencyKey,
 	"ready", "ready_interval", "ready_timeout", "ready_threshold",
 	"alive", "alive_interval", "alive_timeout", "alive_threshold",
 }

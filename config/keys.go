@@ -47,7 +47,7 @@ const (
 )
 
 // keys is the one place that knows the keys.
-var keys = slices.Concat(programKeys, restartKeys, startKeys, lifeKeys, hookKeys, actionKeys, probeKeys, outputKeys, systemKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
+var keys = slices.Concat(programKeys, needKeys, restartKeys, startKeys, lifeKeys, hookKeys, actionKeys, probeKeys, outputKeys, systemKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
 
 // programKeys say what a program is and how it runs.
 var programKeys = []Key{
@@ -240,8 +240,7 @@ var notKeys = map[string]string{
 	"process_name":    "the name stands in the header, [program NAME]",
 	"numprocs_start":  "instances are counted from 1; {{port 8000}} is 8000 in the first",
 	"RestartSteps":    "write restart_backoff",
-	"priority":        "programs are started in the order in which they stand in the file, and stopped in the opposite one",
-	"depends_on":      "msup does not know dependencies yet; programs are started in the order in which they stand in the file",
+	"priority":        "programs are started in the order in which they stand in the file, and stopped in the opposite one; depends_on has one wait for another",
 	"stdout_syslog":   "write stdout = journal",
 	"stderr_syslog":   "write stderr = journal",
 	"serverurl":       "msup has no server; remove the key",

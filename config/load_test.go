@@ -137,7 +137,7 @@ func TestOthersConfigurations(t *testing.T) {
 		"[supervisord]\nlogfile = /x\n[program:a]\ncommand = sleep\n":                 "x.conf:1: unknown section [supervisord]; what is about the whole project stands in [msup]; supervisord's other settings are not needed",
 		"[program:a]\ncommand = sleep\n[rpcinterface:supervisor]\nx = y\n":            "x.conf:3: unknown section [rpcinterface:supervisor]; msup has no server; remove the section",
 		"[Service]\nExecStart = /bin/x\n":                                             "x.conf:1: unknown section [Service]; this is a unit file's; for each program write [program NAME], settings of systemd's as systemd.NAME = value",
-		"[program:a]\ncommand = sleep\npriority = 3\n":                                "x.conf:3: [program a] priority: unknown key; programs are started in the order in which they stand in the file, and stopped in the opposite one",
+		"[program:a]\ncommand = sleep\npriority = 3\n":                                "x.conf:3: [program a] priority: unknown key; programs are started in the order in which they stand in the file, and stopped in the opposite one; depends_on has one wait for another",
 		"[program:a]\ncomand = sleep\n":                                               "x.conf:2: [program a] comand: unknown key; did you mean command?",
 		"[program:a]\nExecStart = sleep\n":                                            "x.conf:2: [program a] ExecStart: unknown key; msup calls it command",
 		"[program:a]\nnice = 5\n":                                                     "x.conf:1: [program a] the program has no command; add one, for example command = /usr/bin/python3 -m http.server 8080",
@@ -245,6 +245,11 @@ func TestKeys(t *testing.T) {
 			case k.Section == groupSection:
 				text += "programs = x\n[program x]\ncommand = sleep\n"
 			case k.Name == "command":
+			case k.Name == dependsOn:
+				text += "command = sleep\n"
+				for _, name := range []string{"db", "cache", "search", "migrate"} {
+					text += "[program " + name + "]\ncommand = sleep\n"
+				}
 			case k.Name == "journal":
 				text += "command = sleep\nstdout = null\nstderr = null\n"
 			case k.Section == programSection:

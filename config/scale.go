@@ -56,6 +56,12 @@ func Scale(project units.Project, program string, n int) (units.Project, []Diagn
 	warnings := sorted(l.warnings)
 	l.warnings = nil
 	l.crossCheckWith(project, made)
+	for _, d := range made {
+		all[d.Instance-1] = d.Program
+	}
+	l.checkNeeds(withInstances(project.Programs, program, all), func(int, string) setting {
+		return setting{src: l.sourceOf(t.File), line: t.Line, section: programSection + " " + t.Name, key: keyOf(programSection, dependsOn)}
+	})
 	if len(l.errors) > 0 {
 		return project, nil, &Error{Diagnostics: sorted(l.errors)}
 	}

@@ -184,6 +184,8 @@ func TestReportShape(t *testing.T) {
    "result": null,
    "exit_code": null,
    "signal": null,
+   "depends_on": [],
+   "waits_for": [],
    "probed": false,
    "ready": false,
    "healthy": null,

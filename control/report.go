@@ -69,6 +69,10 @@ type ProgramReport struct {
 	Result        *string    `json:"result"`    // systemd's Result of the last end
 	ExitCode      *int       `json:"exit_code"` // of the last end, if it exited
 	Signal        *string    `json:"signal"`    // of the last end, if a signal ended it
+	// DependsOn is what it waits for before each start, as it is written; WaitsFor what it waits
+	// for now, program by program.
+	DependsOn []NeedReport `json:"depends_on"`
+	WaitsFor  []WaitReport `json:"waits_for"`
 	// Probed says that it is probed, Ready that it is RUNNING, Healthy whether the last probe of
 	// alive has passed; null = there is none, or none has ended.
 	Probed  bool          `json:"probed"`
@@ -85,6 +89,20 @@ type ProgramReport struct {
 	// Warnings are what is not as configured: a limit that does not hold, a log file that
 	// cannot be written.
 	Warnings []string `json:"warnings"`
+}
+
+// NeedReport is something a program depends on.
+type NeedReport struct {
+	Program   string           `json:"program"`   // "db", "web@*", "front:*"
+	Condition policy.Condition `json:"condition"` // started, ready, healthy or completed
+	Optional  bool             `json:"optional"`
+}
+
+// WaitReport is a program that another one waits for.
+type WaitReport struct {
+	Program   string           `json:"program"`
+	Condition policy.Condition `json:"condition"`
+	Since     time.Time        `json:"since"` // when the start of the one that waits was asked for
 }
 
 // OutputReport is what became of one stream of output since the supervisor started.
@@ -162,6 +180,13 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 		}
 	}
 	r.health(def, st)
+	r.DependsOn, r.WaitsFor = []NeedReport{}, []WaitReport{}
+	for _, n := range def.Needs {
+		r.DependsOn = append(r.DependsOn, NeedReport{n.Of, n.Condition, n.Optional})
+	}
+	for _, w := range st.WaitsFor {
+		r.WaitsFor = append(r.WaitsFor, WaitReport{w.Program, w.Condition, w.Since})
+	}
 	if def.Base != "" {
 		r.Base, r.Instance = new(def.Base), new(def.Instance)
 	}

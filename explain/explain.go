@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"msup/policy"
@@ -185,5 +186,5 @@ func present(f Facts) []string {
 	case f.never(): // or nothing is kept of it, when the project was down
 		return []string{string(s.Phase) + ": " + s.Reason}
 	}
-	return append([]string{string(s.Phase) + since + ": " + s.Reason}, probes(f)...)
+	return slices.Concat([]string{string(s.Phase) + since + ": " + s.Reason}, needs(f), probes(f))
 }

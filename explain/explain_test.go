@@ -76,6 +76,23 @@ func stopping(by string) func(*explain.Facts, *units.End) {
 }
 
 var cases = map[string]explain.Facts{
+	"needs-lost": base(exit(1), func(f *explain.Facts, _ *units.End) {
+		f.State = policy.State{Phase: policy.Failed, Unmet: true, Reason: "needs db, which is FAILED: exit status 3, gave up after 5 restarts", Since: before(5 * time.Second)}
+		f.Needs = []units.NeedStatus{
+			{Program: "db", Condition: policy.OnReady, Standing: policy.Lost, State: policy.State{
+				Phase: policy.Failed, Reason: "exit status 3, gave up after 5 restarts", Since: before(5 * time.Second),
+			}},
+			{Program: "cache", Condition: policy.OnStarted, Standing: policy.Met, State: policy.State{Phase: policy.Running}},
+		}
+	}),
+	"needs-waits": base(exit(1), func(f *explain.Facts, _ *units.End) {
+		f.State = policy.State{Phase: policy.Starting, Reason: "waits for db (ready), cache (started) and search (ready), 5s", Since: before(5 * time.Second)}
+		f.Needs = []units.NeedStatus{
+			{Program: "db", Condition: policy.OnReady, Standing: policy.Due, State: policy.State{Phase: policy.Starting, Reason: "executed, waits for port 5432", Since: before(5 * time.Second)}},
+			{Program: "cache", Condition: policy.OnStarted, Standing: policy.Idle, State: policy.State{Phase: policy.Stopped, Reason: "by msup stop", Since: before(time.Hour)}},
+			{Program: "search", Condition: policy.OnReady, Optional: true, Standing: policy.Due, State: policy.State{Phase: policy.Backoff, Reason: "exit status 1, restart 1 of 5 in 10s", Since: before(2 * time.Second)}},
+		}
+	}),
 	"exit-1": base(exit(1), func(f *explain.Facts, _ *units.End) {
 		f.Ends = []units.End{
 			{Ended: before(26 * time.Hour), During: policy.Starting, Exit: policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: "systemd could not execute it: cannot execute the command (status 203)"}, To: policy.Failed},

@@ -33,6 +33,8 @@ type Facts struct {
 	OOMAt      time.Time // the last ones then
 	Kills      Kills     // of it
 
+	// Needs are the programs it depends on.
+	Needs []units.NeedStatus
 	// Probes are what probes of the run under way have said.
 	Probes []units.ProbeStatus
 	// Warnings are what is not as configured: a limit that does not hold, a log file that

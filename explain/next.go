@@ -28,6 +28,8 @@ func next(f Facts) Next {
 	case !f.Supervised:
 	case s.Phase == policy.Backoff && waits:
 		n.Lines = append(n.Lines, fmt.Sprintf("next start %s, at %s", countdown(s.Deadline.Sub(f.Now)), f.clock(s.Deadline.Round(time.Second))))
+	case s.Unmet:
+		n.Lines = append(n.Lines, "it was not started: it is as soon as what it depends on is on its way again; msup start "+name+" starts that too")
 	case s.Phase.GaveUp() && waits:
 		n.Lines = append(n.Lines, fmt.Sprintf("gave up; it is tried again %s, at %s (restart_cooldown); msup start %s does it now", countdown(s.Deadline.Sub(f.Now)), f.clock(s.Deadline), name))
 	case s.Phase.GaveUp():

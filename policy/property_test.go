@@ -81,6 +81,9 @@ func (w *world) event() policy.Event {
 		policy.DeadlineReached{},
 		policy.DeadlineReached{},
 		policy.DeadlineReached{},
+		policy.NeedLost{Reason: "needs t"},
+		policy.NeedBack{Reason: "t"},
+		policy.NeedEnded{Reason: "t", Again: rapid.Bool().Draw(w.T, "again")},
 	}
 	if w.unit {
 		random := rapid.SampledFrom([]float64{0, 0.3, 0.999999}).Draw(w.T, "random")
@@ -117,6 +120,16 @@ func (w *world) step(ev policy.Event) {
 		}
 		if starts {
 			w.wish, w.restarts, w.forgiven = true, nil, 0
+		}
+	case policy.NeedLost:
+		w.unit = w.unit && !after.Unmet // it was not started yet
+		if after.Unmet != before.Unmet && (after.Phase != policy.Failed || before.IsActive()) {
+			w.Fatalf("%+v is given up for want of another one: %+v", before, after)
+		}
+	case policy.NeedEnded:
+		w.wish = w.wish && (ev.Again || before.Phase != policy.Starting && before.Phase != policy.Running)
+		if after.Restarts != before.Restarts || after.Failures != before.Failures {
+			w.Fatalf("it was not asked for, and clears a count: %+v, %+v", before, after)
 		}
 	case policy.StopSeen:
 		w.wish = w.wish && before.Phase == policy.Stopping // that one may be half of a restart

@@ -22,7 +22,8 @@ type State struct {
 	Last     *Exit     `json:"last,omitempty"` // how it ended last
 	// StartAgain says that the stop under way is the first half of a restart.
 	StartAgain bool `json:"start_again,omitempty"`
-	// Retiring says that the restart under way is for the age of the run: no count is cleared.
+	// Retiring says that nobody asked for the restart under way, which is for the age of the run
+	// or for something it depends on: no count is cleared.
 	Retiring bool `json:"retiring,omitempty"`
 
 	Started time.Time `json:"started,omitzero"` // when its last start was asked for
@@ -44,6 +45,9 @@ type State struct {
 	// Armed says that what the program awaits may start it, see Rules.Awaits. A start arms it,
 	// a stop disarms it; how its runs end does neither.
 	Armed bool `json:"armed,omitempty"`
+	// Unmet says in FAILED that it was given up only because something it depends on has: it is
+	// started again with that.
+	Unmet bool `json:"unmet,omitempty"`
 }
 
 // Ending is an end that a probe has brought about: what the stop looks like to systemd does
@@ -63,7 +67,7 @@ func (e *Ending) equal(f *Ending) bool {
 // Equal reports whether nothing tells s and t apart.
 func (s State) Equal(t State) bool {
 	return s.Phase == t.Phase && s.Reason == t.Reason && s.Restarts == t.Restarts && same(s.Last, t.Last) &&
-		s.StartAgain == t.StartAgain && s.Retiring == t.Retiring && s.Draw == t.Draw && s.Armed == t.Armed && s.Failures == t.Failures && s.Quick == t.Quick &&
+		s.StartAgain == t.StartAgain && s.Retiring == t.Retiring && s.Draw == t.Draw && s.Armed == t.Armed && s.Failures == t.Failures && s.Quick == t.Quick && s.Unmet == t.Unmet &&
 		s.Since.Equal(t.Since) && s.Deadline.Equal(t.Deadline) && s.Started.Equal(t.Started) && s.Active.Equal(t.Active) &&
 		s.Ready.Equal(t.Ready) && s.Ending.equal(t.Ending) &&
 		slices.EqualFunc(s.Used, t.Used, time.Time.Equal)
@@ -84,12 +88,12 @@ func (s State) NextStart() time.Time {
 	return time.Time{}
 }
 
-// to changes the phase. Deadline, StartAgain, Retiring, Active, Ready and Ending belong to the
-// phase that is left.
+// to changes the phase. Deadline, StartAgain, Retiring, Active, Ready, Ending and Unmet belong to
+// the phase that is left.
 func (s State) to(p Phase, now time.Time, reason string) State {
 	s.Phase, s.Since, s.Reason = p, now, reason
 	s.Deadline, s.StartAgain, s.Retiring, s.Active = time.Time{}, false, false, time.Time{}
-	s.Ready, s.Ending = time.Time{}, nil
+	s.Ready, s.Ending, s.Unmet = time.Time{}, nil, false
 	return s
 }
 

@@ -95,6 +95,12 @@ func Step(r Rules, s State, ev Event, now time.Time) (State, Action) {
 			return s.stopFor(CauseUnhealthy, "unhealthy: "+ev.Reason, now)
 		}
 		return s, None
+	case NeedLost:
+		return s.needLost(ev, now), None
+	case NeedBack:
+		return s.needBack(ev, now)
+	case NeedEnded:
+		return s.needEnded(ev, now)
 	}
 	panic(fmt.Sprintf("policy: unknown event %T", ev))
 }

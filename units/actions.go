@@ -151,7 +151,10 @@ func (s *Supervisor) actionFacts(p *program) []string {
 		"MSUP_PROJECT=" + s.cfg.Project.Name, "MSUP_CONFIG=" + s.cfg.Project.File,
 	}
 	e := p.state.Last
-	if e == nil {
+	switch {
+	case p.state.Unmet:
+		return append(f, "MSUP_CAUSE=dependency")
+	case e == nil:
 		return f
 	}
 	f = append(f, "MSUP_CAUSE="+string(e.Cause))

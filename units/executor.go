@@ -96,7 +96,7 @@ func (s *Supervisor) pump() {
 	n := 0
 	for _, p := range s.queue {
 		// A program that holds a slot has a job already and may replace it.
-		if p.calling || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) || (p.wish == wishStart && !s.accompanied(p)) {
+		if p.calling || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) || s.held(p) {
 			s.queue[n] = p
 			n++
 			continue
@@ -108,6 +108,18 @@ func (s *Supervisor) pump() {
 	}
 	clear(s.queue[n:])
 	s.queue = s.queue[:n]
+}
+
+// held reports whether what p wants of systemd has to wait for something else than systemd.
+func (s *Supervisor) held(p *program) bool {
+	switch p.wish {
+	case wishStart:
+		worst, _ := p.await()
+		return worst != policy.Met || !s.accompanied(p)
+	case wishStop:
+		return p.heldStop()
+	}
+	return false
 }
 
 func (s *Supervisor) send1(p *program, w wish) {

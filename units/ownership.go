@@ -92,45 +92,66 @@ func stopCompanions(ctx context.Context, bus Bus, project string) error {
 }
 
 // StopLeftovers stops the units of a project that runs without a supervisor, the last
-// program's first, waits until they are gone, and cleans up. It returns how many there were.
+// program's first, and each when those that depend on it are gone; waits until all are, and
+// cleans up. It returns how many there were.
 func StopLeftovers(ctx context.Context, bus Bus, project Project) (int, error) {
-	var stopped []string
 	if err := stopCompanions(ctx, bus, project.Name); err != nil { // first, so that they start nothing more
 		return 0, err
 	}
-	for _, p := range slices.Backward(project.Programs) {
+	n := 0
+	edges := Edges(project.Programs)
+	order, _ := Order(len(project.Programs), edges)
+	stopping := map[int]bool{}
+	for _, i := range slices.Backward(order) {
+		p := project.Programs[i]
 		f, err := bus.Read(ctx, p.Unit)
 		if err != nil {
-			return len(stopped), err
+			return n, err
 		}
 		if f.LoadState == "not-found" || Foreign(f, project.Name) != "" {
 			continue
 		}
-		stopped = append(stopped, p.Unit)
+		n++
 		if f.ActiveState == "failed" {
-			err = bus.Reset(ctx, p.Unit)
-		} else {
-			err = bus.Stop(ctx, p.Unit)
+			if err := bus.Reset(ctx, p.Unit); err != nil && !errors.Is(err, ErrNoSuchUnit) {
+				return n, err
+			}
+			continue
 		}
-		if err != nil && !errors.Is(err, ErrNoSuchUnit) {
-			return len(stopped), err
+		for _, e := range edges {
+			if e.To == i && stopping[e.From] {
+				if err := awaitStopped(ctx, bus, project.Programs[e.From].Unit); err != nil {
+					return n, err
+				}
+			}
+		}
+		if err := bus.Stop(ctx, p.Unit); err != nil && !errors.Is(err, ErrNoSuchUnit) {
+			return n, err
+		}
+		stopping[i] = true
+	}
+	for i := range stopping {
+		if err := awaitStopped(ctx, bus, project.Programs[i].Unit); err != nil {
+			return n, err
 		}
 	}
-	for _, unit := range stopped {
-		for {
-			f, err := bus.Read(ctx, unit)
-			if err != nil {
-				return len(stopped), err
-			}
-			if f.ActiveState == "inactive" || f.ActiveState == "failed" {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return len(stopped), fmt.Errorf("cannot see %s stop: %w", unit, ctx.Err())
-			case <-time.After(20 * time.Millisecond):
-			}
+	return n, cleanUp(ctx, bus, project)
+}
+
+// awaitStopped waits until a unit that is being stopped is gone.
+func awaitStopped(ctx context.Context, bus Bus, unit string) error {
+	for {
+		f, err := bus.Read(ctx, unit)
+		if err != nil {
+			return err
+		}
+		if f.ActiveState == "inactive" || f.ActiveState == "failed" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cannot see %s stop: %w", unit, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return len(stopped), cleanUp(ctx, bus, project)
 }

@@ -206,6 +206,10 @@ func (p *program) lastProbe() string {
 // waiting is the state of p with what it waits for told in full.
 func (p *program) waiting() policy.State {
 	st := p.state
+	if waits := p.waits(); len(waits) > 0 {
+		st.Reason = waitWords(waits) + ", " + policy.Words(time.Since(st.Started).Truncate(time.Second))
+		return st
+	}
 	if !p.def.Rules.WaitsForReady(st) || p.ready.status.Tries == 0 {
 		return st
 	}

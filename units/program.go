@@ -45,8 +45,12 @@ type Program struct {
 	Environment []string  `json:"environment,omitempty"` // KEY=value
 	EnvFiles    []EnvFile `json:"env_files,omitempty"`
 
-	Autostart bool         `json:"autostart"`
-	Rules     policy.Rules `json:"rules"`
+	Autostart bool `json:"autostart"`
+	// Needs are what it waits for before each start, OnDependency is what follows when a run of
+	// that is over; "" = nothing.
+	Needs        []Need            `json:"needs,omitempty"`
+	OnDependency policy.Dependence `json:"on_dependency,omitempty"`
+	Rules        policy.Rules      `json:"rules"`
 
 	// StartTimeout is how long a service's start may take; 0 = the manager's default
 	// (DefaultTimeoutStartSec=, systemd-system.conf(5)).

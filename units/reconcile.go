@@ -204,6 +204,8 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 	case st.State.Phase.Up() && old.Exit != nil:
 		st.State = policy.State{Phase: policy.Exited, Reason: old.Exit.Reason, Last: old.Exit}
 		st.Unseen = unseenEnd(def, old, Facts{InvocationID: old.Invocation}, *old.Exit)
+	case st.State.Phase == policy.Starting && old.Invocation == "":
+		st.State.Reason += ", not started yet" // nobody has asked systemd yet
 	case st.State.Phase.Up():
 		st.State = policy.State{Phase: policy.Stopped, Reason: "stopped with systemctl: " + goneExit().Reason}
 	}

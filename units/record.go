@@ -48,6 +48,8 @@ type Status struct {
 
 	// Oneshot says that it is done when it has ended well.
 	Oneshot bool `json:"oneshot,omitempty"`
+	// WaitsFor is what it waits for before it is started.
+	WaitsFor []Wait `json:"waits_for,omitempty"`
 	// Probes are what probes of the run under way have said, as far as this supervisor knows.
 	Probes []ProbeStatus `json:"probes,omitempty"`
 
@@ -70,11 +72,14 @@ type Status struct {
 
 // Snapshot is all programs at one moment, in the order of the configuration.
 type Snapshot struct {
-	Seq       uint64   `json:"seq"` // of the last record before it
-	Connected bool     `json:"connected"`
-	Ready     bool     `json:"ready"` // has looked at systemd and acts
-	Down      bool     `json:"down"`  // everything is being stopped for good
-	Programs  []Status `json:"programs"`
+	Seq       uint64 `json:"seq"` // of the last record before it
+	Connected bool   `json:"connected"`
+	Ready     bool   `json:"ready"` // has looked at systemd and acts
+	Down      bool   `json:"down"`  // everything is being stopped for good
+	// Also are programs that a command has concerned beside those it named: what they depend on,
+	// or what depends on them.
+	Also     []string `json:"also,omitempty"`
+	Programs []Status `json:"programs"`
 }
 
 // Saved is what a supervisor writes down for the next one, and for commands that find no
@@ -129,6 +134,8 @@ type SavedProgram struct {
 	Unit string `json:"unit,omitempty"`
 	// Dropping: the project no longer has it, and it is forgotten when it has come to rest.
 	Dropping bool `json:"dropping,omitempty"`
+	// Alone: it is being started without what it depends on.
+	Alone bool `json:"alone,omitempty"`
 	// Applied stands for the limits that the unit of the run has, see [LiveProperties].
 	Applied string `json:"applied,omitempty"`
 	// Started is when the main process of the run was started; zero = not known.

@@ -86,26 +86,30 @@ func (s *Supervisor) redefine(r Redefinition) {
 	}
 	s.programs = append(programs, gone...)
 	s.cfg.Project = r.Project
+	s.useNeeds()
 	s.useSlices(r.Project)
 
-	for _, p := range slices.Backward(gone) {
+	for _, p := range s.reversed(gone) {
 		s.step(p, policy.StopRequested{By: cmp.Or(r.Gone, r.By+": no longer in the configuration")})
 	}
-	for _, p := range s.programs {
+	for _, p := range slices.Backward(s.ordered) {
 		if slices.Contains(r.Restart, p.def.Name) && (p.restartable() || neverStarted(p.def, p.state)) {
 			s.step(p, policy.RestartRequested{By: r.By})
 		}
 	}
+	var byItself, asked []*program
 	for _, p := range added {
 		if p.def.Autostart && !slices.Contains(r.Start, p.def.Name) {
-			s.autostart(p, r.By)
+			byItself = append(byItself, p)
 		}
 	}
 	for _, name := range r.Start {
 		if p := s.byName[name]; p != nil {
-			s.startOnRequest(p, r.By)
+			asked = append(asked, p)
 		}
 	}
+	s.autostartAll(byItself, r.By)
+	s.startWith(asked, func(p *program) { s.startOnRequest(p, r.By) }, r.By)
 }
 
 // restartable reports whether a new definition makes p start again: it is up and nobody is
@@ -163,6 +167,7 @@ func (s *Supervisor) startBy(p *program) {
 
 // sweep forgets the programs that the project no longer has and that have come to rest.
 func (s *Supervisor) sweep() {
+	before := len(s.programs)
 	s.programs = slices.DeleteFunc(s.programs, func(p *program) bool {
 		if !p.dropping || p.state.Phase.Up() || p.wish != noWish || p.calling {
 			return false
@@ -181,6 +186,9 @@ func (s *Supervisor) sweep() {
 		}
 		return true
 	})
+	if len(s.programs) < before {
+		s.useNeeds()
+	}
 }
 
 // nonconforming reports whether the unit of p has other limits than the definition in force.

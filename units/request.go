@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"msup/policy"
@@ -31,6 +32,11 @@ type Command struct {
 	Programs []string `json:"programs,omitempty"` // names as configured; empty = all
 	Signal   int32    `json:"signal,omitempty"`
 	By       string   `json:"by,omitempty"` // who asks, for the reason: "msup stop"
+	// NoDeps has programs started without what they depend on, which is neither started nor
+	// waited for.
+	NoDeps bool `json:"no_deps,omitempty"`
+	// Dependents has what depends on the programs, and is up, stopped or restarted with them.
+	Dependents bool `json:"dependents,omitempty"`
 }
 
 // UnknownProgramError says that the configuration has no program of that name.
@@ -146,6 +152,7 @@ func (r noteRequest) serve(s *Supervisor) { s.note(s.byName[r.program], "%s", r.
 
 func (r commandRequest) serve(s *Supervisor) {
 	programs, err := s.chosen(r.cmd.Verb, r.cmd.Programs)
+	var also []string
 	switch {
 	case err != nil:
 	case r.cmd.Verb == Signal:
@@ -157,9 +164,10 @@ func (r commandRequest) serve(s *Supervisor) {
 			return // it is answered when the commands have ended
 		}
 	default:
-		err = s.command(r.cmd, programs)
+		also, err = s.command(r.cmd, programs)
 	}
 	reply := commandReply{s.snapshot(), err}
+	reply.snap.Also = also
 	s.then(func() { r.reply <- reply })
 }
 
@@ -196,7 +204,7 @@ func (s *Supervisor) snapshot() Snapshot {
 		snap.Programs[i] = Status{
 			Name: p.def.Name, Unit: p.unit, State: p.waiting(), Probes: p.probeStatuses(),
 			PID: pid, Invocation: p.invocation, Result: p.result, Changed: p.changed(), Removed: p.def.Removed,
-			Oneshot: p.def.Rules.Oneshot,
+			Oneshot: p.def.Rules.Oneshot, WaitsFor: p.waits(),
 			Pending: p.conforming || p.nonconforming() && p.refused != p.live, Program: p.def,
 		}
 		snap.Programs[i].Digest = p.def.Digest
@@ -209,19 +217,37 @@ func (s *Supervisor) snapshot() Snapshot {
 	return snap
 }
 
-func (s *Supervisor) command(c Command, programs []*program) error {
+// command carries out a command, and returns what it concerns beside its programs.
+func (s *Supervisor) command(c Command, programs []*program) (also []string, err error) {
 	if s.down && (c.Verb == Start || c.Verb == Restart) {
-		return fmt.Errorf("cannot %s: the project is going down", c.Verb)
+		return nil, fmt.Errorf("cannot %s: the project is going down", c.Verb)
+	}
+	if c.Dependents {
+		all := s.withDependents(programs)
+		for _, p := range all {
+			if !slices.Contains(programs, p) {
+				also = append(also, p.def.Name)
+			}
+		}
+		programs = all
+	}
+	if c.NoDeps {
+		for _, p := range programs {
+			p.alone = true
+			s.touch(p)
+		}
 	}
 	switch c.Verb {
 	case Start:
-		for _, p := range programs {
-			s.startOnRequest(p, by(c, "started by request"))
-		}
+		who := by(c, "started by request")
+		also = append(also, s.startWith(programs, func(p *program) { s.startOnRequest(p, who) }, who)...)
 	case Restart:
-		s.each(programs, policy.RestartRequested{By: by(c, "restarted by request")})
+		who := by(c, "restarted by request")
+		also = append(also, s.restart(programs, who)...)
 	case Stop:
-		s.each(programs, policy.StopRequested{By: by(c, "stopped by request")})
+		for _, p := range s.reversed(programs) {
+			s.step(p, policy.StopRequested{By: by(c, "stopped by request")})
+		}
 	case Down:
 		s.down = true
 		s.stopAll(by(c, "project going down"))
@@ -232,9 +258,27 @@ func (s *Supervisor) command(c Command, programs []*program) error {
 			}
 		}
 	default:
-		return fmt.Errorf("unknown command %q", c.Verb)
+		return nil, fmt.Errorf("unknown command %q", c.Verb)
 	}
-	return nil
+	return also, nil
+}
+
+// restart restarts programs: what is up is stopped, what depends on others first; what is not,
+// and what they depend on, is started.
+func (s *Supervisor) restart(programs []*program, by string) (pulled []string) {
+	again := func(p *program) { s.step(p, policy.RestartRequested{By: by}) }
+	up := map[*program]bool{}
+	for _, p := range s.reversed(programs) {
+		if p.state.Phase == policy.Starting || p.state.Phase == policy.Running {
+			up[p] = true
+			again(p)
+		}
+	}
+	return s.startWith(programs, func(p *program) {
+		if !up[p] {
+			again(p)
+		}
+	}, by)
 }
 
 // startOnRequest starts p. A run that has ended counts no more, although it is up until its
@@ -252,12 +296,6 @@ func by(c Command, otherwise string) string {
 		return c.By
 	}
 	return otherwise
-}
-
-func (s *Supervisor) each(programs []*program, ev policy.Event) {
-	for _, p := range programs {
-		s.step(p, ev)
-	}
 }
 
 // signal sends a signal to the main process of programs that run.

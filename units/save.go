@@ -75,7 +75,7 @@ func (s *Supervisor) savedProgram(p *program) SavedProgram {
 func (p *program) save() SavedProgram {
 	return SavedProgram{
 		State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result, PID: p.pid,
-		Exit: p.exit, Digest: p.digest, Unit: p.unit, Applied: p.applied, Dropping: p.dropping,
+		Exit: p.exit, Digest: p.digest, Unit: p.unit, Applied: p.applied, Dropping: p.dropping, Alone: p.alone,
 		Started: p.started, OOMKills: p.oomKills, OOMAt: p.oomAt, Sent: p.sent,
 	}
 }

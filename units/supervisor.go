@@ -107,6 +107,9 @@ type Supervisor struct {
 	// shared are the companions of the project, its own slice first; leftovers those that an
 	// earlier supervisor has left behind.
 	shared, leftovers []*companion
+
+	// ordered are the programs, what is depended on first.
+	ordered []*program
 }
 
 // ErrDown is returned by Run when everything was stopped as asked.
@@ -125,6 +128,12 @@ type program struct {
 	has []Property
 	// conforming: the unit's limits are being changed.
 	conforming bool
+	needs      []edge
+	dependents []*program
+	// alone: it is being started without what it depends on.
+	alone bool
+	// fell: its run was over in this turn, or is being ended since.
+	fell bool
 	// dropping: the project no longer has it. It goes when it has come to rest.
 	dropping bool
 
@@ -210,6 +219,7 @@ func New(cfg Config) *Supervisor {
 				p.invocation, p.ended, p.result, p.pid = old.Invocation, old.Ended, old.Result, old.PID
 				p.exit, p.digest, p.applied = old.Exit, def.digestNow(old.Digest), old.Applied
 				p.unit, p.dropping = cmp.Or(old.Unit, p.unit), old.Dropping && def.Removed
+				p.alone = old.Alone
 				p.started, p.oomKills, p.oomAt, p.sent = old.Started, old.OOMKills, old.OOMAt, old.Sent
 				for _, a := range old.Actions {
 					s.actions = append(s.actions, &action{SavedAction: a, p: p})
@@ -220,6 +230,7 @@ func New(cfg Config) *Supervisor {
 		s.byName[def.Name] = p
 		s.byUnit[p.unit] = p
 	}
+	s.useNeeds()
 	s.useSlices(cfg.Project)
 	return s
 }
@@ -267,6 +278,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		s.follow()
 		s.descend()
 		s.sweep()
 		s.settle()
@@ -330,6 +342,8 @@ func (s *Supervisor) step(p *program, ev policy.Event) {
 	now := time.Now()
 	state, action := policy.Step(p.def.Rules, p.state, ev, now)
 	p.state = state
+	p.alone = p.alone && state.Phase.Up() && !state.IsActive()
+	p.fell = p.fell || before.IsActive() && !state.IsActive()
 	if state.Phase != before.Phase {
 		s.changed(p, before.Phase)
 	} else if state.Armed != before.Armed {
@@ -365,8 +379,14 @@ func (s *Supervisor) changed(p *program, from policy.Phase) {
 	if p.slot && p.state.Phase != policy.Starting && p.state.Phase != policy.Stopping {
 		s.release(p)
 	}
+	reason := p.state.Reason
+	if p.state.Phase == policy.Starting {
+		if words := waitWords(p.unmet()); words != "" {
+			reason += ", " + words
+		}
+	}
 	s.record(Record{
-		Program: p.def.Name, Unit: p.unit, From: from, To: p.state.Phase, Reason: p.state.Reason, Next: p.state.NextStart(),
+		Program: p.def.Name, Unit: p.unit, From: from, To: p.state.Phase, Reason: reason, Next: p.state.NextStart(),
 	})
 	s.trigger(p, from)
 }
@@ -384,6 +404,7 @@ func (s *Supervisor) begin() {
 			running++
 		}
 	}
+	var start []*program
 	for _, p := range s.programs {
 		switch {
 		case s.down:
@@ -395,9 +416,10 @@ func (s *Supervisor) begin() {
 			p.state.Reason = "added to the configuration since, and not started"
 			s.touch(p)
 		case p.def.Autostart:
-			s.autostart(p, "autostart")
+			start = append(start, p)
 		}
 	}
+	s.autostartAll(start, "autostart")
 	text := fmt.Sprintf("supervises %s of %s", count(len(s.programs)), s.cfg.Project.File)
 	if running > 0 {
 		text += fmt.Sprintf(", has taken over %d that run", running)
@@ -407,6 +429,19 @@ func (s *Supervisor) begin() {
 		// The supervisor before this one was killed on the way.
 		s.stopAll("project going down")
 	}
+}
+
+// autostartAll starts programs that start by themselves, and what they depend on.
+func (s *Supervisor) autostartAll(programs []*program, by string) {
+	var now []*program
+	for _, p := range programs {
+		if p.def.Rules.Awaits == "" {
+			now = append(now, p)
+		} else {
+			s.autostart(p, by)
+		}
+	}
+	s.startWith(now, func(p *program) { s.autostart(p, by) }, by)
 }
 
 // autostart starts a program that starts by itself, or has that done by what it awaits.
@@ -442,9 +477,10 @@ func count(n int) string {
 	return fmt.Sprintf("%d programs", n)
 }
 
-// stopAll asks for the stop of every program, the last one first.
+// stopAll asks for the stop of every program, the last one first, and what depends on others
+// before them.
 func (s *Supervisor) stopAll(by string) {
-	for _, p := range slices.Backward(s.programs) {
+	for _, p := range slices.Backward(s.ordered) {
 		s.step(p, policy.StopRequested{By: by})
 	}
 }

@@ -178,9 +178,5 @@ func (a *app) awaitSupervisor(ctx context.Context, t *target) (control.Report, e
 
 // stopTimeout bounds the stop of the supervisor: it stops the programs first.
 func stopTimeout(project units.Project) time.Duration {
-	longest := time.Duration(0)
-	for _, p := range project.Programs {
-		longest = max(longest, p.StopTime())
-	}
-	return longest + 30*time.Second
+	return project.StopTime() + 30*time.Second
 }

@@ -20,6 +20,9 @@ func describeRules(p units.Program) (out [][2]string) {
 	} else if r.StartPeriod > 0 {
 		add("started", "once up for %s", policy.Words(r.StartPeriod))
 	}
+	if len(p.Needs) > 0 {
+		add("needs", "%s", needWords(p))
+	}
 	if r.StartRetries != nil {
 		delays := r.StartRetryDelays
 		if len(delays) == 0 {
@@ -120,4 +123,25 @@ func cooldownWords(r policy.Rules) string {
 		return ""
 	}
 	return ", and again " + policy.Words(r.RestartCooldown) + " after that"
+}
+
+// needWords is what a program depends on: "db (ready), cache (started, optional); restarted when
+// one of them ends".
+func needWords(p units.Program) string {
+	var words []string
+	for _, n := range p.Needs {
+		condition := string(n.Condition)
+		if n.Optional {
+			condition += ", optional"
+		}
+		words = append(words, fmt.Sprintf("%s (%s)", n.Of, condition))
+	}
+	text := strings.Join(words, ", ")
+	switch p.OnDependency {
+	case policy.RestartAtEnd:
+		text += "; restarted when the run of one is over"
+	case policy.StopAtEnd:
+		text += "; stopped when the run of one is over"
+	}
+	return text
 }

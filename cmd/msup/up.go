@@ -30,9 +30,10 @@ func upCommand(a *app) *cobra.Command {
 order, a second Ctrl-C at once. The terminal may go away, msup up may be killed: the
 programs run on, and msup down stops them.
 
-With -d, return when every program that starts by itself is up (exit status 0) or has
-given up (3), which includes one that is tried again after its restart_cooldown. Up means
-RUNNING: executed, and alive for start_seconds. A oneshot is up when it has ended. One whose
+With -d, return when every program that starts by itself, and what these depend on, is up
+(exit status 0) or has given up (3), which includes one that is tried again after its
+restart_cooldown. Up means RUNNING: executed, ready, and alive for start_seconds. A
+oneshot is up when it has ended. One whose
 restarts have no limit is waited for until it has failed ten times (1). If the project runs
 already, msup up starts what is not up and follows it; Ctrl-C then only ends the following.
 
@@ -155,14 +156,15 @@ func (t *target) autostarts() []string {
 	return names
 }
 
-// settle waits until every program that starts by itself is up or has given up.
+// settle waits until every program that starts by itself, and what these depend on, is up or
+// has given up.
 func (a *app) settle(ctx context.Context, t *target, v *view, timeout time.Duration) error {
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	names := t.autostarts()
+	names := units.WithNeeds(t.project.Programs, t.autostarts())
 	if err := a.await(ctx, v, "up", names, v.isUp); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("not everything was up after %s: %s", timeout, v.describe(names, v.isUp))

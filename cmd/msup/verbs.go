@@ -9,6 +9,7 @@ import (
 
 	"msup/config"
 	"msup/control"
+	"msup/policy"
 	"msup/units"
 
 	"github.com/spf13/cobra"
@@ -18,30 +19,47 @@ func startCommand(a *app) *cobra.Command {
 	return verbCommand(a, units.Start, "start NAME...|all", "Start programs",
 		`Start programs (globs, GROUP:* and all work) and wait until they are up, or have given up
 for good. A start always works: it clears the count of restarts of a program that had
-given up.`, "  msup start web\n  msup start 'worker-*'",
-		func(v *view) func(string) bool { return v.isUp })
+given up. What they depend on (depends_on) and is down is started before them, whatever
+its autostart says, except a oneshot that has ended well and what is optional; with
+--no-deps it is neither started nor waited for.`, "  msup start web\n  msup start 'worker-*'\n  msup start --no-deps web",
+		func(v *view) func(string) bool { return v.isUp }, noDepsFlag)
+}
+
+// noDepsFlag and dependentsFlag are flags of some verbs.
+func noDepsFlag(cmd *cobra.Command, c *units.Command) {
+	cmd.Flags().BoolVar(&c.NoDeps, "no-deps", false, "without what they depend on")
+}
+
+func dependentsFlag(cmd *cobra.Command, c *units.Command) {
+	cmd.Flags().BoolVar(&c.Dependents, "with-dependents", false, "and what depends on them, if it is up")
 }
 
 func stopCommand(a *app) *cobra.Command {
 	return verbCommand(a, units.Stop, "stop NAME...|all", "Stop programs",
 		`Stop programs (globs, GROUP:* and all work) with their stop_signal, and SIGKILL after
 their stop_timeout, and wait until they have ended. They stay stopped until msup start.
-The supervisor stays: msup down stops that too.`, "  msup stop web\n  msup stop all",
-		func(v *view) func(string) bool { return v.hasStopped })
+The supervisor stays: msup down stops that too.
+
+Of several, one that others depend on is stopped when these have ended. What depends on
+them and was not named runs on, unless its on_dependency says otherwise; it is stopped too
+with --with-dependents.`, "  msup stop web\n  msup stop all\n  msup stop --with-dependents db",
+		func(v *view) func(string) bool { return v.hasStopped }, dependentsFlag)
 }
 
 func restartCommand(a *app) *cobra.Command {
 	cmd := verbCommand(a, units.Restart, "restart NAME...|all", "Stop and start programs",
 		`Stop programs (globs, GROUP:* and all work), start them again, and wait until they are up,
-or have given up for good. One that does not run is started.
+or have given up for good. One that does not run is started, and so is what they depend on,
+see msup start. With --with-dependents, what depends on them and is up is restarted too: it
+is stopped before them, and started when they are as it needs them.
 
 With --rolling, restart them one after the other, or --max-down at a time: the next
 only when the last is RUNNING, those first that are not up. It stops where one does
 not come back, because it gives up, is stopped, or is not RUNNING again --timeout
 after a failure, and names those that were not restarted; the exit status is 1 then.
 Ctrl-C leaves the rest alone. A supervisor that is killed meanwhile does not end it.`,
-		"  msup restart web\n  msup restart all\n  msup restart --rolling web\n  msup restart --rolling --max-down 2 'front:*'",
-		func(v *view) func(string) bool { return v.isUp })
+		"  msup restart web\n  msup restart all\n  msup restart --with-dependents db\n  msup restart --rolling web\n  msup restart --rolling --max-down 2 'front:*'",
+		func(v *view) func(string) bool { return v.isUp }, noDepsFlag, dependentsFlag)
 	var isRolling bool
 	var maxDown int
 	var timeout string
@@ -54,6 +72,11 @@ Ctrl-C leaves the rest alone. A supervisor that is killed meanwhile does not end
 		}
 		if !isRolling {
 			return all(cmd, args)
+		}
+		for _, flag := range []string{"no-deps", "with-dependents"} {
+			if cmd.Flags().Changed(flag) {
+				return usageError("--%s does not go with --rolling", flag)
+			}
 		}
 		patience, err := config.ParseDuration(timeout)
 		switch {
@@ -70,18 +93,24 @@ Ctrl-C leaves the rest alone. A supervisor that is killed meanwhile does not end
 	return cmd
 }
 
-func verbCommand(a *app, verb units.Verb, use, short, long, example string, done func(*view) func(string) bool) *cobra.Command {
-	return &cobra.Command{
+func verbCommand(a *app, verb units.Verb, use, short, long, example string, done func(*view) func(string) bool, flags ...func(*cobra.Command, *units.Command)) *cobra.Command {
+	c := units.Command{Verb: verb, By: "requested by msup " + string(verb)}
+	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long + "\n\n" + exitStatusHelp, Example: example,
 		Args:              someArgs("the names of programs, or all"),
 		ValidArgsFunction: a.completePrograms,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.verb(cmd.Context(), verb, args, done)
+			return a.verb(cmd.Context(), c, args, done)
 		},
 	}
+	for _, flag := range flags {
+		flag(cmd, &c)
+	}
+	return cmd
 }
 
-func (a *app) verb(ctx context.Context, verb units.Verb, patterns []string, done func(*view) func(string) bool) error {
+func (a *app) verb(ctx context.Context, c units.Command, patterns []string, done func(*view) func(string) bool) error {
+	verb := c.Verb
 	t, names, err := a.chosen(patterns)
 	if err != nil {
 		return err
@@ -96,11 +125,13 @@ func (a *app) verb(ctx context.Context, verb units.Verb, patterns []string, done
 	if verb != units.Stop {
 		a.warnOfChanges(ctx, t, names)
 	}
-	snap, err = t.client.Do(ctx, units.Command{Verb: verb, Programs: names, By: "requested by msup " + string(verb)})
+	c.Programs = names
+	snap, err = t.client.Do(ctx, c)
 	if err != nil {
 		return notUp(err, t)
 	}
 	v.reset(snap)
+	names = t.inOrder(append(names, snap.Also...))
 	if err := a.await(ctx, v, cmp.Or(map[units.Verb]string{units.Stop: "stopped"}[verb], "up"), names, done(v)); err != nil {
 		return err
 	}
@@ -110,10 +141,38 @@ func (a *app) verb(ctx context.Context, verb units.Verb, patterns []string, done
 		fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
 		failed = failed || (verb != units.Stop && v.missed(name))
 	}
+	if verb == units.Stop {
+		a.warnOfDependents(t, v, names)
+	}
 	if failed {
 		return &exitError{code: exitFailed}
 	}
 	return nil
+}
+
+// inOrder sorts names of programs as the project has them.
+func (t *target) inOrder(names []string) []string {
+	var out []string
+	for _, p := range t.project.Programs {
+		if slices.Contains(names, p.Name) {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+// warnOfDependents says what runs on although something it depends on was stopped.
+func (a *app) warnOfDependents(t *target, v *view, stopped []string) {
+	programs := t.project.Programs
+	for _, e := range units.Edges(programs) {
+		from := programs[e.From].Name
+		if e.To < 0 || e.Optional || e.Condition == policy.OnCompleted || slices.Contains(stopped, from) {
+			continue
+		}
+		if to := programs[e.To].Name; slices.Contains(stopped, to) && v.programs[to] == policy.Stopped && v.programs[from] == policy.Running {
+			fmt.Fprintf(a.stderr, "msup: %s depends on %s, and runs on\n", from, to)
+		}
+	}
 }
 
 // warnOfChanges says that the configuration has other definitions of programs than those they

@@ -1,0 +1,470 @@
+package units
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"msup/policy"
+)
+
+// This file is what programs depend on: who is meant, who is first, and the loop's part, which
+// starts a program when it has what it needs and stops one when nothing is being stopped that
+// needs it. Who waits for whom follows from the definitions and from how the programs are, so
+// none of it is written down.
+
+// Need is something a program depends on, as it is written.
+type Need struct {
+	Of        string           `json:"of"` // "db", "web@2", "web@*", "front:*"; see Selects
+	Condition policy.Condition `json:"condition"`
+	Optional  bool             `json:"optional,omitempty"`
+}
+
+// String is the need as it would be written: "?db:ready".
+func (n Need) String() string {
+	text := n.Of
+	if n.Optional {
+		text = "?" + text
+	}
+	if n.Condition != policy.OnStarted {
+		text += ":" + string(n.Condition)
+	}
+	return text
+}
+
+// Selects reports whether a pattern of a command line or of depends_on means a program: by its
+// name, or that of the program it is an instance of, with *, ? and [a-z]; with "GROUP:" before
+// it those of a group only.
+func Selects(pattern, name, group string) bool {
+	if g, rest, grouped := strings.Cut(pattern, ":"); grouped {
+		if ok, _ := path.Match(g, group); !ok || group == "" {
+			return false
+		}
+		pattern = rest
+		if pattern == "all" {
+			pattern = "*"
+		}
+	}
+	if pattern == name {
+		return true
+	}
+	if ok, _ := path.Match(pattern, name); ok {
+		return true
+	}
+	base, _, _ := strings.Cut(name, "@")
+	ok, _ := path.Match(pattern, base)
+	return ok
+}
+
+// Edge is a need of one program, of another: both by their positions in a list of programs.
+type Edge struct {
+	From, To int
+	Need
+}
+
+// Edges finds the programs that the needs of all programs mean, in their order. An edge whose
+// To is -1 is a need of nothing that is there.
+func Edges(programs []Program) []Edge {
+	byName, byBase := map[string][]int{}, map[string][]int{}
+	for i, p := range programs {
+		byName[p.Name] = append(byName[p.Name], i)
+		if p.Base != "" {
+			byBase[p.Base] = append(byBase[p.Base], i)
+		}
+	}
+	var edges []Edge
+	for i, p := range programs {
+		for _, n := range p.Needs {
+			found := byName[n.Of] // nearly always, and quicker
+			if len(found) == 0 {
+				found = byBase[n.Of]
+			}
+			if len(found) == 0 && strings.ContainsAny(n.Of, ":*?[") {
+				for k, q := range programs {
+					if Selects(n.Of, q.Name, q.InGroup) {
+						found = append(found, k)
+					}
+				}
+			}
+			for _, k := range found {
+				edges = append(edges, Edge{i, k, n})
+			}
+			if len(found) == 0 {
+				edges = append(edges, Edge{i, -1, n})
+			}
+		}
+	}
+	return edges
+}
+
+// Order sorts programs so that each stands behind all that it depends on, and else where it
+// was. It returns their positions. With a cycle there is no such order, and they stay where they
+// are: cycle has the programs of one, each of which depends on the next, and the last one on
+// the first.
+func Order(n int, edges []Edge) (order, cycle []int) {
+	needs := make([][]int, n)
+	for _, e := range edges {
+		if e.To >= 0 {
+			needs[e.From] = append(needs[e.From], e.To)
+		}
+	}
+	const (
+		unseen = iota
+		under  // what it depends on is being looked at
+		done
+	)
+	mark := make([]int, n)
+	var way []int // those that are under way, each depends on the next
+	var visit func(int) bool
+	visit = func(i int) bool {
+		switch mark[i] {
+		case done:
+			return true
+		case under:
+			cycle = slices.Clone(way[slices.Index(way, i):])
+			return false
+		}
+		mark[i] = under
+		way = append(way, i)
+		for _, k := range needs[i] {
+			if !visit(k) {
+				return false
+			}
+		}
+		way = way[:len(way)-1]
+		mark[i] = done
+		order = append(order, i)
+		return true
+	}
+	for i := range n {
+		if !visit(i) {
+			order = make([]int, n)
+			for i := range order {
+				order[i] = i
+			}
+			return order, cycle
+		}
+	}
+	return order, nil
+}
+
+// edge is a need of a program in the loop; to nil = of nothing that is there.
+type edge struct {
+	Need
+	to *program
+}
+
+// useNeeds finds out who depends on whom, when the definitions have changed.
+func (s *Supervisor) useNeeds() {
+	defs := make([]Program, len(s.programs))
+	for i, p := range s.programs {
+		defs[i] = p.def
+		p.needs, p.dependents = nil, nil
+	}
+	edges := Edges(defs)
+	for _, e := range edges {
+		from, to := s.programs[e.From], (*program)(nil)
+		if e.To >= 0 {
+			to = s.programs[e.To]
+			to.dependents = append(to.dependents, from)
+		}
+		from.needs = append(from.needs, edge{e.Need, to})
+	}
+	s.ordered = nil
+	order, _ := Order(len(defs), edges) // package config refuses a cycle
+	for _, i := range order {
+		s.ordered = append(s.ordered, s.programs[i])
+	}
+}
+
+// look is the need as it is now.
+func (e edge) look() policy.Need {
+	n := policy.Need{Condition: e.Condition, Optional: e.Optional, Missing: e.to == nil}
+	if e.to != nil {
+		n.State, n.Over, n.Oneshot = e.to.state, e.to.over(), e.to.def.Rules.Oneshot
+		n.Healthy = e.to.alive.status.Tries > 0 && e.to.alive.status.Passed
+	}
+	return n
+}
+
+// await is how it stands with what p needs.
+func (p *program) await() (worst policy.Standing, which edge) {
+	if len(p.needs) == 0 || p.alone {
+		return policy.Met, edge{}
+	}
+	looks := make([]policy.Need, len(p.needs))
+	for i, e := range p.needs {
+		looks[i] = e.look()
+	}
+	worst, first := policy.Await(looks)
+	return worst, p.needs[first]
+}
+
+// unasked reports whether p is to be started and systemd has not been told: it may have to wait.
+func (p *program) unasked() bool { return p.state.Phase == policy.Starting && p.wish == wishStart }
+
+// heldStop reports whether the stop of p has to wait: something that depends on it is being
+// stopped.
+func (p *program) heldStop() bool {
+	return p.state.Phase == policy.Stopping && !p.over() &&
+		slices.ContainsFunc(p.dependents, func(d *program) bool { return d.state.Phase == policy.Stopping })
+}
+
+// follow has programs follow what has become of those that they depend on. These come first,
+// so that one pass is enough.
+func (s *Supervisor) follow() {
+	if !s.ready || !s.begun {
+		return
+	}
+	for _, p := range s.ordered {
+		if len(p.needs) > 0 && !s.down {
+			s.followNeeds(p)
+		}
+	}
+	for _, p := range s.ordered {
+		p.fell = false
+	}
+}
+
+func (s *Supervisor) followNeeds(p *program) {
+	switch {
+	case p.unasked():
+		if worst, e := p.await(); worst == policy.Lost {
+			p.wish = noWish
+			s.step(p, policy.NeedLost{Reason: e.lost()})
+		}
+	case p.state.Unmet:
+		switch worst, e := p.await(); worst {
+		case policy.Met:
+			s.step(p, policy.NeedBack{Reason: "what it needs is there"})
+		case policy.Due:
+			s.step(p, policy.NeedBack{Reason: fmt.Sprintf("%s is %s", e.to.def.Name, e.to.state.Phase)})
+		}
+	case p.def.OnDependency != policy.IgnoreEnd:
+		for _, e := range p.needs {
+			if e.to != nil && e.to.fell && e.look().Ends() {
+				s.step(p, policy.NeedEnded{
+					Reason: fmt.Sprintf("%s is %s (%s), on_dependency is %s", e.to.def.Name, e.to.state.Phase, e.to.state.Reason, p.def.OnDependency),
+					Again:  p.def.OnDependency == policy.RestartAtEnd,
+				})
+				return
+			}
+		}
+	}
+}
+
+// lost says why a need is not met any more.
+func (e edge) lost() string {
+	if e.to == nil {
+		return fmt.Sprintf("needs %s, which the project does not have", e.Of)
+	}
+	return fmt.Sprintf("needs %s, which is %s: %s", e.to.def.Name, e.to.state.Phase, e.to.state.Reason)
+}
+
+// Wait is something that a program waits for before it is started.
+type Wait struct {
+	Program   string           `json:"program"`
+	Condition policy.Condition `json:"condition"`
+	Since     time.Time        `json:"since"` // when its start was asked for
+	// State is the other program's, if it stays in that unless somebody does something.
+	Idle policy.Phase `json:"idle,omitempty"`
+}
+
+// waits lists what p waits for.
+func (p *program) waits() []Wait {
+	if !p.unasked() {
+		return nil
+	}
+	return p.unmet()
+}
+
+// unmet lists what p would wait for.
+func (p *program) unmet() (out []Wait) {
+	if p.alone {
+		return nil
+	}
+	for _, e := range p.needs {
+		n := e.look()
+		if st := n.Standing(); st == policy.Due || st == policy.Idle {
+			w := Wait{Program: e.to.def.Name, Condition: e.Condition, Since: p.state.Started}
+			if st == policy.Idle {
+				w.Idle = n.State.Phase
+			}
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// waitWords is "waits for db (ready), cache (started) and 3 more"; "" if it waits for nothing.
+func waitWords(waits []Wait) string {
+	const most = 3
+	var words []string
+	for i, w := range waits {
+		if i == most {
+			words = append(words, fmt.Sprintf("%d more", len(waits)-most))
+			break
+		}
+		text := fmt.Sprintf("%s (%s)", w.Program, w.Condition)
+		if w.Idle != "" {
+			text = fmt.Sprintf("%s (%s; it is %s)", w.Program, w.Condition, w.Idle)
+		}
+		words = append(words, text)
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	text := words[len(words)-1]
+	if n := len(words) - 1; n > 0 {
+		text = strings.Join(words[:n], ", ") + " and " + text
+	}
+	return "waits for " + text
+}
+
+// startWith starts programs, each by start, and what they depend on and is down, which it
+// returns. What is depended on is first. by is who asks.
+func (s *Supervisor) startWith(programs []*program, start func(*program), by string) (pulled []string) {
+	chosen, extra := map[*program]bool{}, map[*program]*program{}
+	for _, p := range programs {
+		chosen[p] = true
+	}
+	for _, p := range programs {
+		if !p.alone {
+			pull(p, chosen, extra)
+		}
+	}
+	for _, p := range s.ordered {
+		switch of := extra[p]; {
+		case chosen[p]:
+			start(p)
+		case of != nil:
+			s.startOnRequest(p, fmt.Sprintf("%s depends on it, %s", of.def.Name, by))
+			pulled = append(pulled, p.def.Name)
+		}
+	}
+	return pulled
+}
+
+// pull finds what p depends on and is down, and for the sake of which program it is to be
+// started. What is optional is not.
+func pull(p *program, chosen map[*program]bool, extra map[*program]*program) {
+	for _, e := range p.needs {
+		if e.Optional || e.to == nil || e.to.dropping || chosen[e.to] || extra[e.to] != nil || e.to.state.IsActive() {
+			continue
+		}
+		if st := e.look().Standing(); st == policy.Met {
+			continue
+		} else if st != policy.Due {
+			extra[e.to] = p
+		}
+		pull(e.to, chosen, extra)
+	}
+}
+
+// withDependents adds to programs what depends on them and is up, and what depends on that.
+func (s *Supervisor) withDependents(programs []*program) []*program {
+	all := map[*program]bool{}
+	for _, p := range programs {
+		all[p] = true
+	}
+	for _, p := range s.ordered {
+		if !all[p] && p.state.Phase.Up() && slices.ContainsFunc(p.needs, func(e edge) bool { return all[e.to] }) {
+			all[p] = true
+		}
+	}
+	return s.among(all)
+}
+
+// among lists programs so that what is depended on comes first.
+func (s *Supervisor) among(set map[*program]bool) (out []*program) {
+	for _, p := range s.ordered {
+		if set[p] {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// reversed lists programs so that what depends on others comes first.
+func (s *Supervisor) reversed(programs []*program) []*program {
+	set := map[*program]bool{}
+	for _, p := range programs {
+		set[p] = true
+	}
+	out := s.among(set)
+	slices.Reverse(out)
+	return out
+}
+
+// WithNeeds returns names of programs and of what they depend on, in the order of programs.
+// What is optional is not among it.
+func WithNeeds(programs []Program, names []string) []string {
+	edges, in := Edges(programs), map[int]bool{}
+	for i, p := range programs {
+		in[i] = slices.Contains(names, p.Name)
+	}
+	order, _ := Order(len(programs), edges)
+	for _, i := range slices.Backward(order) {
+		for _, e := range edges {
+			if e.From == i && e.To >= 0 && in[i] && !e.Optional {
+				in[e.To] = true
+			}
+		}
+	}
+	var out []string
+	for i, p := range programs {
+		if in[i] {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+// StopTime bounds the stop of all programs, which wait for those that depend on them.
+func (p *Project) StopTime() time.Duration {
+	edges := Edges(p.Programs)
+	order, _ := Order(len(p.Programs), edges)
+	longest, took := time.Duration(0), make([]time.Duration, len(p.Programs))
+	for _, i := range slices.Backward(order) { // took[i] is how long it waits before its own
+		took[i] += p.Programs[i].StopTime()
+		longest = max(longest, took[i])
+		for _, e := range edges {
+			if e.From == i && e.To >= 0 {
+				took[e.To] = max(took[e.To], took[i])
+			}
+		}
+	}
+	return longest
+}
+
+// NeedStatus is how it stands with one program that another depends on.
+type NeedStatus struct {
+	Program   string
+	Condition policy.Condition
+	Optional  bool
+	State     policy.State
+	Standing  policy.Standing
+}
+
+// NeedStatuses is how it stands with each program that the named one depends on, as far as
+// their statuses tell.
+func NeedStatuses(programs []Program, name string, status map[string]Status) []NeedStatus {
+	var out []NeedStatus
+	for _, e := range Edges(programs) {
+		if programs[e.From].Name != name || e.To < 0 {
+			continue
+		}
+		to := programs[e.To]
+		st := status[to.Name]
+		out = append(out, NeedStatus{to.Name, e.Condition, e.Optional, st.State, e.Look(to, st).Standing()})
+	}
+	return out
+}
+
+// Look is the need of a program as it is by its status.
+func (n Need) Look(to Program, st Status) policy.Need {
+	healthy := slices.ContainsFunc(st.Probes, func(p ProbeStatus) bool { return p.Of == "alive" && p.Tries > 0 && p.Passed })
+	return policy.Need{Condition: n.Condition, Optional: n.Optional, State: st.State, Oneshot: to.Rules.Oneshot, Healthy: healthy}
+}

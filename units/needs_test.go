@@ -1,0 +1,439 @@
+package units_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"msup/policy"
+	"msup/units"
+)
+
+// needs reads "db:ready", "?cache".
+func needs(words ...string) func(*units.Program) {
+	return func(p *units.Program) {
+		for _, w := range words {
+			n := units.Need{Condition: policy.OnStarted}
+			w, n.Optional = strings.CutPrefix(w, "?")
+			of, condition, found := strings.Cut(w, ":")
+			if n.Of = of; found {
+				n.Condition = policy.Condition(condition)
+			}
+			p.Needs = append(p.Needs, n)
+		}
+	}
+}
+
+func onDependency(d policy.Dependence) func(*units.Program) {
+	return func(p *units.Program) { p.OnDependency = d }
+}
+
+func startPeriod(p *units.Program) { p.Rules.StartPeriod = time.Second }
+
+func TestNeedsString(t *testing.T) {
+	p := program("web", needs("db:ready", "cache", "?migrate:completed"))
+	if got := fmt.Sprint(p.Needs); got != "[db:ready cache ?migrate:completed]" {
+		t.Error(got)
+	}
+}
+
+func TestOrder(t *testing.T) {
+	names := func(order []int, programs []units.Program) (out []string) {
+		for _, i := range order {
+			out = append(out, programs[i].Name)
+		}
+		return out
+	}
+	programs := []units.Program{
+		program("web", needs("db", "cache")), program("x"), program("cache", needs("db")), program("db"),
+		program("all", needs("w*")),
+	}
+	order, cycle := units.Order(len(programs), units.Edges(programs))
+	if got := names(order, programs); !slices.Equal(got, []string{"db", "cache", "web", "x", "all"}) || cycle != nil {
+		t.Errorf("%v %v", got, cycle)
+	}
+	programs[3].Needs = []units.Need{{Of: "web"}}
+	_, cycle = units.Order(len(programs), units.Edges(programs))
+	if got := names(cycle, programs); !slices.Equal(got, []string{"web", "db"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// A dependent is started when the condition holds, and says meanwhile what it waits for. It
+// needs no slot for that: one is enough for all.
+func TestDependentWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.maxJobs = 1
+		fake.outcomes["msup-migrate.service"] = []outcome{{run: 5 * time.Second, code: 1, res: "success"}}
+		r := start(t, fake, nil,
+			program("web", needs("db:ready", "migrate:completed"), startPeriod),
+			program("log", needs("db")),
+			program("db", startPeriod),
+			program("migrate", needs("db:ready"), func(p *units.Program) { p.Rules.Oneshot = true }))
+		r.after(500 * time.Millisecond)
+		if got := r.phases(); got != "web STARTING, log RUNNING, db STARTING, migrate STARTING" {
+			t.Fatal(got)
+		}
+		if got := r.reason(0); got != "STARTING: waits for db (ready) and migrate (completed), 0s" {
+			t.Error(got)
+		}
+		r.after(2500 * time.Millisecond)
+		if got := r.reason(0); got != "STARTING: waits for migrate (completed), 3s" {
+			t.Error(got)
+		}
+		snap, _ := r.sup.Snapshot(t.Context())
+		if w := snap.Programs[0].WaitsFor; len(w) != 1 || w[0].Program != "migrate" || w[0].Condition != policy.OnCompleted || time.Since(w[0].Since) != 3*time.Second {
+			t.Errorf("%+v", w)
+		}
+		r.after(10 * time.Second)
+		r.wantLog(`
+db STOPPED -> STARTING: autostart
+migrate STOPPED -> STARTING: autostart, waits for db (ready)
+web STOPPED -> STARTING: autostart, waits for db (ready) and migrate (completed)
+log STOPPED -> STARTING: autostart, waits for db (started)
+msup: supervises 4 programs of /x/msup.conf
+log STARTING -> RUNNING: started
+db STARTING -> RUNNING: started
+migrate STARTING -> RUNNING: started, done when it ends
+migrate RUNNING -> EXITED: exit status 0
+web STARTING -> RUNNING: started
+`)
+		// What it waited for does not count for the time that it must stay up.
+		if at := r.records[len(r.records)-1].Time.Sub(r.records[0].Time); at < 7*time.Second {
+			t.Errorf("RUNNING after %s", at)
+		}
+		if got := strings.Join(fake.started, " "); got != "msup-db.service msup-log.service msup-migrate.service msup-web.service" {
+			t.Error(got)
+		}
+		// A restart waits as well; what ended well is not run again for it.
+		r.do(units.Stop, "db")
+		r.after(time.Second)
+		fake.die("msup-web.service", 1, 3, "exit-code")
+		r.after(2 * time.Second)
+		if got := r.reason(0); got != "STARTING: waits for db (ready; it is STOPPED), 1s" {
+			t.Error(got)
+		}
+		r.do(units.Start, "db")
+		r.after(5 * time.Second)
+		if got := r.phases(); got != "web RUNNING, log RUNNING, db RUNNING, migrate EXITED" {
+			t.Error(got)
+		}
+		r.stop()
+	})
+}
+
+func TestHealthyIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, o := newFake(), newOracle()
+		fake.probe = o.ask
+		o.say("a", errors.New("refused"))
+		r := start(t, fake, nil, program("web", needs("db:healthy")), program("db", alive))
+		r.after(15 * time.Second)
+		if got := r.reason(0); got != "STARTING: waits for db (healthy), 15s" {
+			t.Error(got)
+		}
+		o.say("a", nil)
+		r.after(10 * time.Second)
+		if got := r.phases(); got != "web RUNNING, db RUNNING" {
+			t.Error(got)
+		}
+		r.stop()
+	})
+}
+
+// What gives up takes along all that needs it; once it is started again, they come with it.
+func TestFailureIsPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.outcomes["msup-db.service"] = []outcome{{run: time.Second, code: 1, state: 3, res: "exit-code"}}
+		r := start(t, fake, nil,
+			program("shop", needs("web")), program("web", needs("db:ready")), program("extra", needs("?db:ready")),
+			program("db", startPeriod, func(p *units.Program) { p.Rules.StartPeriod, p.Rules.MaxRestarts = 2*time.Second, 1 }))
+		r.after(time.Minute)
+		r.wantLog(`
+db STOPPED -> STARTING: autostart
+web STOPPED -> STARTING: autostart, waits for db (ready)
+shop STOPPED -> STARTING: autostart, waits for web (started)
+extra STOPPED -> STARTING: autostart, waits for db (ready)
+msup: supervises 4 programs of /x/msup.conf
+db STARTING -> BACKOFF: exit status 3, restart 1 of 1 in 1s
+db BACKOFF -> STARTING: restart 1
+db STARTING -> FAILED: exit status 3, gave up after 1 restart
+web STARTING -> FAILED: needs db, which is FAILED: exit status 3, gave up after 1 restart
+shop STARTING -> FAILED: needs web, which is FAILED: needs db, which is FAILED: exit status 3, gave up after 1 restart
+extra STARTING -> RUNNING: started
+`)
+		// A supervisor that takes over leaves them so.
+		r.stop()
+		r = start(t, fake, r.saved,
+			program("shop", needs("web")), program("web", needs("db:ready")), program("extra", needs("?db:ready")), program("db", startPeriod))
+		r.after(time.Minute)
+		if got := r.phases(); got != "shop FAILED, web FAILED, extra RUNNING, db FAILED" {
+			t.Error(got)
+		}
+		// To stop it brings nobody back; to start it does.
+		r.do(units.Stop, "db")
+		r.after(time.Second)
+		if got := r.phases(); got != "shop FAILED, web FAILED, extra RUNNING, db STOPPED" {
+			t.Error(got)
+		}
+		fake.set(func() { delete(fake.outcomes, "msup-db.service") })
+		r.do(units.Start, "db")
+		r.after(5 * time.Second)
+		if got := r.phases(); got != "shop RUNNING, web RUNNING, extra RUNNING, db RUNNING" {
+			t.Errorf("%s\n%s", got, r.log())
+		}
+		r.stop()
+	})
+}
+
+// A start starts what is needed and down, whatever autostart says.
+func TestStartPulls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.outcomes["msup-migrate.service"] = []outcome{{run: time.Second, code: 1, res: "success"}}
+		programs := []units.Program{
+			program("web", needs("api:ready", "migrate:completed", "?extra"), manual), program("api", needs("db"), manual), program("db", manual),
+			program("migrate", manual, func(p *units.Program) { p.Rules.Oneshot = true }), program("extra", manual), program("other"),
+		}
+		r := start(t, fake, nil, programs...)
+		r.after(time.Second)
+		snap, err := r.sup.Do(t.Context(), units.Command{Verb: units.Start, Programs: []string{"web"}, By: "by the test"})
+		if err != nil || !slices.Equal(snap.Also, []string{"db", "api", "migrate"}) {
+			t.Errorf("%v %v", snap.Also, err)
+		}
+		r.after(5 * time.Second)
+		if got := r.phases(); got != "web RUNNING, api RUNNING, db RUNNING, migrate EXITED, extra STOPPED, other RUNNING" {
+			t.Error(got)
+		}
+		if !strings.Contains(r.log(), "db STOPPED -> STARTING: api depends on it, by the test\n") {
+			t.Error(r.log())
+		}
+		r.do(units.Stop, "web", "api")
+		r.after(time.Second)
+		runs := len(fake.started)
+		r.do(units.Start, "web")
+		r.after(5 * time.Second)
+		if got := fake.started[runs:]; !slices.Equal(got, []string{"msup-api.service", "msup-web.service"}) {
+			t.Errorf("started again: %v", got)
+		}
+		// Without what it depends on, if that is asked for, and only for this start.
+		r.do(units.Stop, "web", "api")
+		r.after(time.Second)
+		if _, err := r.sup.Do(t.Context(), units.Command{Verb: units.Start, Programs: []string{"web"}, NoDeps: true}); err != nil {
+			t.Error(err)
+		}
+		r.after(time.Second)
+		if got := r.phases(); !strings.HasPrefix(got, "web RUNNING, api STOPPED") {
+			t.Error(got)
+		}
+		fake.die("msup-web.service", 1, 3, "exit-code")
+		r.after(3 * time.Second)
+		if got := r.reason(0); !strings.HasPrefix(got, "STARTING: waits for api (ready; it is STOPPED), ") {
+			t.Error(got)
+		}
+		r.stop()
+	})
+}
+
+// Stops go in the reverse order, and each waits for those that need it, as long as their
+// stops take; restarts likewise.
+func TestStopsInReverse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("db"), program("web", needs("api")), program("api", needs("db:ready")), program("x"))
+		r.after(time.Second)
+		fake.set(func() { fake.units["msup-web.service"].slow = 7 * time.Second })
+		r.do(units.Restart, "db", "api", "web")
+		r.after(5 * time.Second)
+		if got := r.phases(); got != "db STOPPING, web STOPPING, api STOPPING, x RUNNING" || fake.units["msup-api.service"].facts.ActiveState != "active" {
+			t.Error(got)
+		}
+		r.after(5 * time.Second)
+		if got := r.phases(); got != "db RUNNING, web RUNNING, api RUNNING, x RUNNING" {
+			t.Errorf("%s\n%s", got, r.log())
+		}
+		if got := fmt.Sprint(fake.stopped, fake.started[4:]); got != "[msup-web.service msup-api.service msup-db.service] [msup-db.service msup-api.service msup-web.service]" {
+			t.Error(got)
+		}
+		fake.set(func() {
+			fake.stopped = nil
+			fake.units["msup-web.service"].slow = 7 * time.Second
+		})
+		begin := time.Now()
+		r.do(units.Down)
+		if err := <-r.done; !errors.Is(err, units.ErrDown) || time.Since(begin) < 7*time.Second {
+			t.Errorf("%v after %s", err, time.Since(begin))
+		}
+		if got := fmt.Sprint(fake.stopped); got != "[msup-x.service msup-web.service msup-api.service msup-db.service]" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestWithDependents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("db"), program("web", needs("?api")), program("api", needs("db")), program("off", needs("db"), manual), program("x"))
+		r.after(time.Second)
+		snap, err := r.sup.Do(t.Context(), units.Command{Verb: units.Restart, Programs: []string{"db"}, Dependents: true})
+		if err != nil || !slices.Equal(snap.Also, []string{"api", "web"}) {
+			t.Errorf("%v %v", snap.Also, err)
+		}
+		r.after(time.Second)
+		if got := r.phases(); got != "db RUNNING, web RUNNING, api RUNNING, off STOPPED, x RUNNING" {
+			t.Error(got)
+		}
+		if got := fmt.Sprint(fake.stopped); got != "[msup-web.service msup-api.service msup-db.service]" {
+			t.Error(got)
+		}
+		r.stop()
+	})
+}
+
+func TestOnDependency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("db"), program("ignores", needs("db")), program("stops", needs("db"), onDependency(policy.StopAtEnd)),
+			program("restarts", needs("db:ready"), onDependency(policy.RestartAtEnd)), program("optional", needs("?db"), onDependency(policy.StopAtEnd)),
+			program("far", needs("restarts"), onDependency(policy.RestartAtEnd)))
+		r.after(time.Second)
+		fake.die("msup-db.service", 1, 3, "exit-code")
+		r.after(100 * time.Millisecond)
+		if got := r.phases(); got != "db BACKOFF, ignores RUNNING, stops STOPPED, restarts STARTING, optional RUNNING, far STARTING" {
+			t.Error(got)
+		}
+		r.after(5 * time.Second)
+		if got := r.phases(); got != "db RUNNING, ignores RUNNING, stops STOPPED, restarts RUNNING, optional RUNNING, far RUNNING" {
+			t.Error(got)
+		}
+		for _, want := range []string{
+			"stops RUNNING -> STOPPING: db is BACKOFF (exit status 3, restart 1 of 2 in 1s), on_dependency is stop\n",
+			"far RUNNING -> STOPPING: restarts is STOPPING (db is BACKOFF (exit status 3, restart 1 of 2 in 1s), on_dependency is restart), on_dependency is restart\n",
+		} {
+			if !strings.Contains(r.log(), want) {
+				t.Errorf("not there: %s\n%s", want, r.log())
+			}
+		}
+		// Its own stop waits for those of who follows.
+		fake.set(func() { fake.stopped = nil })
+		r.do(units.Stop, "db")
+		r.after(time.Second)
+		if got := fmt.Sprint(fake.stopped); got != "[msup-restarts.service msup-far.service msup-db.service]" && got != "[msup-far.service msup-restarts.service msup-db.service]" {
+			t.Error(got)
+		}
+		if got := r.phases(); got != "db STOPPED, ignores RUNNING, stops STOPPED, restarts STARTING, optional RUNNING, far STARTING" {
+			t.Error(got)
+		}
+		r.stop()
+	})
+}
+
+// A supervisor that takes over has them wait as before, and starts nothing twice.
+func TestWaitIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		programs := []units.Program{program("web", needs("db:ready")), program("db", func(p *units.Program) { p.Rules.StartPeriod = 20 * time.Second })}
+		r := start(t, fake, nil, programs...)
+		for range 5 {
+			r.after(2 * time.Second)
+			if got := r.phases(); got != "web STARTING, db STARTING" {
+				t.Fatal(got)
+			}
+			r.stop()
+			r = start(t, fake, r.saved, programs...)
+		}
+		if got := r.reason(0); got != "STARTING: waits for db (ready), 10s" {
+			t.Error(got)
+		}
+		r.after(time.Minute)
+		if got := r.phases(); got != "web RUNNING, db RUNNING" || len(fake.started) != 2 {
+			t.Errorf("%s %v", got, fake.started)
+		}
+		r.stop()
+	})
+}
+
+// It can be stopped while it waits, and other needs hold as soon as they are in force.
+func TestWaitEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		db := program("db", func(p *units.Program) { p.Rules.StartPeriod = time.Hour })
+		r := start(t, fake, nil, program("web", needs("db:ready")), program("other", needs("db:ready")), db)
+		r.after(time.Second)
+		r.do(units.Stop, "web")
+		project := units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: []units.Program{
+			program("web", needs("db:ready")), program("other", needs("db")), db,
+		}}
+		if _, err := r.sup.Redefine(t.Context(), units.Redefinition{Project: project, By: "by the test"}); err != nil {
+			t.Error(err)
+		}
+		r.after(time.Second)
+		if got := r.phases(); got != "web STOPPED, other RUNNING, db STARTING" {
+			t.Error(got)
+		}
+		r.stop()
+	})
+}
+
+// Many in a chain and around one.
+func BenchmarkNeeds(b *testing.B) {
+	for _, shape := range []string{"chain", "star"} {
+		for _, n := range []int{100, 500, 1000} {
+			b.Run(fmt.Sprintf("%s/%d", shape, n), func(b *testing.B) {
+				programs := shaped(n, shape)
+				for b.Loop() {
+					if order, _ := units.Order(n, units.Edges(programs)); len(order) != n {
+						b.Fatal("a cycle")
+					}
+				}
+			})
+		}
+	}
+}
+
+func shaped(n int, shape string) []units.Program {
+	programs := make([]units.Program, n)
+	for i := range programs {
+		programs[i] = program(fmt.Sprintf("p%d", i))
+		switch {
+		case i == 0:
+		case shape == "chain":
+			needs(fmt.Sprintf("p%d:ready", i-1))(&programs[i])
+		default:
+			needs("p0:ready")(&programs[i])
+		}
+	}
+	return programs
+}
+
+// Five hundred of them come up and go down, in the time that their waits take.
+func TestManyNeeds(t *testing.T) {
+	for _, shape := range []string{"chain", "star"} {
+		begin := time.Now()
+		synctest.Test(t, func(t *testing.T) {
+			fake := newFake()
+			sup := units.New(units.Config{Project: units.Project{Name: units.DefaultProject, Programs: shaped(500, shape)}, Bus: fake})
+			fake.emit(units.Connected{})
+			done := make(chan error, 1)
+			go func() { done <- sup.Run(t.Context()) }()
+			time.Sleep(time.Minute)
+			if len(fake.started) != 500 {
+				t.Errorf("%s: %d started", shape, len(fake.started))
+			}
+			if _, err := sup.Do(t.Context(), units.Command{Verb: units.Down}); err != nil {
+				t.Error(err)
+			}
+			<-done
+			if n := len(fake.stopped); n != 500 || fake.stopped[n-1] != "msup-p0.service" {
+				t.Errorf("%s: %d stopped, the last one %s", shape, n, fake.stopped[n-1])
+			}
+		})
+		t.Logf("%s: %s", shape, time.Since(begin))
+	}
+}
