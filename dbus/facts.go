@@ -68,8 +68,8 @@ func setFact(f *units.Facts, name string, v any) {
 // supervisors picks the supervisors' units.
 func supervisors(names []string) (out []string) {
 	for _, name := range names {
-		if units.IsSupervisor(name) {
-			out = append(out, name)
+		if unit := units.SupervisorOf(name); unit != "" {
+			out = append(out, unit)
 		}
 	}
 	return out

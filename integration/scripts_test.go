@@ -119,9 +119,9 @@ func (s *script) down(t testing.TB) {
 func (s *script) unitPatterns() []string {
 	if s.project == "default" {
 		// Its slice is that of all projects, and there while any of them runs: nothingLeftAtAll looks at it.
-		return []string{"msup.service", "msup-web.service", "msup-worker.service", "msup-memhog.service", "msup-toosmall.service"}
+		return []string{"msup.service", "msup-web.service", "msup-worker.service", "msup-memhog.service", "msup-toosmall.service", "msup:order.slice"}
 	}
-	return []string{"msup@" + s.project + ".service", "msup-" + s.project + "-*", "msup-" + s.project + ".slice"}
+	return []string{"msup@" + s.project + ".service", "msup-" + s.project + "-*", "msup-" + s.project + ".slice", "msup:" + s.project + ":*"}
 }
 
 // leftovers lists what is left of the project: units that systemd has loaded, the folder with FIFOs and the socket.

@@ -113,7 +113,7 @@ func actionProperties(def Program, a SavedAction, project string, version int) [
 	props := []Property{
 		{"Description", fmt.Sprintf("%s of msup program %s", a.Kind.Key(), def.Name)},
 		{"Slice", SliceName(project)},
-		{"After", []string{SupervisorUnit(project)}},
+		{"After", []string{OrderUnit(project)}},
 		{"Type", "exec"},
 		{"Restart", "no"},
 		{"StartLimitIntervalUSec", uint64(0)},

@@ -46,7 +46,11 @@ type companion struct {
 func (s *Supervisor) useSlices(p Project) {
 	before := s.shared
 	s.shared = nil
+	defs := []Companion{}
 	for _, def := range Slices(p) {
+		defs = append(defs, def)
+	}
+	for _, def := range append(defs, order{p.Name}) {
 		c := &companion{}
 		if i := slices.IndexFunc(before, func(b *companion) bool { return b.def.Name() == def.Name() }); i >= 0 {
 			c = before[i]

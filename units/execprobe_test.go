@@ -139,7 +139,7 @@ func TestExecProbeProperties(t *testing.T) {
 				t.Errorf("has %s", name)
 			}
 		}
-		if after, _ := got["After"].([]string); !slices.Contains(after, "msup.service") {
+		if after, _ := got["After"].([]string); !slices.Contains(after, "msup:order.slice") {
 			t.Errorf("After=%v: nobody could tell whose it is", after)
 		}
 		r.stop()

@@ -42,6 +42,8 @@ type fakeSystemd struct {
 	setTakes time.Duration // how long SetProperties takes
 	setLate  time.Duration // … and how long it takes to have an effect
 	sliceErr error         // what the start of a slice answers, if not nil
+	ordered  bool          // the slice is there that programs are ordered after; it is in no list
+	orderErr error         // what the start of that answers, if not nil
 	pinned   bool          // a unit that ended well stays loaded: something refers to it
 	unheard  bool          // the answer of a start is lost with the connection
 	late     time.Duration // how much later than it is made a list arrives
@@ -86,6 +88,8 @@ func (f *fakeSystemd) Version() int                  { return f.version }
 func (f *fakeSystemd) MaxJobs() int                  { return f.maxJobs }
 func (f *fakeSystemd) DefaultTasksMax() uint64       { return 4915 }
 
+func isOrder(name string) bool { return strings.HasSuffix(name, ":order.slice") }
+
 func (f *fakeSystemd) emit(e units.BusEvent) {
 	if !f.cut {
 		f.events <- e
@@ -103,6 +107,10 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 	defer f.mu.Unlock()
 	if f.cut {
 		return units.ErrDisconnected
+	}
+	if isOrder(name) {
+		f.ordered = f.orderErr == nil
+		return f.orderErr
 	}
 	f.started = append(f.started, name)
 	if f.environments == nil {
@@ -328,8 +336,8 @@ func asMap(props []units.Property) map[string]any {
 func supervisors(props []units.Property) (out []string) {
 	after, _ := asMap(props)["After"].([]string)
 	for _, name := range after {
-		if units.IsSupervisor(name) {
-			out = append(out, name)
+		if unit := units.SupervisorOf(name); unit != "" {
+			out = append(out, unit)
 		}
 	}
 	return out
@@ -343,6 +351,10 @@ func (f *fakeSystemd) Stop(_ context.Context, name string) error {
 	}
 	if f.stopErr != nil {
 		return f.stopErr
+	}
+	if isOrder(name) {
+		f.ordered = false
+		return nil
 	}
 	f.stopped = append(f.stopped, name)
 	f.traced("systemd: stop " + name)
@@ -481,6 +493,9 @@ func (f *fakeSystemd) Read(_ context.Context, name string) (units.Facts, error) 
 	}
 	if u := f.units[name]; u != nil {
 		return u.facts, nil
+	}
+	if isOrder(name) && f.ordered {
+		return units.Facts{Unit: name, LoadState: "loaded", ActiveState: "active"}, nil
 	}
 	return units.Facts{Unit: name, LoadState: "not-found", ActiveState: "inactive", Result: "success"}, nil
 }

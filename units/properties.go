@@ -29,7 +29,7 @@ func Properties(p Program, rt Runtime) []Property {
 		{"Slice", GroupSlice(rt.Project, p.InGroup)},
 		// At shutdown units stop in the reverse of their order: the programs first, and
 		// only when they are gone the supervisor, which still takes their last output.
-		{"After", []string{SupervisorUnit(rt.Project)}},
+		{"After", []string{OrderUnit(rt.Project)}},
 		{"KillSignal", int32(p.StopSignal)},
 		// Zero would mean no timeout.
 		{"TimeoutStopUSec", max(1, usec(p.StopTimeout))},

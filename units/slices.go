@@ -176,6 +176,9 @@ func (s Slice) Foreign(f Facts) string {
 
 // stopSlices stops the slices of a project that is down.
 func stopSlices(ctx context.Context, bus Bus, project Project) error {
+	if err := stopAndWait(ctx, bus, OrderUnit(project.Name)); err != nil {
+		return err
+	}
 	list, err := bus.List(ctx, "msup-*.slice")
 	if err != nil {
 		return err

@@ -31,8 +31,8 @@ func exportUnit(p units.Program, project string, version int, user bool) (export
 	}
 	settings = drop(settings, "RemainAfterExit", "Restart", "StartLimitIntervalSec")
 	// There will be no supervisor to be ordered after.
-	supervisor := property.Setting{Name: "After", Value: units.SupervisorUnit(project)}
-	if i := indexOf(settings, supervisor); i >= 0 {
+	order := property.Setting{Name: "After", Value: units.OrderUnit(project)}
+	if i := indexOf(settings, order); i >= 0 {
 		settings = append(settings[:i], settings[i+1:]...)
 	}
 	settings = put(settings, "StandardOutput", appendTo(p.Stdout))

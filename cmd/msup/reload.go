@@ -137,7 +137,7 @@ func (a *app) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 		fmt.Fprintf(a.stderr, "warning: %s\n", w)
 	}
 	up, gone := waitsFor(plan)
-	if err := a.await(ctx, v, "reloaded", slices.Concat(up, gone), func(name string) bool {
+	if err := a.awaitThrough(ctx, t, v, "reloaded", slices.Concat(up, gone), func(name string) bool {
 		if slices.Contains(gone, name) {
 			return v.hasStopped(name)
 		}
@@ -155,7 +155,7 @@ func (a *app) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 		failed = failed || v.missed(name)
 	}
 	for _, name := range gone {
-		if v.isDown(name) {
+		if _, known := v.programs[name]; !known || v.isDown(name) {
 			fmt.Fprintf(a.stdout, "%s removed\n", name)
 		} else { // another reload has it again
 			fmt.Fprintf(a.stdout, "%s %s: %s\n", name, v.programs[name], v.reasons[name])

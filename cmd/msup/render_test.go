@@ -135,7 +135,7 @@ func TestRenderSaysWhatIsSent(t *testing.T) {
 			}
 			got[b.Name] = append(got[b.Name], b.Value)
 		}
-		after := []any{[]string{"msup.service"}, []string{"db.service"}}
+		after := []any{[]string{"msup:order.slice"}, []string{"db.service"}}
 		if diff := cmp.Diff(after, sent["After"]); diff != "" {
 			t.Errorf("After: %s", diff)
 		}

@@ -165,7 +165,7 @@ func (a *app) settle(ctx context.Context, t *target, v *view, timeout time.Durat
 		defer cancel()
 	}
 	names := units.WithNeeds(t.project.Programs, t.autostarts())
-	if err := a.await(ctx, v, "up", names, v.isUp); err != nil {
+	if err := a.awaitThrough(ctx, t, v, "up", names, v.isUp); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("not everything was up after %s: %s", timeout, v.describe(names, v.isUp))
 		}

@@ -132,7 +132,7 @@ func (a *app) verb(ctx context.Context, c units.Command, patterns []string, done
 	}
 	v.reset(snap)
 	names = t.inOrder(append(names, snap.Also...))
-	if err := a.await(ctx, v, cmp.Or(map[units.Verb]string{units.Stop: "stopped"}[verb], "up"), names, done(v)); err != nil {
+	if err := a.awaitThrough(ctx, t, v, cmp.Or(map[units.Verb]string{units.Stop: "stopped"}[verb], "up"), names, done(v)); err != nil {
 		return err
 	}
 	failed := false

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"msup/control"
 	"msup/policy"
 	"msup/units"
 )
@@ -169,6 +170,29 @@ func (a *app) await(ctx context.Context, v *view, what string, names []string, d
 			wait *= 2
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+	}
+}
+
+// awaitThrough is await, also when the supervisor is replaced meanwhile: what it was told to do
+// is written down, and the next one does it.
+func (a *app) awaitThrough(ctx context.Context, t *target, v *view, what string, names []string, done func(string) bool) error {
+	for {
+		if err := a.await(ctx, v, what, names, done); !errors.Is(err, errSupervisorGone) {
+			return err
+		}
+		if back, err := a.awaitReturn(ctx, t); err != nil {
+			return err
+		} else if !back {
+			return notUp(control.ErrNoSupervisor, t)
+		}
+		snap, records, err := t.client.Watch(ctx)
+		if err != nil && !errors.Is(err, control.ErrNoSupervisor) {
+			return err
+		}
+		if err == nil {
+			v.records = records
+			v.reset(snap)
 		}
 	}
 }
