@@ -9,7 +9,7 @@ import (
 	"msup/units"
 )
 
-func TestOrder(t *testing.T) {
+func TestOrderUnit(t *testing.T) {
 	for _, tt := range []struct{ after, want string }{
 		{units.OrderUnit(units.DefaultProject), "msup.service"},
 		{units.OrderUnit("shop"), "msup@shop.service"},
