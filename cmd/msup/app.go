@@ -142,6 +142,9 @@ type target struct {
 	running bool // the definitions are those of a supervisor, not of the configuration
 }
 
+// socket is where the project's supervisor answers.
+func (t *target) socket() string { return filepath.Join(t.dir, control.SocketName) }
+
 // target finds the project: the one named with -p as it runs, else that of the
 // configuration; of a project that runs, the definitions it runs by.
 func (a *app) target() (*target, error) {
@@ -158,7 +161,7 @@ func (a *app) target() (*target, error) {
 		}
 	}
 	t := &target{dir: a.runtimeDir(name)}
-	t.client = control.NewClient(filepath.Join(t.dir, control.SocketName))
+	t.client = control.NewClient(t.socket())
 	var runs runningProject
 	err := readJSON(filepath.Join(t.dir, projectFile), &runs)
 	if err == nil {

@@ -154,7 +154,7 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 		upCommand(a), downCommand(a), statusCommand(a), graphCommand(a),
 		startCommand(a), stopCommand(a), restartCommand(a), signalCommand(a), hupCommand(a), reloadProgramCommand(a), waitCommand(a),
 		diffCommand(a), reloadCommand(a), setCommand(a), scaleCommand(a),
-		whyCommand(a), logsCommand(a), rotateCommand(a), checkCommand(a), doctorCommand(a), renderCommand(a), exportCommand(a), superviseCommand(a), versionCommand(a),
+		whyCommand(a), logsCommand(a), rotateCommand(a), checkCommand(a), doctorCommand(a), renderCommand(a), exportCommand(a), ctlCommand(a), superviseCommand(a), versionCommand(a),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultVersionFlag()
