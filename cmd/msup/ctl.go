@@ -38,11 +38,11 @@ func ctlCommand(a *app) *cobra.Command {
 with, so that scripts and habits go on working. Under the name supervisorctl (a link to msup)
 every command line is one of msup ctl.
 
-  status start stop restart signal pid    names: NAME, GROUP:NAME, GROUP:* or all
-  tail [-f] [-BYTES] NAME [stdout|stderr]  maintail [-f] [-BYTES]
-  reread update avail add remove          the configuration
-  shutdown reload version help            the supervisor
-  fg clear open                           are refused, with the reason
+  status start stop restart signal pid   NAME, GROUP:NAME, GROUP:* or all
+  tail [-f] [-BYTES] NAME [stdout|stderr]
+  reread update avail add remove         the configuration
+  shutdown reload version maintail help  the supervisor
+  fg clear open                          are refused, with the reason
 
 Without a verb it reads verbs from standard input, after a prompt. A process of
 supervisord's is a program here; SUPERVISOR_GROUP_NAME and SUPERVISOR_PROCESS_NAME in its
@@ -52,7 +52,7 @@ configuration here, that of supervisord is looked for where supervisorctl does.
 Exit status: 0 done; 1 it failed; 2 usage, or no such group (start); 7 a program does not run, or the
 supervisor; of status: 0 all run, 3 one does not, 4 no such process, or no supervisor.`,
 		Example: "  msup ctl status\n  msup ctl -c /etc/supervisor/supervisord.conf restart web:*\n" +
-			"  ln -s /usr/local/bin/msup /usr/local/bin/supervisorctl && supervisorctl tail -f web",
+			"  ln -s msup /usr/local/bin/supervisorctl && supervisorctl tail -f web",
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: a.completeCtl,
 		RunE: func(cmd *cobra.Command, args []string) error {
