@@ -31,6 +31,10 @@ type Config struct {
 	// the files and their lines.
 	Warnings []Diagnostic `json:"warnings,omitempty"`
 
+	// Environment are the names of the variables of msup's own environment that it is made
+	// with, sorted: a supervisor needs them too.
+	Environment []string `json:"-"`
+
 	newer []newer // settings that not every systemd has
 }
 
@@ -174,6 +178,7 @@ func (l *loader) warn(src *source, d Diagnostic) {
 
 func (l *loader) result() (*Config, error) {
 	l.cfg.Warnings = sorted(l.warnings)
+	slices.Sort(l.cfg.Environment)
 	if len(l.errors) > 0 {
 		return nil, &Error{Diagnostics: sorted(l.errors), Warnings: l.cfg.Warnings}
 	}

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // Converted is a configuration that was made from files of another format and stands for them:
 // relative paths start at the folder of the first file, and messages name its lines.
 type Converted struct {
@@ -8,6 +10,8 @@ type Converted struct {
 	Files []string // what it was made from, absolute
 	// Place is where a line of Data comes from; no file = from nowhere.
 	Place func(line int) (file string, original int)
+	// Environment are the names of the variables that it was made with.
+	Environment []string
 	// Warnings are what there is to say of the files; it comes first.
 	Warnings []Diagnostic
 }
@@ -25,6 +29,7 @@ func (c Converted) load(h *host, check bool) (*Config, error) {
 	text.origin = c.Place
 	cfg, err := l.load(l.takeSource(abs, c.Path, text))
 	if cfg != nil {
+		cfg.Environment = slices.Compact(slices.Sorted(slices.Values(slices.Concat(cfg.Environment, c.Environment))))
 		cfg.Files, cfg.Warnings = c.Files, append(c.Warnings, cfg.Warnings...)
 	}
 	return cfg, err

@@ -23,6 +23,7 @@ type host struct {
 	path string // $PATH of whoever runs msup; only for hints
 
 	memTotal   func() (uint64, error) // physical memory in bytes
+	lookupEnv  func(name string) (string, bool) // the environment of whoever runs msup
 	knownUser  func(name string) bool
 	knownGroup func(name string) bool
 	mayAccess  func(path string, mode uint32) error // access(2) with the effective user
@@ -43,6 +44,7 @@ func newHost() *host {
 		euid:       os.Geteuid(),
 		cpus:       runtime.NumCPU(),
 		path:       os.Getenv("PATH"),
+		lookupEnv:  os.LookupEnv,
 		memTotal:   memTotal,
 		knownUser:  known(func(name string) error { _, err := units.LookupUser(name); return err }),
 		knownGroup: known(func(name string) error { _, err := units.LookupGroup(name); return err }),

@@ -40,7 +40,11 @@ func fakeHost(files map[string]string) *host {
 	known := func(name string) bool { return slices.Contains([]string{"root", "www-data", "33"}, name) }
 	return &host{
 		fs: tree, cwd: testDir, euid: 0, cpus: 4, path: "/home/me/bin:/usr/bin",
-		memTotal:  func() (uint64, error) { return 8 << 30, nil },
+		memTotal: func() (uint64, error) { return 8 << 30, nil },
+		lookupEnv: func(name string) (string, bool) {
+			value, ok := map[string]string{"GREETING": "it's me", "LINES": "1\n2", "PATH": "/home/me/bin:/usr/bin"}[name]
+			return value, ok
+		},
 		knownUser: known, knownGroup: known,
 		mayAccess: func(path string, mode uint32) error {
 			if mode&2 != 0 && strings.Contains(path, "readonly") {

@@ -114,6 +114,11 @@ var programKeys = []Key{
 		Other: []string{"env", "Environment"}, set: setEnvironment,
 	},
 	{
+		Section: programSection, Name: "pass_environment", Kind: Scalar, Unset: "none", Repeats: true, Allowed: "names of variables, separated by spaces or commas", Example: "LANG DATABASE_URL",
+		Doc:   "Variables that it gets from the environment of msup up, as far as they are set there; environment wins over them.",
+		set:   setPassEnvironment,
+	},
+	{
 		Section: programSection, Name: "env_file", Kind: Path, Unset: "none", Repeats: true, Allowed: "the path of a file; a - before it lets it be missing", Example: "-/etc/default/web",
 		Doc:   "File of environment variables, read at each start; they win over environment.",
 		Other: []string{"EnvironmentFile"}, set: setEnvFile,

@@ -45,7 +45,7 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 	here := setting{src: src, section: section, key: k, value: value}
 	d := l.inForce(p, here)
 	program, instance := d.which()
-	here, err := here.filledIn(program, instance)
+	here, err := l.filledIn(here, program, instance)
 	if err != nil {
 		wrong := here.wrong(err)
 		return fail(wrong.Message, wrong.Hint)

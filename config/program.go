@@ -14,6 +14,7 @@ type draft struct {
 	given     map[string]setting
 	all       []setting
 	variables map[string]setting // where each environment variable was set
+	passed    []passed           // of pass_environment
 	envFiles  []setting          // of EnvFiles
 	hooks     []hookAt           // of Hooks
 	actions   []actionAt         // of Actions
@@ -142,6 +143,7 @@ func (l *loader) fill(d *draft) {
 	t := &target{loader: l, prog: d}
 	l.fillIn(d)
 	t.applyAll(d.all)
+	l.pass(t)
 
 	d.Unit = units.UnitName(l.cfg.Name, d.Name, d.Type)
 	if d.Description == "" {

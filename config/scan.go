@@ -82,7 +82,7 @@ func scan(data []byte) *scanned {
 		}
 		indented := text[0] != line[0]
 		if msg := unprintable(text); msg != "" {
-			s.problem(i+1, msg, "")
+			s.problem(i+1, "the line "+msg, "")
 			continue
 		}
 		wasEntry := afterEntry
@@ -196,15 +196,15 @@ func lineHint(text string, continues bool) string {
 	return ""
 }
 
-// unprintable says what keeps a line from being text: D-Bus takes only valid UTF-8
+// unprintable says what keeps something from being text: D-Bus takes only valid UTF-8
 // without NUL, and control characters would add lines to the unit's text in systemd.
 func unprintable(text string) string {
 	if !utf8.ValidString(text) {
-		return "the line is not valid UTF-8"
+		return "is not valid UTF-8"
 	}
 	for _, r := range text {
 		if r != '\t' && (unicode.IsControl(r) || r == '\u2028' || r == '\u2029') {
-			return fmt.Sprintf("the line holds the control character %U", r)
+			return fmt.Sprintf("holds the control character %U", r)
 		}
 	}
 	return ""

@@ -167,7 +167,7 @@ func (l *loader) project(main *source) {
 	empty := l.makeBase(main)
 	// The values of [defaults] are checked here, once, and not again in each program.
 	for _, s := range l.defaults {
-		if filled, err := s.filledIn("program", 1); err != nil {
+		if filled, err := l.filledIn(s, "program", 1); err != nil {
 			l.report(s.src, s.wrong(err))
 		} else {
 			empty.apply(filled)

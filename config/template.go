@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,10 +28,19 @@ const (
 	maxPort                 = 65535
 )
 
-// fillIn replaces {{instance}}, {{program}} and {{port N}} in a value; {{{{ stands for {{.
-// It is done before the value is split into words, so that {{port 8000}} is one of them;
-// names and numbers hold nothing that would be split or quoted.
-func fillIn(text, program string, instance int) (string, error) {
+// filling is what double braces stand for.
+type filling struct {
+	program  string
+	instance int
+	lookup   func(name string) (string, bool) // a variable of msup's own environment
+	words    bool                             // the value is split into words
+}
+
+// fillIn replaces {{instance}}, {{program}}, {{port N}} and {{env NAME}} in a value; {{{{
+// stands for {{. It is done before the value is split into words, so that {{port 8000}} is one
+// of them; names and numbers hold nothing that would be split or quoted, and what comes from
+// the environment is quoted as it must be where it stands.
+func (f filling) fillIn(text string) (string, error) {
 	if !strings.Contains(text, openBraces) {
 		return text, nil
 	}
@@ -55,7 +65,7 @@ func fillIn(text, program string, instance int) (string, error) {
 		if !closed {
 			return "", hinted("close it with }}; "+literalBraces, "%s is not closed", quote(openBraces+rest))
 		}
-		value, err := braced(strings.Trim(inner, blank), program, instance)
+		value, err := f.braced(strings.Trim(inner, blank), b.String())
 		if err != nil {
 			return "", err
 		}
@@ -66,8 +76,8 @@ func fillIn(text, program string, instance int) (string, error) {
 
 const literalBraces = "a literal {{ is written {{{{"
 
-// braced is the value of what stands between braces.
-func braced(inner, program string, instance int) (string, error) {
+// braced is the value of what stands between braces, behind the text before.
+func (f filling) braced(inner, before string) (string, error) {
 	word, arg, _ := strings.Cut(inner, " ")
 	arg = strings.Trim(arg, blank)
 	switch {
@@ -76,21 +86,32 @@ func braced(inner, program string, instance int) (string, error) {
 		if err != nil || first == 0 {
 			return "", hinted("write the port of the first instance, for example {{port 8000}}", "%s is not a port from 1 to %d", quote(arg), maxPort)
 		}
-		port := int(first) + instance - 1
+		port := int(first) + f.instance - 1
 		if port > maxPort {
-			return "", hinted("begin lower, or have fewer instances", "port %d of instance %d is above %d", port, instance, maxPort)
+			return "", hinted("begin lower, or have fewer instances", "port %d of instance %d is above %d", port, f.instance, maxPort)
 		}
 		return strconv.Itoa(port), nil
-	case arg != "" && (word == "instance" || word == "program"):
-		return "", hinted("write {{"+word+"}}", "{{%s}} takes nothing behind it", word)
+	case word == "instance" && arg != "":
+		// As wide as the first one is written: 00, 01 …
+		first, err := strconv.ParseUint(arg, 10, 31)
+		if err != nil || arg[0] < '0' || arg[0] > '9' {
+			return "", hinted("write the number of the first instance, for example {{instance 00}}", "%s is not a number", quote(arg))
+		}
+		return fmt.Sprintf("%0*d", len(arg), int(first)+f.instance-1), nil
+	case word == "env":
+		return f.variable(arg, before)
+	case word == "program" && arg != "":
+		return "", hinted("write {{program}}", "{{program}} takes nothing behind it")
 	case word == "instance":
-		return strconv.Itoa(instance), nil
+		return strconv.Itoa(f.instance), nil
 	case word == "program":
-		return program, nil
+		return f.program, nil
 	}
-	hint := "known are {{instance}}, {{program}} and {{port 8000}}"
-	if near := Suggest(word, []string{"instance", "program", "port"}); near == "port" {
+	hint := "known are {{instance}}, {{program}}, {{port 8000}} and {{env NAME}}"
+	if near := Suggest(word, []string{"instance", "program", "port", "env"}); near == "port" {
 		hint = "did you mean {{port 8000}}?"
+	} else if near == "env" {
+		hint = "did you mean {{env NAME}}?"
 	} else if near != "" {
 		hint = "did you mean {{" + near + "}}?"
 	}
@@ -98,11 +119,11 @@ func braced(inner, program string, instance int) (string, error) {
 }
 
 // filledIn is a setting with its value for an instance. Messages show it as it is written.
-func (s setting) filledIn(program string, instance int) (setting, error) {
+func (l *loader) filledIn(s setting, program string, instance int) (setting, error) {
 	if !s.key.templated() {
 		return s, nil
 	}
-	value, err := fillIn(s.value, program, instance)
+	value, err := filling{program, instance, l.lookup, s.key.Kind == Words}.fillIn(s.value)
 	if err == nil && value != s.value {
 		s.value, s.asWritten = value, s.value
 	}
@@ -116,7 +137,7 @@ func (l *loader) fillIn(d *draft) {
 	var all []setting
 	d.given = map[string]setting{}
 	for _, s := range d.all {
-		filled, err := s.filledIn(program, instance)
+		filled, err := l.filledIn(s, program, instance)
 		if err != nil {
 			// Of [defaults] it has been reported, unless it is about this instance.
 			if s.section != defaultsSection || instance > 1 {

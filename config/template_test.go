@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,9 +13,14 @@ import (
 	"msup/units"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 func TestFillIn(t *testing.T) {
+	lookup := func(name string) (string, bool) {
+		value, ok := map[string]string{"A": "a'b c", "LINES": "1\n2"}[name]
+		return value, ok
+	}
 	for text, want := range map[string]string{
 		"plain {x} }}":                      "plain {x} }}",
 		"{{instance}}":                      "7",
@@ -28,14 +34,20 @@ func TestFillIn(t *testing.T) {
 		"{{instance":                        `"{{instance" is not closed; close it with }}`,
 		"{{instanze}}":                      "{{instanze}} stands for nothing; did you mean {{instance}}?; a literal {{ is written {{{{",
 		"{{prot 8000}}":                     "did you mean {{port 8000}}?",
-		"{{.Names}}":                        "{{.Names}} stands for nothing; known are {{instance}}, {{program}} and {{port 8000}}; a literal {{ is written {{{{",
+		"{{.Names}}":                        "{{.Names}} stands for nothing; known are {{instance}}, {{program}}, {{port 8000}} and {{env NAME}}; a literal {{ is written {{{{",
 		"{{}}":                              "{{}} stands for nothing",
 		"{{port}}":                          `"" is not a port from 1 to 65535`,
 		"{{port 65530}}":                    "port 65536 of instance 7 is above 65535",
-		"{{instance 2}}":                    "{{instance}} takes nothing behind it",
+		"{{instance 2}} {{instance 00}}":    "8 06",
+		"{{instance -1}}":                   `"-1" is not a number`,
+		"{{program x}}":                     "{{program}} takes nothing behind it",
+		"{{env A}}":                         "a'b c",
+		"{{env NONE}}":                      "the variable NONE is not set",
+		"{{env 1A}}":                        `"1A" is no name of a variable`,
+		"{{env LINES}}":                     "holds the control character U+000A",
 		"ok {{instance}} then {{ nothing }": "is not closed",
 	} {
-		got, err := fillIn(text, "web", 7)
+		got, err := filling{"web", 7, lookup, false}.fillIn(text)
 		if ve, ok := errors.AsType[*valueError](err); ok {
 			got = ve.message + "; " + ve.hint
 		}
@@ -51,10 +63,29 @@ func FuzzFillIn(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if got, err := fillIn(braceless(s), "web", 1); err != nil || got != s {
+		f := filling{program: "web", instance: 1, lookup: func(string) (string, bool) { return s, true }}
+		if got, err := f.fillIn(braceless(s)); err != nil || got != s {
 			t.Errorf("%q gives %q, %v", s, got, err)
 		}
-		_, _ = fillIn(s, "web", 1)
+		_, _ = f.fillIn(s)
+	})
+}
+
+// A value of the environment is part of one word, whatever is in it and around it.
+func TestFillInWords(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.StringOf(rapid.RuneFrom([]rune(`ab '"\$#;{}`+"`"))).Draw(t, "value")
+		around := rapid.SampledFrom([]string{"%s", "x%s-y", "'x %s'z", `"x %s"'z'`, `\'%s`}).Draw(t, "around")
+		f := filling{lookup: func(string) (string, bool) { return value, true }, words: true}
+		got, err := f.fillIn(fmt.Sprintf("a "+around+" b", "{{env A}}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		words, err := splitWords(got)
+		want := fmt.Sprintf(strings.NewReplacer(`\'`, "'", "'", "", `"`, "").Replace(around), value)
+		if err != nil || len(words) != 3 || words[1] != want {
+			t.Fatalf("%s gives %q, %v; want %q", got, words, err, want)
+		}
 	})
 }
 

@@ -25,6 +25,9 @@ type Options struct {
 	// Out is the folder the configuration will stand in, absolute, where its relative paths
 	// start; "" = that of the first file.
 	Out string
+	// Direct: the configuration is to be run here and now, so that variables of the environment
+	// are replaced; else the configuration of msup's names them.
+	Direct bool
 	// Lookup is os.LookupEnv; nil = an empty environment.
 	Lookup func(name string) (string, bool)
 	// Hostname is the name of the machine.
@@ -76,6 +79,7 @@ func Convert(fsys fs.FS, paths []string, opts Options) (*Result, error) {
 	in.report.Format = f.Format
 	f.convert(in)
 	in.document.tidy()
+	in.report.compare(in.document)
 	slices.Sort(in.environment)
 	r := &Result{
 		Format: f.Format, Document: in.document, Report: in.report,

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -136,8 +137,11 @@ func words(list ...string) string {
 // comment, for that stands behind a blank.
 var plainWord = regexp.MustCompile(`^[\pL\pN_@%+=:,./{}!-][\pL\pN_@%+=:,./{}!#-]*$`)
 
+// inBraces is what is replaced before a value is split into words, so that it needs no quotes.
+var inBraces = regexp.MustCompile(`\{\{(port|instance|env) [A-Za-z0-9_]+\}\}`)
+
 func quoteWord(w string) string {
-	if plainWord.MatchString(w) {
+	if !strings.Contains(w, "{{{{") && plainWord.MatchString(inBraces.ReplaceAllString(w, "x")) {
 		return w
 	}
 	return inQuotes(w)
@@ -198,13 +202,20 @@ func keyOf(section, name string) *config.Key {
 	if strings.HasPrefix(name, "systemd.") && section == programSection {
 		return &config.Key{Section: section, Name: name, Kind: config.Systemd, Repeats: true}
 	}
-	for _, k := range config.Keys() {
-		if k.Section == section && k.Name == name {
-			return &k
-		}
-	}
-	return nil
+	return configKeys()[section][name]
 }
+
+// configKeys are the keys of msup's, by section and name.
+var configKeys = sync.OnceValue(func() map[string]map[string]*config.Key {
+	all := map[string]map[string]*config.Key{}
+	for _, k := range config.Keys() {
+		if all[k.Section] == nil {
+			all[k.Section] = map[string]*config.Key{}
+		}
+		all[k.Section][k.Name] = &k
+	}
+	return all
+})
 
 // tidy leaves out what holds anyway, and sections without keys.
 func (d *Document) tidy() {
@@ -216,6 +227,9 @@ func (d *Document) tidy() {
 				return false
 			}
 			holds := k.Default
+			if key.Name == "directory" {
+				holds = "." // the folder of the file
+			}
 			if defaults != nil && s.Kind == programSection && defaults.get(key.Name) != "" {
 				holds = defaults.get(key.Name)
 			}

@@ -34,6 +34,7 @@ type format struct {
 // formats are all formats, in the order in which they are asked whether a file is of them.
 func formats() []format {
 	return []format{
+		{Format: Supervisord, title: "a configuration of supervisord", detect: isSupervisord, convert: convertSupervisord},
 		{
 			Format: SystemdUnit, title: "this is a unit file of systemd's", detect: isUnit,
 			instead: "systemd runs it itself: systemctl enable --now UNIT; to have it with msup write [program NAME] with command = what ExecStart= has, and its other settings as systemd.NAME = value",

@@ -58,6 +58,24 @@ func (r *Report) sort(files []string) {
 	})
 }
 
+// compare marks what need not be written: the document leaves it out.
+func (r *Report) compare(d *Document) {
+	written := map[string]bool{}
+	for _, s := range d.Sections {
+		written["["+s.title()+"]"] = true
+		for _, k := range s.Keys {
+			written[k.Name+" = "+k.Value] = true
+		}
+	}
+	for i := range r.Entries {
+		for j, line := range r.Entries[i].Became {
+			if !written[line] {
+				r.Entries[i].Became[j] = line + " (the default)"
+			}
+		}
+	}
+}
+
 // Summary is the report in a few words: "12 keys kept, 3 changed, 1 dropped".
 func (r *Report) Summary() string {
 	kept, word := r.Count(Kept), "keys"

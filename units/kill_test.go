@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -24,8 +22,7 @@ import (
 // mortal is the bus of a supervisor that may be dead: what it does then does not happen.
 type mortal struct {
 	*fakeSystemd
-	dead   *atomic.Bool
-	starts func(unit string) // called when it starts one; nil = nobody cares
+	dead *atomic.Bool
 }
 
 var errDead = errors.New("killed")
@@ -33,9 +30,6 @@ var errDead = errors.New("killed")
 func (m mortal) Start(ctx context.Context, unit string, props []units.Property, reset bool, aux ...units.Aux) error {
 	if m.dead.Load() {
 		return errDead
-	}
-	if m.starts != nil {
-		m.starts(unit)
 	}
 	return m.fakeSystemd.Start(ctx, unit, props, reset, aux...)
 }
@@ -95,30 +89,12 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		}
 		programs = append(programs, p)
 	}
-	// Some depend on these, and one on one of them.
-	for _, name := range slices.Sorted(maps.Keys(dependents)) {
-		p := program(name, dependents[name])
-		p.Rules.MaxRestarts, p.Rules.Autorestart, p.Rules.RestartDelay = 0, policy.Always, 0
-		programs = append(programs, p)
-	}
 	project := units.Project{
 		Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs,
 		Groups: []units.Group{{Name: "front", Limits: units.Limits{TasksMax: new(uint64(20))}}},
 	}
 	var saved *units.Saved
 	var records []units.Record
-	var tooEarly []string
-	starts := func(unit string) {
-		for _, p := range programs {
-			for _, n := range p.Needs {
-				// What is written down is what the supervisor went by, an instant ago at most.
-				st := saved.Programs[n.Of].State
-				if p.Unit == unit && !n.Optional && st.Phase != policy.Running && time.Since(st.Since) > 0 {
-					tooEarly = append(tooEarly, fmt.Sprintf("%s %s is started, and %s is %s", time.Now().Format("05.000"), p.Name, n, st.Phase))
-				}
-			}
-		}
-	}
 	for life := range 60 {
 		var dead atomic.Bool
 		dying := random.IntN(4) // 0: only from outside
@@ -131,7 +107,7 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		}
 		sup := units.New(units.Config{
 			Project: project,
-			Bus:     mortal{fake, &dead, starts}, Saved: old,
+			Bus:     mortal{fake, &dead}, Saved: old,
 			Log: func(units.Record) {},
 			Save: func(c units.Change, all func() units.Saved) error {
 				if dead.Load() {
@@ -194,7 +170,7 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		if rec.Program == "" {
 			continue
 		}
-		if rec.To == policy.Backoff && dependents[rec.Program] == nil {
+		if rec.To == policy.Backoff {
 			told[rec.Unit+" "+strings.Split(rec.Reason, ",")[0]]++
 		}
 		if rec.From == policy.Backoff && rec.To == policy.Starting {
@@ -209,13 +185,7 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 	}
 	want := map[string]int{}
 	for _, end := range fake.ends {
-		name, _, _ := strings.Cut(strings.TrimPrefix(end, "msup-"), ".")
-		if dependents[name] == nil { // those may be being stopped when they end
-			want[end]++
-		}
-	}
-	if len(tooEarly) > 0 {
-		t.Errorf("%s\n%s", strings.Join(tooEarly, "\n"), logged)
+		want[end]++
 	}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("ends (-happened +told):\n%s\n%s", diff, logged)
@@ -223,13 +193,4 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 	if len(fake.wrong) > 0 {
 		t.Errorf("systemd was asked for what must not be: %v\n%s", fake.wrong, logged)
 	}
-}
-
-// dependents are the programs of killAtAnyMoment that depend on others.
-var dependents = map[string]func(*units.Program){
-	"e": needs("a:ready"),
-	"f": func(p *units.Program) {
-		needs("e", "?b:ready")(p)
-		onDependency(policy.RestartAtEnd)(p)
-	},
 }

@@ -238,6 +238,7 @@ type SupervisorCommand struct {
 	User        bool     // under the user manager
 	Path        string   // the msup executable, absolute
 	Args        []string // its arguments, argv[0] not included
+	Environment []string // NAME=value, beside systemd's own
 	StopTimeout time.Duration
 }
 
@@ -270,6 +271,9 @@ func SupervisorProperties(c SupervisorCommand, version int) []Property {
 		// Not the project's folder: that may be renamed, and every path is absolute.
 		{"WorkingDirectory", "/"},
 		execStart(Program{Path: c.Path, Argv: append([]string{"msup"}, c.Args...)}, version),
+	}
+	if len(c.Environment) > 0 {
+		props = append(props, Property{"Environment", c.Environment})
 	}
 	// journald's limit counts lines per sending unit: here, of all programs together.
 	props = append(props, noJournalRate()...)

@@ -140,10 +140,9 @@ type target struct {
 	dir     string
 	client  *control.Client
 	running bool // the definitions are those of a supervisor, not of the configuration
+	// environment are variables of ours that the configuration is made with, NAME=value.
+	environment []string
 }
-
-// socket is where the project's supervisor answers.
-func (t *target) socket() string { return filepath.Join(t.dir, control.SocketName) }
 
 // target finds the project: the one named with -p as it runs, else that of the
 // configuration; of a project that runs, the definitions it runs by.
@@ -161,7 +160,7 @@ func (a *app) target() (*target, error) {
 		}
 	}
 	t := &target{dir: a.runtimeDir(name)}
-	t.client = control.NewClient(t.socket())
+	t.client = control.NewClient(filepath.Join(t.dir, control.SocketName))
 	var runs runningProject
 	err := readJSON(filepath.Join(t.dir, projectFile), &runs)
 	if err == nil {

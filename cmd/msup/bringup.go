@@ -103,7 +103,7 @@ func (a *app) startSupervisor(ctx context.Context, bus bus, t *target) (started 
 	props := units.SupervisorProperties(units.SupervisorCommand{
 		Project: t.project, User: a.user, Path: exe,
 		Args:        []string{"supervise", a.managerFlag(), "--project", t.project.Name, "--config", t.project.File, "--run", run},
-		StopTimeout: stopTimeout(t.project),
+		StopTimeout: stopTimeout(t.project), Environment: t.environment,
 	}, bus.Version())
 	// Whether a start was taken whose answer was lost is told by another one.
 	err = lasting(ctx, func() error { return bus.StartAndWait(ctx, unit, props) })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,17 +63,21 @@ Nothing is changed.
 // plan is what the configuration would change. The supervisor makes it, for it will carry it
 // out; without one it is made from what it has left.
 func (a *app) plan(ctx context.Context) (units.Plan, error) {
+	var wrong error // with all problems, each in its line
 	if a.projectName == "" {
-		if _, err := a.loadConfig(); err != nil {
-			return units.Plan{}, err // with all problems, each in its line
-		}
+		_, wrong = a.loadConfig()
 	}
 	t, err := a.target()
 	if err != nil {
-		return units.Plan{}, err
+		return units.Plan{}, cmp.Or(wrong, err)
 	}
 	plan, err := t.client.Plan(ctx)
-	if !errors.Is(err, control.ErrNoSupervisor) {
+	switch {
+	case err == nil:
+		return plan, nil // what is wrong here is not wrong there: it has variables that we have not
+	case wrong != nil:
+		return plan, wrong
+	case !errors.Is(err, control.ErrNoSupervisor):
 		return plan, err
 	}
 	cfg, err := loadFile(t.project.File)

@@ -78,11 +78,11 @@ func converted(path string) (*config.Converted, error) {
 	if !isForeign(path) {
 		return nil, nil
 	}
-	res, err := convertFiles([]string{path}, convert.Options{})
+	res, err := convertFiles([]string{path}, convert.Options{Direct: true})
 	if err != nil {
 		return nil, err
 	}
-	made := &config.Converted{Path: path, Data: res.Document.Text(), Files: res.Files}
+	made := &config.Converted{Path: path, Data: res.Document.Text(), Files: res.Files, Environment: res.Environment}
 	places := res.Document.Places()
 	made.Place = func(line int) (string, int) {
 		if line < 1 || line > len(places) {

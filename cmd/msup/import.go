@@ -18,7 +18,7 @@ func importCommand(a *app) *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Turn a configuration of another process manager into one of msup's",
+		Short: "Turn the configuration of another tool into one of msup's",
 		Long: `Read the configuration of another process manager and print the one of msup's that does the
 same, with its comments and only what differs from msup's defaults. A summary goes to
 standard error; --report prints instead what has become of each key:

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 
 	"msup/capture"
@@ -21,9 +20,5 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == capture.GzipCommand {
 		os.Exit(capture.RunGzip())
 	}
-	args := os.Args[1:]
-	if filepath.Base(os.Args[0]) == supervisorctl {
-		args = append([]string{"ctl"}, args...)
-	}
-	os.Exit(run(context.Background(), args))
+	os.Exit(run(context.Background(), os.Args[1:]))
 }

@@ -8,8 +8,12 @@ import (
 	"os/signal"
 	"os/user"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"msup/config"
 	"msup/control"
@@ -92,7 +96,7 @@ func (a *app) up(ctx context.Context, o upOptions) error {
 		return err
 	}
 	a.printDiagnostics("warning: ", cfg.Warnings)
-	t := &target{project: cfg.Project, dir: a.runtimeDir(cfg.Name)}
+	t := &target{project: cfg.Project, dir: a.runtimeDir(cfg.Name), environment: environ(cfg.Environment)}
 	t.client = control.NewClient(filepath.Join(t.dir, control.SocketName))
 	signals := make(chan os.Signal, 4)
 	if !o.detach {
@@ -125,6 +129,23 @@ func (a *app) up(ctx context.Context, o upOptions) error {
 		return a.settle(ctx, t, v, o.timeout)
 	}
 	return a.attach(ctx, t, v, from, signals, started)
+}
+
+// ofSystemd are variables that systemd sets for each unit, systemd.exec(5): ours are not those of
+// the supervisor.
+var ofSystemd = []string{"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "INVOCATION_ID", "JOURNAL_STREAM", "MANAGERPID", "MAINPID"}
+
+// environ are the variables of these names that are set and can be handed on: systemd takes
+// no line breaks, and a program could not have them either.
+func environ(names []string) []string {
+	var list []string
+	for _, name := range names {
+		value, ok := os.LookupEnv(name)
+		if ok && !slices.Contains(ofSystemd, name) && utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl) {
+			list = append(list, name+"="+value)
+		}
+	}
+	return list
 }
 
 // startMissing starts what should be up and is not.

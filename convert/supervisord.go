@@ -1,0 +1,593 @@
+package convert
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"msup/config"
+	"msup/units"
+)
+
+// supervisordHeader is a header that supervisord has and msup has not.
+var supervisordHeader = regexp.MustCompile(`(?m)^[ \t]*\[(supervisord|supervisorctl|unix_http_server|inet_http_server|(rpcinterface|eventlistener|fcgi-program|ctlplugin):[^\]\n]*)\]`)
+
+// programHeader is a header that both have, in supervisord's spelling.
+var programHeader = regexp.MustCompile(`(?m)^[ \t]*\[program:[^\]\n]*\]`)
+
+// isSupervisord tells a configuration of supervisord by a section that only it has, or, for a
+// file that it includes, by keys that only it has. In a file with a name of msup's such keys
+// are mistakes.
+func isSupervisord(name string, content []byte) bool {
+	if slices.Contains([]string{".yml", ".yaml", ".json", ".toml", ".service"}, filepath.Ext(name)) {
+		return false
+	}
+	if supervisordHeader.Match(content) {
+		return true
+	}
+	if !programHeader.Match(content) || slices.Contains([]string{"msup.conf", "supervisor.conf", "msup.ini"}, name) {
+		return false
+	}
+	only := false
+	for line := range strings.Lines(string(content)) {
+		key, _, found := strings.Cut(line, "=")
+		key = strings.TrimSpace(key)
+		if !found || key == "" || strings.ContainsAny(key[:1], "#;[") || line[0] == ' ' || line[0] == '\t' {
+			continue
+		}
+		if programKeys[strings.ToLower(key)] == nil {
+			return false
+		}
+		if keyOf(programSection, key) == nil {
+			only = true
+		}
+	}
+	return only
+}
+
+// supervisord is the conversion of one configuration of supervisord's.
+type supervisord struct {
+	*input
+	file     *iniFile
+	global   expansions
+	entries  map[*iniKey]*Entry
+	programs []*program
+	shared   []pair // of [supervisord] environment
+	size     int    // of all values that were expanded
+}
+
+// program is a program of supervisord's that becomes one of msup's.
+type program struct {
+	*supervisord
+	section *iniSection
+	name    string // %(program_name)s
+	group   string // %(group_name)s
+	process string // the name of its process, with marks
+	x       expansions
+	env     []pair
+	out     *Section
+	done    map[string]bool
+
+	numprocs      int
+	groupPriority int
+	priority      int
+	place         int // in the order of the file
+}
+
+func convertSupervisord(in *input) {
+	c := &supervisord{input: in, entries: map[*iniKey]*Entry{}}
+	c.file = &iniFile{byName: map[string]*iniSection{}, defaults: &iniSection{name: defaultSection}}
+	c.read()
+	c.global = expansions{
+		texts:   map[string]string{"here": filepath.Dir(c.paths[0]), "host_node_name": c.Hostname},
+		numbers: map[string]int{}, env: c.lookup,
+	}
+	if len(c.problems) > 0 {
+		return // what could not be read would be missed again and again
+	}
+	if !slices.ContainsFunc(c.file.head, sampleHead.MatchString) {
+		c.document.Comments = meaningful(c.file.head)
+	}
+	c.document.section(projectSection, "", Place{})
+	c.document.section(defaultsSection, "", Place{})
+	c.daemon()
+	c.findPrograms()
+	c.order()
+	for _, p := range c.programs {
+		if p.convert(); c.size > maxExpanded {
+			return
+		}
+	}
+	c.groups()
+	c.others()
+	c.shareLogs()
+	c.hoist()
+	for _, k := range c.file.replaced {
+		c.note(k, Dropped, nil, "a later line sets it again", "")
+	}
+	for _, e := range c.entries {
+		c.report.add(*e)
+	}
+	if len(c.programs) == 0 && len(c.problems) == 0 {
+		c.fail(Place{File: c.shown(c.paths[0])}, config.Diagnostic{Message: "there is no program in it that msup can run", Hint: "a program is [program:NAME] with a command"})
+	}
+}
+
+// read reads the main file and those that it includes; these include no others.
+func (c *supervisord) read() {
+	p := &iniParser{in: c.input, file: c.file}
+	main := c.paths[0]
+	data, err := c.files.readFile(main)
+	if err != nil {
+		return // it was read a moment ago
+	}
+	p.parse(main, data, filepath.Dir(main))
+	include := c.file.byName["include"]
+	if include == nil || len(c.problems) > 0 {
+		return
+	}
+	include = &iniSection{name: include.name, place: include.place, keys: slices.Clone(include.keys)}
+	files := include.key("files")
+	if files == nil {
+		c.fail(include.place, config.Diagnostic{Section: "include", Message: "the section has no files", Hint: "add files = conf.d/*.conf, or remove the section"})
+		return
+	}
+	x := expansions{texts: map[string]string{"here": filepath.Dir(main), "host_node_name": c.Hostname}, env: c.lookup}
+	patterns, err := x.expand(files.value)
+	if err != nil || marked(patterns) {
+		c.wrong(files, cmp.Or(err, fmt.Errorf("a variable is not set")))
+		return
+	}
+	var missed []string
+	for pattern := range strings.FieldsSeq(patterns) {
+		abs := pattern
+		if !filepath.IsAbs(abs) {
+			abs = globEscaper.Replace(filepath.Dir(main)) + "/" + pattern
+		}
+		paths, err := c.files.glob(strings.ReplaceAll(abs, "[!", "[^"))
+		if err != nil {
+			c.fail(files.place, config.Diagnostic{Section: "include", Key: "files", Message: quote(pattern) + " is not a pattern"})
+			return
+		}
+		paths = slices.DeleteFunc(paths, func(p string) bool {
+			return strings.HasPrefix(filepath.Base(p), ".") && !strings.HasPrefix(filepath.Base(pattern), ".")
+		})
+		if len(paths) == 0 {
+			missed = append(missed, pattern)
+		}
+		for _, path := range paths {
+			if slices.Contains(c.files.read, path) {
+				continue // to read it again would change nothing
+			}
+			data, err := c.files.readFile(path)
+			if err != nil {
+				c.fail(files.place, config.Diagnostic{Section: "include", Key: "files", Message: fmt.Sprintf("cannot read %s: %v", c.shown(path), cause(err))})
+				return
+			}
+			p.parse(path, data, filepath.Dir(path))
+		}
+	}
+	// An included file may have another one, which would take the place of this.
+	c.file.replaced = slices.DeleteFunc(c.file.replaced, func(k *iniKey) bool { return k == files })
+	if missed != nil {
+		c.note(files, Changed, nil, "no file matches "+strings.Join(missed, " ")+"; what the others have stands here", "")
+	} else {
+		c.note(files, Kept, nil, "what the files have stands here", "")
+	}
+	for _, k := range c.file.byName["include"].keys {
+		if k != files {
+			c.note(k, Dropped, nil, "supervisord itself ignores it", "")
+		}
+	}
+}
+
+// globEscaper makes a folder's name literal in a pattern.
+var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+
+// lookup finds a variable of the environment: to be replaced here and now when the
+// configuration is to be run, else when the one of msup's is read.
+func (c *supervisord) lookup(name string) (string, bool) {
+	value, ok := c.env(name)
+	switch {
+	case ok && strings.Contains(value, mark):
+		return "", false
+	case c.Direct:
+		return value, ok
+	case !variableName.MatchString(name):
+		return "", false
+	}
+	return mark + "env " + name + mark, true
+}
+
+// variableName is one that msup takes, IEEE 1003.1 section 8.1.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// note says what has become of a key. One of [DEFAULT] is in several programs: what is worse counts.
+func (c *supervisord) note(k *iniKey, v Verdict, became []string, why, instead string) {
+	e := c.entries[k]
+	if e == nil {
+		c.entries[k] = &Entry{
+			File: k.place.File, Line: k.place.Line, Section: k.section, Key: k.name, Value: k.value,
+			Verdict: v, Became: became, Why: why, Instead: instead,
+		}
+		return
+	}
+	order := []Verdict{Kept, Changed, Dropped}
+	if slices.Index(order, v) > slices.Index(order, e.Verdict) || e.Why == "" && v == e.Verdict {
+		e.Verdict, e.Why, e.Instead = v, why, instead
+	}
+	for _, b := range became {
+		if !slices.Contains(e.Became, b) {
+			e.Became = append(e.Became, b)
+		}
+	}
+}
+
+// wrong reports a value that supervisord would not take either.
+func (c *supervisord) wrong(k *iniKey, err error) {
+	d := config.Diagnostic{Section: k.section, Key: k.name, Value: oneLine(k.value), Message: err.Error()}
+	if missing, ok := err.(*missingError); ok {
+		d.Hint = "set it: " + missing.name + "=… msup …"
+	} else if _, ok := err.(*formatError); ok {
+		d.Hint = "a percent sign that stands for itself is written %%"
+	}
+	c.fail(k.place, d)
+}
+
+// maxExpanded bounds all values together: [DEFAULT] may be in thousands of programs.
+const maxExpanded = 16 << 20
+
+// expand is the value of a key with its names replaced; it may have marks.
+func (c *supervisord) expand(k *iniKey, x expansions) (string, bool) {
+	// here is the folder of the file that the value stands in.
+	value, err := x.with("here", k.dir).expand(k.value)
+	if c.size += len(value); c.size > maxExpanded {
+		err = fmt.Errorf("all values together come to more than %d MiB", maxExpanded>>20)
+	}
+	if err != nil {
+		c.wrong(k, err)
+		return "", false
+	}
+	return value, true
+}
+
+// now is the value of a key that must be known when it is converted: a number, a word.
+func (c *supervisord) now(k *iniKey, x expansions) (string, bool) {
+	missing := ""
+	x.env = func(name string) (string, bool) {
+		value, ok := c.env(name)
+		if !ok {
+			missing = name
+		}
+		return value, ok
+	}
+	value, err := x.with("here", k.dir).expand(k.value)
+	switch {
+	case err == nil && marked(value):
+		c.wrong(k, fmt.Errorf("it cannot be another one in each process"))
+		return "", false
+	case err == nil:
+		return value, true
+	case missing != "" && !c.Direct:
+		c.note(k, Dropped, nil, fmt.Sprintf("the variable %s is not set, and a value of this key is known only with it", missing), "set it: "+missing+"=… msup import …")
+		return "", false
+	}
+	c.wrong(k, err)
+	return "", false
+}
+
+// put sets a key of the configuration to what a key of the file has become, and takes the
+// comments along. It returns the lines, nil if the value cannot be written.
+func (c *supervisord) put(s *Section, k *iniKey, name, value string) []string {
+	if err := s.set(k.place, name, value); err != nil {
+		c.note(k, Dropped, nil, err.Error(), "")
+		return nil
+	}
+	set := &s.Keys[len(s.Keys)-1]
+	if i := slices.IndexFunc(s.Keys, func(key Key) bool { return key.Name == name && key.Place == k.place }); i >= 0 && !strings.HasPrefix(name, "environment") {
+		set = &s.Keys[i]
+	}
+	set.Comments = append(set.Comments, meaningful(k.comments)...)
+	k.comments = nil
+	if len(meaningful([]string{k.note})) > 0 && !strings.ContainsAny(set.Value, "#;") {
+		set.Note = k.note
+	}
+	k.note = ""
+	return []string{name + " = " + set.Value}
+}
+
+// oldKey is a line that was commented out, or part of supervisord's own sample file.
+var oldKey = regexp.MustCompile(`^\[[a-z_-]+(:[^\]]*)?\]|^[a-z_]+ *[=:]|\(def\b|\bdefault\b|^[;#=*-]+$`)
+
+// sampleHead is in the comment above supervisord's own sample files.
+var sampleHead = regexp.MustCompile(`(?i)supervisor config file|supervisord\.org`)
+
+// meaningful leaves out comments that mean nothing any more.
+func meaningful(comments []string) []string {
+	return slices.DeleteFunc(slices.Clone(comments), func(s string) bool { return s == "" || oldKey.MatchString(s) })
+}
+
+// kept notes what a key has become without a change of its meaning.
+func (c *supervisord) kept(s *Section, k *iniKey, name, value string) {
+	if lines := c.put(s, k, name, value); lines != nil {
+		c.note(k, Kept, lines, "", "")
+	}
+}
+
+func (c *supervisord) changed(s *Section, k *iniKey, name, value, why string) {
+	if lines := c.put(s, k, name, value); lines != nil {
+		c.note(k, Changed, lines, why, "")
+	}
+}
+
+// findPrograms finds the programs, in the order of the files, and their groups.
+func (c *supervisord) findPrograms() {
+	// A group takes its programs away from their own names; one in two groups runs twice.
+	type member struct {
+		group    string
+		priority int
+	}
+	in := map[string][]member{}
+	for _, s := range c.file.sections {
+		name, ok := strings.CutPrefix(s.name, "group:")
+		if !ok {
+			continue
+		}
+		name = strings.TrimSpace(name)
+		if !c.goodName(s, name) {
+			continue
+		}
+		programs := c.keyOf(s, "programs")
+		if programs == nil {
+			c.fail(s.place, config.Diagnostic{Section: s.name, Message: "the group has no programs", Hint: "name them: programs = a,b"})
+			continue
+		}
+		priority := c.integer(s, "priority", 999, c.global)
+		value, ok := c.now(programs, c.global)
+		for p := range strings.SplitSeq(value, ",") {
+			p = strings.TrimSpace(p)
+			if c.file.byName["program:"+p] == nil && c.file.byName["fcgi-program:"+p] == nil && ok {
+				c.fail(programs.place, config.Diagnostic{Section: s.name, Key: "programs", Value: oneLine(value), Message: "there is no program " + quote(p), Hint: c.near(p)})
+				continue
+			}
+			in[p] = append(in[p], member{name, priority})
+		}
+	}
+	taken := map[string]bool{}
+	for i, s := range c.file.sections {
+		name, ok := strings.CutPrefix(s.name, "program:")
+		if !ok {
+			continue
+		}
+		key := name // as groups name it
+		if name = strings.TrimSpace(name); !c.goodName(s, name) {
+			continue
+		}
+		priority := c.integer(s, "priority", 999, c.global)
+		groups := in[key]
+		if groups == nil {
+			groups = []member{{"", priority}}
+		}
+		for n, g := range groups {
+			p := &program{supervisord: c, section: s, name: name, group: g.group, groupPriority: g.priority, priority: priority, place: i, done: map[string]bool{}}
+			own := name
+			if n > 0 {
+				own = g.group + "-" + name
+			}
+			title := unique(taken, unitName(own))
+			p.out = &Section{Kind: programSection, Name: title, Place: s.place}
+			if n == 0 {
+				p.out.Comments = meaningful(s.comments)
+			}
+			if title != name {
+				why := fmt.Sprintf("the program is called %s", title)
+				if n > 0 {
+					why = fmt.Sprintf("the program is in two groups and runs twice: in group %s it is called %s", g.group, title)
+				}
+				c.report.add(Entry{File: s.place.File, Line: s.place.Line, Section: s.name, Verdict: Changed, Became: []string{"[" + p.out.title() + "]"}, Why: why})
+			}
+			c.programs = append(c.programs, p)
+		}
+	}
+}
+
+// near is the name that was meant.
+func (c *supervisord) near(name string) string {
+	var names []string
+	for _, s := range c.file.sections {
+		if n, ok := strings.CutPrefix(s.name, "program:"); ok {
+			names = append(names, n)
+		}
+	}
+	if s := config.Suggest(name, names); s != "" {
+		return "did you mean " + s + "?"
+	}
+	return ""
+}
+
+// goodName checks a name as supervisord does.
+func (c *supervisord) goodName(s *iniSection, name string) bool {
+	if name != "" && !strings.ContainsAny(name, " :/") {
+		return true
+	}
+	c.fail(s.place, config.Diagnostic{Section: s.name, Message: quote(name) + " is no name", Hint: "a name is not empty and holds no space, : and /"})
+	return false
+}
+
+// notInNames are characters that names of units do not have.
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
+
+// maxName is the length of a name that msup takes.
+const maxName = 64
+
+// unitName is a name that msup takes for a program.
+func unitName(name string) string {
+	name = notInNames.ReplaceAllString(name, "_")
+	if name == "all" || name == "" || strings.ContainsAny(name[:1], "_.-") {
+		name = "x" + name
+	}
+	return name[:min(len(name), maxName)]
+}
+
+// groupName is a name that msup takes for a group, and for a project.
+func groupName(name string) string {
+	return strings.NewReplacer("-", "_", ".", "_").Replace(unitName(name))
+}
+
+// unique is a name that is not taken yet.
+func unique(taken map[string]bool, name string) string {
+	for n, base := 2, name; taken[name]; n++ {
+		suffix := "_" + strconv.Itoa(n)
+		name = base[:min(len(base), maxName-len(suffix))] + suffix
+	}
+	taken[name] = true
+	return name
+}
+
+// order sorts the programs by priority: msup starts them in the order of the file, and stops
+// them in the opposite one. Those of one priority stay as they stand.
+func (c *supervisord) order() {
+	first := map[string]int{}
+	for _, p := range c.programs {
+		if _, ok := first[p.group]; !ok {
+			first[p.group] = p.place
+		}
+	}
+	if !slices.ContainsFunc(c.programs, func(p *program) bool { return p.groupPriority != 999 || p.priority != 999 }) {
+		return
+	}
+	place := func(p *program) int {
+		if p.group == "" {
+			return p.place
+		}
+		return first[p.group]
+	}
+	slices.SortStableFunc(c.programs, func(a, b *program) int {
+		return cmp.Or(a.groupPriority-b.groupPriority, place(a)-place(b), a.priority-b.priority)
+	})
+}
+
+// groups writes the groups that have a program.
+func (c *supervisord) groups() {
+	taken := map[string]bool{}
+	for _, s := range c.file.sections {
+		name, ok := strings.CutPrefix(s.name, "group:")
+		programs := c.keyOf(s, "programs")
+		if name = strings.TrimSpace(name); !ok || programs == nil {
+			continue
+		}
+		var members []string
+		for _, p := range c.programs {
+			if p.group == name {
+				members = append(members, p.out.Name)
+			}
+		}
+		if members == nil {
+			c.note(programs, Dropped, nil, "msup can run none of them", "")
+			continue
+		}
+		title := unique(taken, groupName(name))
+		out := &Section{Kind: groupSection, Name: title, Place: s.place, Comments: meaningful(s.comments)}
+		c.document.Sections = append(c.document.Sections, out)
+		if title != name {
+			c.report.add(Entry{File: s.place.File, Line: s.place.Line, Section: s.name, Verdict: Changed, Became: []string{"[" + out.title() + "]"}, Why: "a group's name has letters, digits and _"})
+		}
+		c.kept(out, programs, "programs", words(members...))
+		for _, k := range c.keysOf(s) {
+			switch k.name {
+			case "programs":
+			case "priority":
+				c.note(k, Kept, nil, "programs are started in the order in which they stand, and stopped in the opposite one", "")
+			default:
+				c.note(k, Dropped, nil, "supervisord itself ignores it", "")
+			}
+		}
+	}
+}
+
+// keyOf is a key of a section, else of [DEFAULT]; nil if there is none.
+func (c *supervisord) keyOf(s *iniSection, name string) *iniKey {
+	return cmp.Or(s.key(name), c.file.defaults.key(name))
+}
+
+// keysOf are the keys of a section, and those of [DEFAULT] that it has not.
+func (c *supervisord) keysOf(s *iniSection) []*iniKey {
+	keys := slices.Clone(s.keys)
+	for _, k := range c.file.defaults.keys {
+		if s.key(k.name) == nil {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// integer is the value of a key that is a whole number.
+func (c *supervisord) integer(s *iniSection, name string, otherwise int, x expansions) int {
+	k := c.keyOf(s, name)
+	if k == nil {
+		return otherwise
+	}
+	value, ok := c.now(k, x)
+	if !ok {
+		return otherwise
+	}
+	n, err := pythonInt(value)
+	if err != nil {
+		c.wrong(k, err)
+		return otherwise
+	}
+	return n
+}
+
+// hoisted are keys whose commonest value is put into [defaults], and what holds without them.
+var hoisted = []struct{ name, otherwise string }{
+	{"start_retries", ""}, {"start_retry_delay", ""}, {"restart_delay", "1s"}, {"max_restarts", "5"},
+	{"log_compress", "true"}, {"systemd.KillMode", "control-group"}, {"systemd.IgnoreSIGPIPE", "yes"},
+}
+
+// hoist puts what most programs have into [defaults].
+func (c *supervisord) hoist() {
+	defaults := c.document.find(defaultsSection, "")
+	for _, h := range hoisted {
+		count := map[string]int{}
+		for _, p := range c.programs {
+			if v := p.out.get(h.name); v != "" {
+				count[v]++
+			}
+		}
+		best := ""
+		for _, v := range slices.Sorted(maps.Keys(count)) {
+			if count[v] > count[best] {
+				best = v
+			}
+		}
+		if best != "" && best != h.otherwise {
+			_ = defaults.set(Place{}, h.name, best) // it was set like this in a program
+		}
+		for _, p := range c.programs {
+			if v := p.out.get(h.name); v == best || best == h.otherwise && v == h.otherwise {
+				p.out.unset(h.name)
+			}
+		}
+	}
+	if len(defaults.Keys) > 0 && defaults.Comments == nil {
+		defaults.Comments = []string{"what supervisord does where msup has other defaults"}
+	}
+}
+
+// project is the name of a project that an identifier becomes, "" for msup's own default.
+func project(identifier string) string {
+	if identifier == "" || identifier == "supervisor" || identifier == "supervisord" {
+		return ""
+	}
+	name := groupName(identifier)
+	if name == units.DefaultProject {
+		return ""
+	}
+	return name
+}

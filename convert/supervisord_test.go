@@ -1,0 +1,150 @@
+package convert
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"msup/config"
+)
+
+// Whatever a file holds, it is converted to what msup takes, or refused with a clear error; and
+// each of its keys is told of.
+func FuzzSupervisord(f *testing.F) {
+	dirs, _ := filepath.Glob(corpus + "/*")
+	for _, dir := range dirs {
+		t := &testing.T{}
+		for _, file := range readSample(t, dir).files {
+			f.Add(string(file.Data))
+		}
+	}
+	for _, s := range []string{
+		"[supervisord]\n[program:a]\ncommand=x %(process_num)02d {{ }} \"{{\"\nnumprocs=2\nprocess_name=%(process_num)s{",
+		"[DEFAULT]\na=%(a)s\n[program:a]\ncommand=%%%(ENV_PORT)s%%", "[a]\n b\n[b]\nc=d\n e\n\n f", "[program:a]\ncommand=a\nenvironment=A='\n'",
+		"[group:x]\nprograms=a,a\n[program:a]\ncommand=a", "[program:a]\ncommand='a\nb' \"\\\\\"\nuser=x:y:z\nstdout_logfile='\"", "[include]\nfiles=*\n[program:x]\ncommand=a",
+		"[program:a]\ncommand=a\nstdout_logfile=a\n[program:b]\ncommand=b\nstderr_logfile=a\nuser=u\n[supervisord]\nlogfile=a",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, direct := range []bool{true, false} {
+			res, err := Convert(tree(map[string]string{"/srv/supervisord.conf": text}), []string{"/srv/supervisord.conf"}, Options{
+				Format: Supervisord, Hostname: "box", Direct: direct, Lookup: func(string) (string, bool) { return "1", true },
+			})
+			var invalid *config.Error
+			if err != nil {
+				if !errors.As(err, &invalid) || len(invalid.Diagnostics) == 0 {
+					t.Fatalf("%v", err)
+				}
+				continue
+			}
+			_, err = config.Converted{Path: "/srv/supervisord.conf", Data: res.Document.Text()}.Read()
+			if errors.As(err, &invalid) {
+				for _, d := range invalid.Diagnostics {
+					if !saidByConfig(d) {
+						t.Errorf("%s\n%v", res.Document.Text(), d)
+					}
+				}
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// saidByConfig are mistakes that supervisord would not have told of either when it read the file.
+func saidByConfig(d config.Diagnostic) bool {
+	return strings.Contains(d.Message, "is a name for a rotated") || strings.Contains(d.Message, "a name for a rotated") ||
+		strings.Contains(d.Message, "is not set") // {{env X}} of the fuzzer
+}
+
+// Hostile files are refused with a clear error, in bounded time.
+func TestHostile(t *testing.T) {
+	many := func(n int, f string) string { return strings.Repeat(f, n) }
+	for name, text := range map[string]string{
+		"% bomb":     "[supervisord]\n[program:a]\ncommand=" + many(70, "%(ENV_BIG)s"),
+		"wide":       "[supervisord]\n[program:a]\ncommand=" + many(100, "%(process_num)999d"),
+		"long value": "[supervisord]\n[program:a]\ncommand=" + many(100<<10, "x"),
+		"long lines": "[supervisord]\n[program:a]\ncommand=a\n" + many(100<<10, " x\n"),
+		"many sections": func() (s string) {
+			var b strings.Builder
+			for i := range 20000 {
+				b.WriteString("[program:" + strings.Repeat("a", i%50) + string(rune('a'+i%26)) + strings.Repeat("b", i/50) + "]\ncommand=a\n")
+			}
+			return b.String()
+		}(),
+		"gigantic":   many(maxFile, "#"),
+		"binary":     "\x7fELF\x00\x01",
+		"many marks": "[supervisord]\n" + many(1<<20, ";#") + "\nx",
+	} {
+		begin := time.Now()
+		_, err := Convert(tree(map[string]string{"/s.conf": text + "\n"}), []string{"/s.conf"}, Options{
+			Format: Supervisord, Direct: true, Lookup: func(string) (string, bool) { return many(1000, "y"), true },
+		})
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		} else if len(err.Error()) > 20000 {
+			t.Errorf("%s: the error has %d bytes", name, len(err.Error()))
+		}
+		if took := time.Since(begin); took > 20*time.Second {
+			t.Errorf("%s took %v", name, took)
+		}
+	}
+}
+
+// [DEFAULT] is in every program: what it comes to is bounded.
+func TestDefaultBomb(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("[DEFAULT]\ncommand=" + strings.Repeat("x", maxValue-100) + "\n")
+	for i := range 4000 {
+		b.WriteString("[program:p" + strings.Repeat("x", i%40) + string(rune('a'+i%26)) + "_" + strings.Repeat("y", i/40) + "]\n")
+	}
+	_, err := fromText(b.String())
+	if err == nil || !strings.Contains(err.Error(), "all values together") {
+		t.Errorf("got %.300v", err)
+	}
+}
+
+func TestIncludes(t *testing.T) {
+	const main = "[supervisord]\n[include]\nfiles = conf.d/*.conf supervisord.conf /etc/no*.conf\n[program:a]\ncommand=%(here)s/a\n"
+	files := map[string]string{
+		"/srv/supervisord.conf": main,
+		"/srv/conf.d/2.conf":    "[program:a]\nuser=b\n[include]\nfiles=/srv/conf.d/never\n[program:c]\ncommand=%(here)s/c %(nothing)s",
+		"/srv/conf.d/1.conf":    "[program:b]\ncommand=%(here)s/b\n",
+	}
+	_, err := Convert(tree(files), []string{"/srv/supervisord.conf"}, Options{})
+	if err == nil || err.Error() != "/srv/conf.d/2.conf:6: [program:c] command: %(nothing) is not known here; known are group_name, here, host_node_name, program_name, numprocs, process_num and ENV_NAME; a percent sign that stands for itself is written %%" {
+		t.Errorf("got %v", err)
+	}
+	files["/srv/conf.d/2.conf"] = strings.ReplaceAll(files["/srv/conf.d/2.conf"], " %(nothing)s", "")
+	res, err := Convert(tree(files), []string{"supervisord.conf"}, Options{Cwd: "/srv"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(res.Document.Text())
+	for _, want := range []string{"[program a]\ncommand = /srv/a\nuser = b\n", "[program b]\ncommand = /srv/conf.d/b\n", "[program c]\ncommand = /srv/conf.d/c\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	for _, e := range res.Report.Entries {
+		if e.Section == "include" && (e.File == "supervisord.conf") != (e.Verdict == Changed) {
+			t.Errorf("%+v", e)
+		}
+	}
+	// A loop of symbolic links is what reading it says.
+	dir := t.TempDir()
+	if err := os.Symlink("loop.conf", filepath.Join(dir, "loop.conf")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "supervisord.conf"), []byte("[supervisord]\n[include]\nfiles=l*.conf\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Convert(os.DirFS("/"), []string{filepath.Join(dir, "supervisord.conf")}, Options{})
+	if err == nil || !strings.Contains(err.Error(), "loop.conf: too many levels of symbolic links") {
+		t.Errorf("a loop: %v", err)
+	}
+}

@@ -1,0 +1,186 @@
+package convert
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"msup/config"
+)
+
+// This file has the sections that are not programs.
+
+// fate is what becomes of a key that has no equivalent.
+type fate struct {
+	verdict      Verdict
+	why, instead string
+}
+
+// daemonKeys are the keys of [supervisord] that are nothing of msup's.
+var daemonKeys = map[string]fate{
+	"logfile_maxbytes": {Dropped, "the log of changes of state is one line for each and is not rotated by msup", "logrotate, and systemctl kill -s USR2 on the supervisor"},
+	"logfile_backups":  {Dropped, "the log of changes of state is not rotated by msup", "logrotate, and systemctl kill -s USR2 on the supervisor"},
+	"loglevel":         {Dropped, "the log has each change of state, and nothing else", "journalctl -u msup.service has what the supervisor says"},
+	"pidfile":          {Dropped, "systemd knows the supervisor, and no file is written", "systemctl show -P MainPID msup.service"},
+	"nodaemon":         {Changed, "msup up stays in the foreground and msup up -d does not; the supervisor is a service in both cases", ""},
+	"silent":           {Dropped, "msup up shows the output of the programs", "msup up -d returns when all are up"},
+	"minprocs":         {Dropped, "what a user may run is up to systemd", "tasks_limit, or systemd.LimitNPROC"},
+	"nocleanup":        {Dropped, "there are no AUTO log files: the journal has that output", ""},
+	"childlogdir":      {Dropped, "there are no AUTO log files: the journal has that output", "stdout = a path"},
+	"strip_ansi":       {Dropped, "output is written as it is", "sed, less -R"},
+}
+
+// daemonSettings are those that are something of msup's.
+var daemonSettings = []string{"environment", "logfile", "identifier", "user", "directory", "umask", "minfds"}
+
+// daemon converts [supervisord].
+func (c *supervisord) daemon() {
+	s := c.file.byName["supervisord"]
+	defaults := c.document.find(defaultsSection, "")
+	if c.Out != path.Dir(c.paths[0]) {
+		// Programs run in the folder of the file, wherever the new one stands.
+		_ = defaults.set(Place{}, "directory", path.Dir(c.paths[0]))
+	}
+	if s != nil {
+		if k := c.keyOf(s, "environment"); k != nil {
+			c.sharedEnvironment(k, defaults)
+		}
+		for _, k := range c.keysOf(s) {
+			if s.key(k.name) == k || slices.Contains(daemonSettings, k.name) {
+				c.daemonKey(defaults, k)
+			}
+		}
+	}
+	var own []string
+	for _, v := range []pair{{"SUPERVISOR_ENABLED", "1"}, {"SUPERVISOR_PROCESS_NAME", "{{program}}"}, {"SUPERVISOR_GROUP_NAME", "{{program}}"}} {
+		if !slices.ContainsFunc(c.shared, func(e pair) bool { return e.name == v.name }) {
+			own = append(own, v.name+"="+v.value)
+		}
+	}
+	if own != nil {
+		_ = defaults.set(Place{}, "environment", strings.Join(own, " "))
+	}
+}
+
+func (c *supervisord) sharedEnvironment(k *iniKey, defaults *Section) {
+	value, ok := c.expand(k, c.global)
+	if !ok {
+		return
+	}
+	pairs, err := splitPairs(value)
+	if err != nil {
+		c.wrong(k, fmt.Errorf("it is not KEY=\"value\",KEY2=\"value\": %w", err))
+		return
+	}
+	c.shared = pairs
+	for _, e := range pairs {
+		c.global = c.global.with(envPrefix+e.name, e.value)
+	}
+	c.variables(defaults, k, pairs)
+}
+
+func (c *supervisord) daemonKey(defaults *Section, k *iniKey) {
+	msup := c.document.find(projectSection, "")
+	if f, ok := daemonKeys[k.name]; ok {
+		c.note(k, f.verdict, nil, f.why, f.instead)
+		return
+	}
+	if k.name == "environment" {
+		return // see sharedEnvironment
+	}
+	value, ok := c.now(k, c.global)
+	if !ok {
+		return
+	}
+	switch k.name {
+	case "logfile":
+		switch lower := strings.ToLower(value); {
+		case lower == "none", lower == "off", lower == "/dev/null", containerOutput.MatchString(value), lower == "syslog":
+			c.changed(msup, k, "logfile", "none", "the journal has each change of state: journalctl -u msup.service")
+		default:
+			c.changed(msup, k, "logfile", c.logPath(value), "it has one line for each change of state, in msup's words")
+		}
+	case "identifier":
+		if name := project(value); name != "" {
+			c.changed(msup, k, "project", name, "it is the name of the project, and part of the names of its units")
+		} else {
+			c.note(k, Kept, nil, "", "")
+		}
+	case "user":
+		if value == "root" || value == "0" {
+			c.note(k, Kept, nil, "msup that root runs runs programs as root", "")
+			return
+		}
+		c.changed(defaults, k, "user", value, "the programs run as that user, the supervisor as who runs msup; "+ownHome(value))
+	case "directory":
+		if !path.IsAbs(value) {
+			value = path.Join(path.Dir(c.paths[0]), value)
+		}
+		c.kept(defaults, k, "directory", literal(c.path(value)))
+	case "umask":
+		c.umask(defaults, k, c.global)
+	case "minfds":
+		n, err := pythonInt(value)
+		switch {
+		case err != nil:
+			c.wrong(k, err)
+		case n > 1024:
+			c.changed(defaults, k, "nofile", strconv.Itoa(n), "it is the limit of each program, soft and hard")
+		default:
+			c.note(k, Kept, nil, "systemd's limit is not lower", "")
+		}
+	default:
+		var names []string
+		for n := range daemonKeys {
+			names = append(names, n)
+		}
+		slices.Sort(names)
+		instead := ""
+		if near := config.Suggest(k.name, append(names, daemonSettings...)); near != "" {
+			instead = "did you mean " + near + "?"
+		} else if programKeys[k.name] != nil {
+			instead = "it belongs in [program:NAME]"
+		}
+		c.note(k, Dropped, nil, "supervisord itself does not know the key and ignores it", instead)
+	}
+}
+
+// otherSections are sections that msup has no use for, by the word before the colon.
+var otherSections = map[string]fate{
+	"unix_http_server": {Dropped, "supervisorctl cannot talk to msup", "the commands of msup find the supervisor by themselves; only its own user and root may"},
+	"inet_http_server": {Dropped, "msup listens on no port, and has no web page", "msup status, msup status --json; over ssh from elsewhere"},
+	"supervisorctl":    {Dropped, "msup's commands find the supervisor by themselves", "msup status, start, stop, restart, logs …"},
+	"rpcinterface":     {Dropped, "msup has no XML-RPC", "msup status --json and the other commands"},
+	"ctlplugin":        {Dropped, "msup has no plugins", ""},
+	"eventlistener":    {Dropped, "msup has no events, so the listener is not run", "on_failed, on_oom_command and on_restart run a command when something happens; msup wait, msup status --json"},
+	"fcgi-program":     {Dropped, "msup passes no listening socket to programs, so it is not run", "let the program listen by itself: a [program:NAME] with, for example, spawn-fcgi -n or php-fpm"},
+	"program-default":  {Dropped, "only ochinchina/supervisord knows it", "[defaults] of msup"},
+}
+
+// others notes the keys of all other sections, of which msup has none.
+func (c *supervisord) others() {
+	for _, s := range c.file.sections {
+		kind, _, _ := strings.Cut(s.name, ":")
+		switch kind {
+		case "program", "group", "supervisord", "include":
+			continue
+		}
+		f, ok := otherSections[kind]
+		if !ok {
+			f = fate{Dropped, "supervisord itself ignores the section", ""}
+		}
+		if len(s.keys) == 0 {
+			c.report.add(Entry{File: s.place.File, Line: s.place.Line, Section: s.name, Verdict: f.verdict, Why: f.why, Instead: f.instead})
+		}
+		for _, k := range s.keys {
+			c.note(k, f.verdict, nil, f.why, f.instead)
+		}
+	}
+	for _, k := range c.file.defaults.keys {
+		if c.entries[k] == nil {
+			c.note(k, Dropped, nil, "no program takes it", "")
+		}
+	}
+}
