@@ -96,6 +96,8 @@ func diffProgram(st units.Status, def units.Program) units.ProgramPlan {
 	kind := outputKind(inForce) == outputKind(def)
 	effect := func(k *Key) units.Effect {
 		switch {
+		case toldOf(inForce, k.Name) != toldOf(def, k.Name):
+			return units.EffectRestart
 		case k.Live() && (k.Name != journalRateKey || hasFile(def)), kind && (k.Name == "stdout" || k.Name == "stderr"):
 			return units.EffectLive
 		}

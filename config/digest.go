@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"msup/probe"
 	"msup/units"
 )
 
@@ -24,8 +25,9 @@ var liveKeys = []string{
 	"oneshot", "max_age", "max_age_spread",
 	"start_timeout", // has a meaning only while it starts
 	dependsOn, onDependencyKey,
-	"ready", "ready_interval", "ready_timeout", "ready_threshold",
-	"alive", "alive_interval", "alive_timeout", "alive_threshold",
+	"ready", "alive", // but not between what is asked and what is told, see toldKind
+	"ready_interval", "ready_timeout", "ready_threshold",
+	"alive_interval", "alive_timeout", "alive_threshold",
 }
 
 // liveLimits are those too: SetUnitProperties changes them.
@@ -85,13 +87,27 @@ func (d *draft) digestWith(limits bool) string {
 	if d.InGroup != "" {
 		line("[group]", d.InGroup) // a unit stays in the slice it was started in
 	}
-	_, _ = io.WriteString(h, outputKind(d.Program)) // a hash takes everything
+	_, _ = io.WriteString(h, outputKind(d.Program)+toldKind(d.Program)) // a hash takes everything
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // hasFile reports whether output of the program goes to a file.
 func hasFile(p units.Program) bool {
 	return p.Stdout != "" && p.Stdout != devNull || p.Stderr != "" && p.Stderr != devNull
+}
+
+// toldKind says what a unit tells systemd, which its type and properties are made for.
+func toldKind(p units.Program) string { return toldOf(p, "ready") + toldOf(p, "alive") }
+
+// toldOf is toldKind of one of the keys ready and alive, "" for another one.
+func toldOf(p units.Program, key string) string {
+	switch {
+	case key == "ready" && p.Ready.Kind.Notifies():
+		return " ready=" + string(p.Ready.Kind)
+	case key == "alive" && p.Alive.Kind == probe.Watchdog:
+		return " alive=" + p.Alive.String()
+	}
+	return ""
 }
 
 // outputKind says what the streams of a unit are connected to.

@@ -125,7 +125,7 @@ func (l *loader) fillHooks(t *target) {
 		// What runs later than the start is read back by then at a daemon-reload.
 		later := !slices.Contains([]string{"before_start", "after_start"}, at.key.Name)
 		if later && slices.ContainsFunc(h.Argv, func(a string) bool { return strings.ContainsAny(a, "$;'") }) {
-			l.cfg.newer = append(l.cfg.newer, newer{at.setting, 254, true})
+			l.cfg.newer = append(l.cfg.newer, newer{at.setting, 254, true, ""})
 		}
 	}
 }

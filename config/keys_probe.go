@@ -6,17 +6,23 @@ import (
 	"msup/units"
 )
 
-// probeWords are the probes, as a sentence that begins with "use" names them.
-const probeWords = "http: URL, tcp: HOST:PORT, unix: PATH, file: PATH, exec: COMMAND, port, port: NUMBER, or none"
+// askedWords are the probes by which a program is asked, readyWords and aliveWords all that the
+// keys take, as a sentence that begins with "use" names them.
+const (
+	askedWords = "http: URL, tcp: HOST:PORT, unix: PATH, file: PATH, exec: COMMAND, port, port: NUMBER, "
+	readyWords = askedWords + "notify, notify-reload, or none"
+	aliveWords = askedWords + "watchdog TIME, or none"
+)
 
 // probeKeys say how a program is asked whether it is ready, and whether it is well.
 var probeKeys = []Key{
 	{
-		Section: programSection, Name: "ready", Kind: Words, Unset: "ready after start_seconds", Allowed: probeWords, Example: "http: http://127.0.0.1:8080/health",
+		Section: programSection, Name: "ready", Kind: Words, Unset: "ready after start_seconds", Allowed: readyWords, Example: "http: http://127.0.0.1:8080/health",
 		Doc: "What must pass for the program to be RUNNING, beside start_seconds; until then it is STARTING, start_timeout at most. " +
 			"http: a GET request is answered with a status from 200 to 399, or one of those behind the URL; tcp, unix: a connection is taken; file: it exists; " +
 			"port: one of its own processes listens on TCP; " +
-			"exec: the command exits with status 0, run by systemd as the program is.",
+			"exec: the command exits with status 0, run by systemd as the program is; " +
+			"notify: it says so itself, READY=1 of sd_notify(3) (Type=notify); notify-reload: and how a reload goes too (systemd 253).",
 		Other: []string{"readiness_probe", "readiness", "ready_log_line"}, set: setProbe(func(p *units.Program) *units.Probe { return &p.Ready }),
 	},
 	{
@@ -32,9 +38,10 @@ var probeKeys = []Key{
 		Doc: "Probes in a row that must pass for it to be ready.", set: probeCount(func(p *units.Program) *int { return &p.Ready.Threshold }),
 	},
 	{
-		Section: programSection, Name: "alive", Kind: Words, Unset: "alive while it runs", Allowed: probeWords, Example: "tcp: 127.0.0.1:8080",
+		Section: programSection, Name: "alive", Kind: Words, Unset: "alive while it runs", Allowed: aliveWords, Example: "tcp: 127.0.0.1:8080",
 		Doc: "What must go on passing while it is RUNNING, as ready; if it fails alive_threshold times in a row, the program is stopped, " +
-			"and that is an end with the cause unhealthy, which the restart policy answers.",
+			"and that is an end with the cause unhealthy, which the restart policy answers. " +
+			"watchdog 30s: it says WATCHDOG=1 of sd_notify(3) at least so often, or systemd ends it (WatchdogSec), with the same cause.",
 		Other: []string{"liveness_probe", "liveness", "healthcheck", "health_check"}, set: setProbe(func(p *units.Program) *units.Probe { return &p.Alive }),
 	},
 	{

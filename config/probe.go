@@ -23,6 +23,10 @@ var probeKinds = map[string]func(t *target, s setting, what string) (probe.Spec,
 	string(probe.File): parsePath(probe.File),
 	string(probe.Exec): parseExec,
 	string(probe.Port): parsePort,
+
+	string(probe.Notify):       parseNotify(probe.Notify),
+	string(probe.NotifyReload): parseNotify(probe.NotifyReload),
+	string(probe.Watchdog):     parseWatchdog,
 }
 
 // otherProbes are what other supervisors call a probe.
@@ -30,6 +34,7 @@ var otherProbes = map[string]string{
 	"https": "http: https://…", "http_get": "http: URL", "httpget": "http: URL", "url": "http: URL",
 	"tcp_socket": "tcp: HOST:PORT", "tcpsocket": "tcp: HOST:PORT", "connect": "tcp: HOST:PORT",
 	"socket": "unix: PATH or tcp: HOST:PORT", "path": "file: PATH", "exists": "file: PATH",
+	"sd_notify": "notify", "type=notify": "notify", "systemd": "notify", "notify_reload": "notify-reload",
 	"cmd": "exec: COMMAND", "command": "exec: COMMAND", "script": "exec: COMMAND", "shell": "exec: /bin/sh -c '…'", "run": "exec: COMMAND",
 }
 
@@ -45,20 +50,23 @@ func parseProbe(t *target, s setting) (probe.Spec, error) {
 	if s.value == "none" {
 		return probe.Spec{}, nil
 	}
-	kind, what, isProbe := strings.Cut(s.value, ":")
-	kind, what = strings.ToLower(strings.Trim(kind, blank)), strings.Trim(what, blank)
+	kind, what, isProbe := cutKind(s.value)
 	parse := probeKinds[kind]
 	switch {
 	case strings.HasPrefix(what, "//") && (kind == "http" || kind == "https"):
 		return probe.Spec{}, hinted("write http: "+s.value, "%s is no probe", quote(s.value))
 	case kind == string(probe.Port) && !isProbe:
 		return probe.Spec{Kind: probe.Port}, nil
+	case probe.Kind(kind).Notifies() && what == "":
+		return parse(t, s, what)
 	case parse != nil && isProbe && what != "":
 		return parse(t, s, what)
+	case kind == string(probe.Watchdog) && s.key.Name == "alive":
+		return probe.Spec{}, hinted("write for example alive = watchdog 30s", "%s does not say how often", quote(s.value))
 	case parse != nil:
 		return probe.Spec{}, fmt.Errorf("%s does not say what to probe", quote(s.value))
 	}
-	if other := otherProbes[strings.ReplaceAll(kind, "-", "_")]; other != "" {
+	if other := otherProbes[strings.NewReplacer("-", "_", " ", "_").Replace(kind)]; other != "" {
 		return probe.Spec{}, hinted("write "+other, "%s is no probe", quote(kind))
 	}
 	known := make([]string, 0, len(probeKinds))
@@ -66,10 +74,19 @@ func parseProbe(t *target, s setting) (probe.Spec, error) {
 		known = append(known, k)
 	}
 	slices.Sort(known)
-	if near := Suggest(kind, known); near != "" && isProbe {
+	if near := Suggest(kind, known); near != "" && (isProbe || probe.Kind(near).Notifies()) {
 		return probe.Spec{}, hinted("did you mean "+near+"?", "%s is no probe", quote(kind))
 	}
 	return probe.Spec{}, fmt.Errorf("%s is no probe", quote(s.value))
+}
+
+// cutKind takes "KIND: WHAT" apart; of a watchdog no colon is needed.
+func cutKind(value string) (kind, what string, isProbe bool) {
+	kind, what, isProbe = strings.Cut(value, ":")
+	if word, rest, spaced := strings.Cut(strings.Trim(kind, blank), " "); !isProbe && spaced && strings.EqualFold(word, string(probe.Watchdog)) {
+		kind, what, isProbe = word, rest, true
+	}
+	return strings.ToLower(strings.Trim(kind, blank)), strings.Trim(what, blank), isProbe
 }
 
 func parseHTTP(_ *target, s setting, what string) (probe.Spec, error) {
@@ -197,6 +214,7 @@ const defaultReadyTimeout = 90 * time.Second
 // completeProbes says what the keys of probes mean for each other and for the policy.
 func (t *target) completeProbes() {
 	d := t.prog
+	t.scopesAreNotHeard()
 	idle := func(probeKey string, keys ...string) {
 		if s, ok := d.given[probeKey]; ok && s.value != "none" {
 			return // it has a mistake
@@ -216,9 +234,16 @@ func (t *target) completeProbes() {
 		if d.StartTimeout == 0 {
 			d.Rules.ReadyTimeout = defaultReadyTimeout
 		}
+		t.completeTold("ready", &d.Ready)
 	}
 	if d.Alive.Kind == "" {
 		d.Alive = units.Probe{}
 		idle("alive", "alive_interval", "alive_timeout", "alive_threshold")
+	} else {
+		t.completeTold("alive", &d.Alive)
+	}
+	if d.Ready.Kind.Notifies() {
+		// systemd has the time from the execution to READY=1, which the program may extend.
+		d.StartTimeout, d.Rules.ReadyTimeout = d.Rules.ReadyTimeout, 0
 	}
 }

@@ -165,6 +165,7 @@ func (l *loader) fill(d *draft) {
 	l.fillHooks(t)
 	l.resolveProbes(t)
 	l.fillSystemd(d)
+	l.checkTold(d)
 	l.checkLife(d)
 	if l.check {
 		l.checkDirectory(d)

@@ -137,10 +137,10 @@ func (l *loader) takesSystemd(d *draft, s setting) bool {
 		return false
 	}
 	if n := e.Needs(s.value); n > property.Oldest {
-		l.cfg.newer = append(l.cfg.newer, newer{s, n, false})
+		l.cfg.newer = append(l.cfg.newer, newer{s, n, false, ""})
 	}
 	if slices.Contains([]string{"ExecReload", "ExecStop", "ExecStopPost"}, e.Name) && strings.ContainsAny(s.value, "$;'") {
-		l.cfg.newer = append(l.cfg.newer, newer{s, 254, true})
+		l.cfg.newer = append(l.cfg.newer, newer{s, 254, true, ""})
 	}
 	return true
 }
@@ -198,6 +198,7 @@ type newer struct {
 	// damaged says that an older one takes it, but after a daemon-reload runs something else:
 	// it puts a backslash before each $, ; and ' of a command that it is still to run.
 	damaged bool
+	hint    string
 }
 
 // NeedsSystemd is the major version of systemd that all settings of the configuration
@@ -223,8 +224,8 @@ func (c *Config) CheckSystemd(version int) error {
 			d.File = n.src.shown
 			warnings = append(warnings, problem{n.src.index, n.src.original(d)})
 		default:
-			d := n.diagnostic(fmt.Sprintf("it needs systemd %d, here is %d", n.version, version), "")
-			if n.key.entry().Since <= version {
+			d := n.diagnostic(fmt.Sprintf("it needs systemd %d, here is %d", n.version, version), n.hint)
+			if e := n.key.entry(); e == nil || e.Since <= version {
 				d.Message = fmt.Sprintf("%s needs systemd %d, here is %d", quote(n.value), n.version, version)
 			}
 			d.File = n.src.shown

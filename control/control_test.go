@@ -190,6 +190,7 @@ func TestReportShape(t *testing.T) {
    "ready": false,
    "healthy": null,
    "probes": [],
+   "said": null,
    "memory": {
     "current": null,
     "peak": null,

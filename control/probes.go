@@ -12,7 +12,9 @@ import (
 type ProbeReport struct {
 	Of    string `json:"of"`    // "ready" or "alive"
 	Probe string `json:"probe"` // what is asked, in words
-	Tries int    `json:"tries"`
+	// Told says that nobody is asked: the program tells systemd, by sd_notify(3). It has no tries.
+	Told  bool `json:"told"`
+	Tries int  `json:"tries"`
 	// All that follows is of the last one that has ended, null = none has.
 	Passed      *bool      `json:"passed"`
 	InRow       int        `json:"in_row"`    // the last so many had the same result
@@ -24,7 +26,14 @@ type ProbeReport struct {
 }
 
 func probeReport(st units.ProbeStatus) ProbeReport {
-	r := ProbeReport{Of: st.Of, Probe: st.Probe, Tries: st.Tries, InRow: st.InRow, Threshold: st.Threshold}
+	r := ProbeReport{Of: st.Of, Probe: st.Probe, Told: st.Told, Tries: st.Tries, InRow: st.InRow, Threshold: st.Threshold}
+	if st.Told {
+		r.Passed = new(st.Passed)
+		if !st.At.IsZero() {
+			r.At = new(st.At)
+		}
+		return r
+	}
 	if st.Tries == 0 {
 		return r
 	}
@@ -40,7 +49,14 @@ func probeReport(st units.ProbeStatus) ProbeReport {
 
 // Status is what the report was made of.
 func (r ProbeReport) Status() units.ProbeStatus {
-	st := units.ProbeStatus{Of: r.Of, Probe: r.Probe, Tries: r.Tries, InRow: r.InRow, Threshold: r.Threshold}
+	st := units.ProbeStatus{Of: r.Of, Probe: r.Probe, Told: r.Told, Tries: r.Tries, InRow: r.InRow, Threshold: r.Threshold}
+	if r.Told {
+		st.Passed = r.Passed != nil && *r.Passed
+		if r.At != nil {
+			st.At = *r.At
+		}
+		return st
+	}
 	if r.Passed == nil || r.LatencyUsec == nil || r.At == nil {
 		return st
 	}
@@ -60,9 +76,12 @@ func (r *ProgramReport) health(def units.Program, st units.Status) {
 	r.Probes = []ProbeReport{}
 	for _, p := range st.Probes {
 		r.Probes = append(r.Probes, probeReport(p))
-		if p.Of == "alive" && p.Tries > 0 && st.State.Phase == policy.Running {
+		if p.Of == "alive" && (p.Tries > 0 || p.Told) && st.State.Phase == policy.Running {
 			r.Healthy = new(p.Passed)
 		}
+	}
+	if st.Said != "" {
+		r.Said = new(st.Said)
 	}
 	r.Probed = def.Ready.Kind != "" || def.Alive.Kind != ""
 }

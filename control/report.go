@@ -73,17 +73,20 @@ type ProgramReport struct {
 	// for now, program by program.
 	DependsOn []NeedReport `json:"depends_on"`
 	WaitsFor  []WaitReport `json:"waits_for"`
-	// Probed says that it is probed, Ready that it is RUNNING, Healthy whether the last probe of
-	// alive has passed; null = there is none, or none has ended.
+	// Probed says that it is probed, or tells systemd how it is, Ready that it is RUNNING, Healthy
+	// whether the last probe of alive has passed, or its watchdog is satisfied; null = there is
+	// none, or none has ended.
 	Probed  bool          `json:"probed"`
 	Ready   bool          `json:"ready"`
 	Healthy *bool         `json:"healthy"`
 	Probes  []ProbeReport `json:"probes"`
-	Memory  MemoryReport  `json:"memory"`
-	CPU     CPUReport     `json:"cpu"`
-	Tasks   *uint64       `json:"tasks"`
-	Stdout  *string       `json:"stdout"` // file; null = the journal only
-	Stderr  *string       `json:"stderr"`
+	// Said is what the program has told systemd last (STATUS=, sd_notify(3)).
+	Said   *string      `json:"said"`
+	Memory MemoryReport `json:"memory"`
+	CPU    CPUReport    `json:"cpu"`
+	Tasks  *uint64      `json:"tasks"`
+	Stdout *string      `json:"stdout"` // file; null = the journal only
+	Stderr *string      `json:"stderr"`
 	// Output is what became of the output that goes to files, as far as a supervisor knows.
 	Output []OutputReport `json:"output"`
 	// Warnings are what is not as configured: a limit that does not hold, a log file that

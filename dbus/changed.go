@@ -50,7 +50,7 @@ func changedFacts(h fixedHeader, msg []byte) (iface string, f units.Facts, ok bo
 // facts are the properties in change signals that setFact takes.
 var facts = map[string]bool{
 	"LoadState": true, "ActiveState": true, "SubState": true, "Result": true, "InvocationID": true, "Job": true,
-	"MainPID": true, "ExecMainCode": true, "ExecMainStatus": true, "ActiveEnterTimestamp": true,
+	"MainPID": true, "StatusText": true, "ExecMainCode": true, "ExecMainStatus": true, "ActiveEnterTimestamp": true,
 	"ActiveExitTimestampMonotonic": true, "ExecMainStartTimestampMonotonic": true, "ExecMainExitTimestampMonotonic": true,
 	"ExecMainStartTimestamp": true, "ExecMainExitTimestamp": true,
 	"ControlGroup": true, "Slice": true, "FragmentPath": true, "Transient": true,

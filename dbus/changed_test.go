@@ -19,7 +19,7 @@ type jobProperty struct {
 // properties of all shapes that systemd's change signals have, and more.
 var changes = []map[string]any{
 	{},
-	{"Result": "oom-kill", "ExecMainCode": int32(2), "ExecMainStatus": int32(-9), "MainPID": uint32(77), "ControlGroup": "/msup.slice/x"},
+	{"Result": "oom-kill", "ExecMainCode": int32(2), "ExecMainStatus": int32(-9), "MainPID": uint32(77), "StatusText": "serves", "ControlGroup": "/msup.slice/x"},
 	{"ActiveState": "failed", "SubState": "failed", "InvocationID": []byte{0xab, 0xcd}, "ActiveEnterTimestamp": uint64(1_000_000), "Job": jobProperty{7, "/j"}},
 	{"InvocationID": []byte{}, "Transient": true, "Slice": "msup.slice", "FragmentPath": "", "LoadState": "loaded"},
 	{"A": byte(1), "B": int16(1), "C": uint64(3), "D": 1.5, "E": []string{"a", "bc"}, "F": []uint64{1}, "G": []uint64{}, "ActiveState": "active"},

@@ -150,7 +150,7 @@ func TestLifeOfAUnit(t *testing.T) {
 		f, err := c.Read(ctx, web)
 		wantFacts := units.Facts{
 			Unit: web, LoadState: "loaded", ActiveState: "active", SubState: "running", Result: "success",
-			InvocationID: f.InvocationID, MainPID: 1001, ActiveEnter: time.UnixMicro(1_700_000_000_000_000),
+			InvocationID: f.InvocationID, MainPID: 1001, StatusText: "as well as can be expected", ActiveEnter: time.UnixMicro(1_700_000_000_000_000),
 			ControlGroup: "/msup.slice/" + web, Slice: "msup.slice", Transient: true,
 			Commands: []units.CommandStatus{},
 		}

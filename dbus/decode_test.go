@@ -105,7 +105,7 @@ var odd = []any{
 
 func TestFactsOfOddTypes(t *testing.T) {
 	for _, name := range []string{
-		"LoadState", "ActiveState", "SubState", "Result", "InvocationID", "Job", "MainPID", "ExecMainCode", "ExecMainStatus",
+		"LoadState", "ActiveState", "SubState", "Result", "InvocationID", "Job", "MainPID", "StatusText", "ExecMainCode", "ExecMainStatus",
 		"ActiveEnterTimestamp", "ControlGroup", "Slice", "FragmentPath", "Transient", "Unknown",
 	} {
 		for _, v := range odd {
@@ -165,7 +165,7 @@ func TestServiceAndUnitPartsMakeOneEvent(t *testing.T) {
 	d, events := newDecoder()
 	d.connected()
 	a, b := "msup-a.service", "msup-b.scope"
-	d.deliverChange(a, serviceIface, map[string]any{"Result": "oom-kill", "ExecMainCode": int32(2), "ExecMainStatus": int32(9), "MainPID": uint32(0)})
+	d.deliverChange(a, serviceIface, map[string]any{"Result": "oom-kill", "ExecMainCode": int32(2), "ExecMainStatus": int32(9), "MainPID": uint32(0), "StatusText": "bye"})
 	d.deliverChange(b, scopeIface, map[string]any{"Result": "timeout"})
 	d.deliverChange("other.service", unitIface, map[string]any{"ActiveState": "active"})
 	d.deliverChange(a, "org.freedesktop.systemd1.Odd", map[string]any{"Result": "no"})
@@ -181,7 +181,7 @@ func TestServiceAndUnitPartsMakeOneEvent(t *testing.T) {
 		units.UnitChanged{Facts: units.Facts{Unit: b, ActiveState: "failed", Result: "timeout"}},
 		units.UnitChanged{Facts: units.Facts{
 			Unit: a, ActiveState: "failed", SubState: "failed", Result: "oom-kill", InvocationID: "abcd",
-			ExecMainCode: 2, ExecMainStatus: 9, ActiveEnter: time.Unix(1, 0),
+			StatusText: "bye", ExecMainCode: 2, ExecMainStatus: 9, ActiveEnter: time.Unix(1, 0),
 		}},
 		units.UnitChanged{Facts: units.Facts{Unit: "msup.slice", ActiveState: "active"}},
 	}

@@ -30,6 +30,8 @@ func setFact(f *units.Facts, name string, v any) {
 		if job, ok := v.([]any); ok && len(job) > 0 {
 			set(&f.JobID, job[0])
 		}
+	case "StatusText":
+		set(&f.StatusText, v)
 	case "MainPID":
 		set(&f.MainPID, v)
 	case "ExecMainCode":
@@ -100,6 +102,7 @@ func setFacts(f *units.Facts, props map[string]godbus.Variant) {
 func addRuntime(f *units.Facts, from units.Facts) {
 	f.Result = from.Result
 	f.MainPID = from.MainPID
+	f.StatusText = from.StatusText
 	f.ExecMainCode = from.ExecMainCode
 	f.ExecMainStatus = from.ExecMainStatus
 	f.ExecMainStart = from.ExecMainStart

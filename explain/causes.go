@@ -35,7 +35,7 @@ func causes(f Facts, e units.End) []string {
 	case policy.CauseResources:
 		out = []string{"systemd could not get what a start needs (Result=resources): a file for its output, memory, a process; it says which in the journal"}
 	case policy.CauseProtocol:
-		out = []string{"the main process ended before it said that it is ready, which its type of service demands (Result=protocol)"}
+		out = []string{"its main process ended before it said READY=1 (sd_notify(3)), which ready = notify demands, however well it ended (Result=protocol)"}
 	case policy.CauseStart:
 		out = []string{"it was never executed: systemd did not take the start, or gave it up"}
 		if e.FailedBefore() {
@@ -44,7 +44,11 @@ func causes(f Facts, e units.End) []string {
 	case policy.CauseUnknown:
 		out = unknown(e)
 	}
-	if e.Exit.Cause != policy.CauseCoreDump && e.Exit.Signal != 0 && dumps(e.Exit.Signal) {
+	switch {
+	case e.Exit.Cause == policy.CauseCoreDump:
+	case e.Exit.Dumped:
+		out = append(out, coreDump(f, e)...)
+	case e.Exit.Signal != 0 && dumps(e.Exit.Signal):
 		out = append(out, noCore(f))
 	}
 	return append(out, unseen(f)...)
@@ -156,6 +160,9 @@ func execFailure(f Facts, e units.End) []string {
 		who = "msup, which starts a scope," // systemd.scope(5)
 	}
 	out := []string{who + " had forked it and failed at a step before it executes " + f.Program.Path + ": the program itself did not run"}
+	if f.Program.Ready.Kind.Notifies() {
+		out = append(out, "unless it ended with this status by itself: with ready = notify systemd does not tell whether it was executed")
+	}
 	out = append(out, execLook(f.Program, e.Exit.Code))
 	if f.Last.Command != "" {
 		out = append(out, "now: "+f.Last.Command)

@@ -186,5 +186,9 @@ func present(f Facts) []string {
 	case f.never(): // or nothing is kept of it, when the project was down
 		return []string{string(s.Phase) + ": " + s.Reason}
 	}
-	return slices.Concat([]string{string(s.Phase) + since + ": " + s.Reason}, needs(f), probes(f))
+	out := slices.Concat([]string{string(s.Phase) + since + ": " + s.Reason}, needs(f), probes(f))
+	if f.Said != "" && s.Phase.Up() {
+		out = append(out, fmt.Sprintf("it says: %q", f.Said))
+	}
+	return out
 }

@@ -188,6 +188,35 @@ var cases = map[string]explain.Facts{
 	"watchdog": base(policy.Exit{Cause: policy.CauseWatchdog, Signal: 6, Reason: "watchdog timeout"}, func(f *explain.Facts, _ *units.End) {
 		f.Settings.Watchdog = new(5 * time.Second)
 	}),
+	"unhealthy watchdog": base(policy.Exit{Cause: policy.CauseUnhealthy, Signal: 6, Dumped: true, Reason: "unhealthy: no WATCHDOG=1 for 5s, killed by SIGABRT, core dumped"}, func(f *explain.Facts, e *units.End) {
+		f.Program.Alive = units.Probe{Spec: probe.Spec{Kind: probe.Watchdog, Where: "5s", Every: 5 * time.Second}}
+		f.Settings.Watchdog, e.Result = new(5*time.Second), "watchdog"
+	}),
+	"never told": base(policy.Exit{Cause: policy.CauseTimeout, Signal: 15, Reason: `not ready within 30s (start_timeout): "reads the index"`}, func(f *explain.Facts, e *units.End) {
+		f.Program.Ready, f.Program.StartTimeout = units.Probe{Spec: probe.Spec{Kind: probe.Notify}}, 30*time.Second
+		e.During = policy.Starting
+	}),
+	"exec of a notifying one": base(policy.Exit{Cause: policy.CauseExec, Code: 203, Reason: "systemd could not execute it: cannot execute the command (status 203), unless that is its own exit status"}, func(f *explain.Facts, e *units.End) {
+		f.Program.Ready = units.Probe{Spec: probe.Spec{Kind: probe.Notify}}
+		e.During, e.Active = policy.Starting, false
+	}),
+	"tells": func() explain.Facts {
+		f := base(exit(3))
+		f.Program.Ready = units.Probe{Spec: probe.Spec{Kind: probe.Notify}}
+		f.State = policy.State{Phase: policy.Running, Since: before(time.Minute), Reason: "started"}
+		f.Said, f.Settings.WatchdogAt = "serves 3 clients", before(2*time.Second)
+		f.Probes = []units.ProbeStatus{
+			{Of: "ready", Probe: "READY=1", Told: true, Passed: true, At: before(time.Minute)},
+			{Of: "alive", Probe: "watchdog 5s", Told: true, Passed: true},
+		}
+		return f
+	}(),
+	"does not tell yet": func() explain.Facts {
+		f := base(exit(3))
+		f.State = policy.State{Phase: policy.Starting, Since: before(time.Minute), Reason: "executed, waits for READY=1"}
+		f.Probes = []units.ProbeStatus{{Of: "ready", Probe: "READY=1", Told: true}}
+		return f
+	}(),
 	"unhealthy": base(policy.Exit{Cause: policy.CauseUnhealthy, Reason: `unhealthy: http://127.0.0.1:8080/ failed 3 times in a row: status 503 Service Unavailable, "no database"`}, func(f *explain.Facts, _ *units.End) {
 		f.Program.Alive = units.Probe{Spec: probe.Spec{Kind: probe.HTTP, Where: "http://127.0.0.1:8080/"}, Interval: 10 * time.Second, Timeout: 3 * time.Second, Threshold: 3}
 	}),

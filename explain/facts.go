@@ -37,6 +37,8 @@ type Facts struct {
 	Needs []units.NeedStatus
 	// Probes are what probes of the run under way have said.
 	Probes []units.ProbeStatus
+	// Said is what it has told systemd last (STATUS=).
+	Said string
 	// Warnings are what is not as configured: a limit that does not hold, a log file that
 	// cannot be written.
 	Warnings []string
@@ -62,6 +64,7 @@ type Settings struct {
 	TimeoutStop  *time.Duration // TimeoutStopSec=
 	RuntimeMax   *time.Duration // RuntimeMaxSec=
 	Watchdog     *time.Duration // WatchdogSec=
+	WatchdogAt   time.Time      // when it has said WATCHDOG=1 last, or its time began; zero = not known
 	OOMPolicy    string
 	CoreLimit    *uint64 // LimitCORE=, the soft one, bytes
 }

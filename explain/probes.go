@@ -13,6 +13,10 @@ func probes(f Facts) []string {
 	var out []string
 	for _, p := range f.Probes {
 		text := p.Of + ": " + p.Probe
+		if p.Told {
+			out = append(out, text+toldWords(f, p))
+			continue
+		}
 		if p.Tries == 0 {
 			out = append(out, text+", not asked yet")
 			continue
@@ -37,6 +41,19 @@ func probes(f Facts) []string {
 	return out
 }
 
+// toldWords is about a probe by which nobody is asked.
+func toldWords(f Facts, p units.ProbeStatus) string {
+	switch at := f.Settings.WatchdogAt; {
+	case p.Of == "alive" && !at.IsZero():
+		return ", told " + ago(max(0, f.Now.Sub(at))) + " (WATCHDOG=1)" // it may be younger than the other facts
+	case p.Of == "alive" || p.Passed && p.At.IsZero():
+		return ""
+	case p.Passed:
+		return ", told " + f.when(p.At)
+	}
+	return ", not told yet"
+}
+
 func tries(n int) string {
 	if n == 1 {
 		return "1 try"
@@ -46,8 +63,11 @@ func tries(n int) string {
 
 // unhealthy is the end of a program that did not pass its probe.
 func unhealthy(f Facts) []string {
+	if e := f.last(); e != nil && e.Result == "watchdog" {
+		return watchdog(f)
+	}
 	out := []string{"it ran, but did not pass its probe alive any more, and msup stopped it for that"}
-	if a := f.Program.Alive; a.Kind != "" {
+	if a := f.Program.Alive; a.Kind.Asked() {
 		out = append(out, fmt.Sprintf("asked is %s every %s, which may take %s; alive_threshold = %d failures in a row are too many",
 			a, policy.Words(a.Interval), policy.Words(a.Timeout), a.Threshold))
 	}
@@ -56,8 +76,14 @@ func unhealthy(f Facts) []string {
 
 // neverReady is the end of a program that was executed and not ready in time.
 func neverReady(f Facts) []string {
+	if f.Program.Ready.Kind.Notifies() {
+		return []string{
+			"it was executed, but did not say READY=1 (sd_notify(3)) within start_timeout, " + policy.Words(f.Program.StartTimeout) + ", and systemd ended it",
+			"it takes longer, or does not send it; unless systemd.NotifyAccess = all, systemd hears only its main process",
+		}
+	}
 	out := []string{"it was executed, but its probe ready did not pass within start_timeout, and msup stopped it for that"}
-	if r := f.Program.Ready; r.Kind != "" {
+	if r := f.Program.Ready; r.Kind.Asked() {
 		out = append(out, fmt.Sprintf("asked was %s every %s; it has %s from its execution on (start_timeout)", r, policy.Words(r.Interval), policy.Words(f.Program.Rules.ReadyTimeout)))
 	}
 	return out

@@ -66,7 +66,9 @@ func (s State) decide(r Rules, ev Ended, up time.Duration, now time.Time) State 
 	reason := e.Reason
 	switch {
 	case s.waitsForReady(r):
-		if e.Cause != CauseTimeout {
+		switch e.Cause {
+		case CauseTimeout, CauseProtocol, CauseExec, CauseStart, CauseResources: // they say so, or that it did not run
+		default:
 			reason += ", was not ready yet"
 		}
 	case failedStart && v != giveUp && (up > 0 || executed(e.Cause)):

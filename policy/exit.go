@@ -23,9 +23,10 @@ const (
 // Exit is one end of a program, or one start that failed.
 type Exit struct {
 	Cause  Cause  `json:"cause"`
-	Code   int    `json:"code"`   // exit status, where Cause is exit or exec-failed
-	Signal int    `json:"signal"` // signal number, 0 = none
-	Reason string `json:"reason"` // the same in words, with the facts: "exit status 3"
+	Code   int    `json:"code"`             // exit status, where Cause is exit or exec-failed
+	Signal int    `json:"signal"`           // signal number, 0 = none
+	Dumped bool   `json:"dumped,omitempty"` // the signal dumped core, whatever the Cause
+	Reason string `json:"reason"`           // the same in words, with the facts: "exit status 3"
 	// Hook is the command beside the program whose failure this is, by its key: before_start,
 	// after_start, or one of systemd's settings; "" = none.
 	Hook string `json:"hook,omitempty"`

@@ -17,10 +17,12 @@ type (
 	RestartRequested struct{ By string }
 	// Started says that the unit is active. It may come unasked: somebody used systemctl, or
 	// it was running before the supervisor was (Adopted). Random is the chance that the spread of
-	// max_age needs, in [0,1).
+	// max_age needs, in [0,1). Unready says that it is not active yet, but executed, and that
+	// [Ready] will come.
 	Started struct {
 		Adopted bool
 		Random  float64
+		Unready bool
 	}
 	// StopSeen says that somebody else, with systemctl, is stopping the unit.
 	StopSeen struct{}
@@ -33,8 +35,9 @@ type (
 	// DeadlineReached says that State.Deadline has come. Probe is what the readiness probe said
 	// last, "" = nothing yet.
 	DeadlineReached struct{ Probe string }
-	// Ready says that the readiness probe has passed often enough.
-	Ready struct{}
+	// Ready says that the readiness probe has passed often enough, or that the program has said
+	// so, at that time; zero = now.
+	Ready struct{ At time.Time }
 	// Unhealthy says that the liveness probe has failed often enough, and how.
 	Unhealthy struct{ Reason string }
 )
@@ -89,7 +92,7 @@ func Step(r Rules, s State, ev Event, now time.Time) (State, Action) {
 	case DeadlineReached:
 		return s.deadline(r, ev, now)
 	case Ready:
-		return s.becameReady(r, now), None
+		return s.becameReady(r, ev.At, now), None
 	case Unhealthy:
 		if s.Phase == Running {
 			return s.stopFor(CauseUnhealthy, "unhealthy: "+ev.Reason, now)
@@ -178,6 +181,11 @@ func (s State) started(r Rules, ev Started, now time.Time) State {
 		return s.running(r, now)
 	default:
 		s = s.cleared()
+		if ev.Unready && r.Ready != "" {
+			s = s.to(Starting, now, "started with systemctl, waits for "+r.Ready)
+			s.Started, s.Draw, s.Active = now, ev.Random, now
+			return s
+		}
 		s.Started, s.Draw, s.Active, s.Ready = now, ev.Random, now, time.Time{}
 		s = s.running(r, now)
 		s.Reason = "started with systemctl"
@@ -189,11 +197,14 @@ func (s State) started(r Rules, ev Started, now time.Time) State {
 }
 
 // becameReady is a program whose probe has passed. start_seconds may be longer than that took.
-func (s State) becameReady(r Rules, now time.Time) State {
+func (s State) becameReady(r Rules, at, now time.Time) State {
 	if s.Phase != Starting || !s.waitsForReady(r) {
 		return s
 	}
 	s.Ready = now
+	if !at.IsZero() && at.Before(now) {
+		s.Ready = later(s.Active, at)
+	}
 	if least := s.Active.Add(r.startPeriod()); least.After(now) {
 		s.Deadline, s.Reason = least, "ready, must stay up for "+Words(r.StartPeriod)
 		return s

@@ -31,18 +31,32 @@ const (
 	File Kind = "file" // the file exists
 	Port Kind = "port" // a process of the program listens on a TCP port
 	Exec Kind = "exec" // a command exits with status 0; [Probe] does not run it
+
+	// These are not asked: the program tells systemd, by sd_notify(3).
+	Notify       Kind = "notify"        // READY=1 (Type=notify, systemd.service(5))
+	NotifyReload Kind = "notify-reload" // … and by RELOADING=1 and READY=1 how a reload goes (systemd 253)
+	Watchdog     Kind = "watchdog"      // WATCHDOG=1, again and again (WatchdogSec=)
 )
+
+// Asked reports whether the program is asked, and does not tell by itself.
+func (k Kind) Asked() bool { return k != "" && !k.Notifies() && k != Watchdog }
+
+// Notifies reports whether the program tells systemd when it is ready.
+func (k Kind) Notifies() bool { return k == Notify || k == NotifyReload }
 
 // Spec is what to ask. It is written down as JSON.
 type Spec struct {
 	Kind Kind `json:"kind"`
 	// Where is the URL, HOST:PORT, absolute path, or number of a port ("" = any).
+	// Of a watchdog it is Every in words.
 	Where string `json:"where,omitempty"`
 	// Path and Argv are what to execute.
 	Path string   `json:"path,omitempty"`
 	Argv []string `json:"argv,omitempty"`
 	// Status are the statuses of HTTP that are well; empty = 200 to 399.
 	Status []StatusRange `json:"status,omitempty"`
+	// Every is the longest time between two WATCHDOG=1 of a watchdog.
+	Every time.Duration `json:"every,omitempty"`
 }
 
 // StatusRange is the statuses of HTTP from From to To.
@@ -53,6 +67,9 @@ type StatusRange struct {
 
 // String is what is asked, in words: "tcp 127.0.0.1:5432".
 func (s Spec) String() string {
+	if s.Kind.Notifies() {
+		return "READY=1"
+	}
 	if s.Kind == Exec {
 		return printable(string(s.Kind) + " " + strings.Join(s.Argv, " "))
 	}

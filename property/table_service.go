@@ -1,7 +1,7 @@
 package property
 
 const (
-	ownType    = "msup runs programs as Type=exec, so that one that cannot be executed is a failed start"
+	ownType    = "msup runs programs as Type=exec, so that one that cannot be executed is a failed start, or as notify with ready = notify"
 	ownTimeout = "use stop_timeout"
 )
 
@@ -43,7 +43,7 @@ var serviceEntries = page("systemd.service", Service, []Entry{
 	{Name: "FileDescriptorStoreMax", codec: unsigned(1 << 20), Examples: []string{"16"}},
 	{Name: "FileDescriptorStorePreserve", codec: boolOr("restart"), Since: 254, Examples: []string{"restart", "yes"}},
 	{Name: "OpenFile", codec: openFiles, Since: 253, Examples: []string{"/etc/web.conf:conf:read-only", "/etc/web.conf"}},
-	{Name: "ReloadSignal", codec: signal, Since: 253, Instead: ownType, Examples: []string{"SIGHUP"}},
+	{Name: "ReloadSignal", codec: signal, Since: 253, Examples: []string{"SIGHUP"}},
 	{Name: "USBFunctionDescriptors", codec: absolute, Examples: []string{"/etc/usb.descs"}},
 	{Name: "USBFunctionStrings", codec: absolute, Examples: []string{"/etc/usb.strings"}},
 })

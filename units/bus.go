@@ -34,6 +34,8 @@ type Facts struct {
 	InvocationID string // 32 hex digits; "" for a unit that was never started
 	JobID        uint32 // 0 = no job
 	MainPID      uint32
+	// StatusText is what it has told systemd last (STATUS=, sd_notify(3)).
+	StatusText string
 
 	ExecMainCode   int32 // waitid code: 1 exited, 2 killed, 3 dumped; 0 = has not ended
 	ExecMainStatus int32 // exit status or signal number

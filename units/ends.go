@@ -175,6 +175,9 @@ func (s *Supervisor) ending(p *program, e policy.Exit) End {
 	if end.Started.IsZero() {
 		end.Started = p.state.Active
 	}
+	if e.Cause == policy.CauseExec {
+		end.Active = false // it only looked like that
+	}
 	switch ending := p.state.Ending; {
 	case ending != nil:
 		// The stop is ours, and this is what it was for.

@@ -42,7 +42,7 @@ const execTimes = 10 * time.Second
 // probeProperties are those of the unit that runs a command for p.
 func probeProperties(p Program, of string, spec probe.Spec, timeout time.Duration, rt Runtime) []Property {
 	def := p
-	def.Hooks = Hooks{}
+	def.Hooks, def.Ready, def.Alive = Hooks{}, Probe{}, Probe{}
 	def.Type, def.Path, def.Argv = Service, spec.Path, spec.Argv
 	def.Description = fmt.Sprintf("msup probe %s of program %s", of, p.Name)
 	def.Stdout, def.Stderr = rt.Stdout, rt.Stdout

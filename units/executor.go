@@ -94,9 +94,10 @@ func (s *Supervisor) pump() {
 		return
 	}
 	n := 0
+	crowded := len(s.queue) > 0 && s.lingering() >= lingersPerSlot*s.cfg.Bus.MaxJobs()
 	for _, p := range s.queue {
 		// A program that holds a slot has a job already and may replace it.
-		if p.calling || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) || s.held(p) {
+		if p.calling || (p.wish == wishStart && crowded && p.def.Ready.Kind.Notifies()) || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) || s.held(p) {
 			s.queue[n] = p
 			n++
 			continue

@@ -1,6 +1,7 @@
 package units
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"syscall"
@@ -46,7 +47,7 @@ func exitOf(f Facts, m Memory) policy.Exit {
 	case codeExited:
 		e.Code = status
 	case codeKilled, codeDumped:
-		e.Signal = status
+		e.Signal, e.Dumped = status, code == codeDumped
 	}
 	switch f.Result {
 	case "oom-kill":
@@ -59,10 +60,11 @@ func exitOf(f Facts, m Memory) policy.Exit {
 		}
 		return e
 	case "watchdog":
-		e.Cause, e.Reason = policy.CauseWatchdog, "watchdog timeout"
+		e.Cause, e.Reason = policy.CauseWatchdog, "watchdog timeout"+howEnded(f)
 		return e
 	case "protocol":
-		e.Cause, e.Reason = policy.CauseProtocol, "ended before it said that it is ready"
+		how := strings.TrimPrefix(howEnded(f), ", ")
+		e.Cause, e.Reason = policy.CauseProtocol, cmp.Or(how, "ended")+" before it said that it is ready"
 		return e
 	case "resources":
 		e.Cause = policy.CauseResources
@@ -77,7 +79,7 @@ func exitOf(f Facts, m Memory) policy.Exit {
 	case codeExited:
 		e.Cause, e.Reason = policy.CauseExit, fmt.Sprintf("exit status %d", status)
 		// Only before the unit has become active are these statuses systemd's own.
-		if step, ok := execSteps[status]; ok && f.ActiveEnter.IsZero() {
+		if step, ok := execSteps[status]; ok && f.ActiveEnter.IsZero() && f.StatusText == "" {
 			if ran(f) < setupTime {
 				e.Cause, e.Reason = policy.CauseExec, fmt.Sprintf("systemd could not execute it: %s (status %d)", step, status)
 			} else {

@@ -51,6 +51,8 @@ type fakeSystemd struct {
 	ends     []string      // how they did
 	trace    func(string)
 
+	prompt bool // programs say at once that they are ready
+
 	probe units.ProbeFunc // answers the probes of programs
 
 	reloadErr   error // what Reload answers, and how long that takes
@@ -66,6 +68,7 @@ type outcome struct {
 }
 
 type fakeUnit struct {
+	told  chan bool // READY=1; false: it ended before that
 	facts units.Facts
 	props map[string]any // as they were set
 	slow  time.Duration  // how long it takes to stop
@@ -175,6 +178,9 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 			f.end(name, u, out.fail.ExecMainCode, out.fail.ExecMainStatus, out.fail.Result)
 			return
 		}
+		if kind := u.props["Type"]; (kind == "notify" || kind == "notify-reload") && !f.awaitReady(name, u) {
+			return
+		}
 		u.facts.ActiveState, u.facts.SubState, u.facts.ActiveEnter = "active", "running", time.Now()
 		f.changed(u)
 		f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
@@ -205,6 +211,85 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 	return nil
 }
 
+// awaitReady waits for READY=1 of a unit and reports whether it came. It is called with f.mu
+// held.
+func (f *fakeSystemd) awaitReady(name string, u *fakeUnit) bool {
+	if f.prompt {
+		return true
+	}
+	u.told = make(chan bool, 1)
+	told, job, own := u.told, u.facts.JobID, f.random != nil
+	if own {
+		ready, takes := f.random.IntN(4) > 0, time.Duration(f.random.IntN(200))*time.Millisecond
+		go func() {
+			time.Sleep(takes)
+			told <- ready
+		}()
+	}
+	limit := time.Hour
+	if usec, ok := u.props["TimeoutStartUSec"].(uint64); ok {
+		limit = time.Duration(usec) * time.Microsecond
+	}
+	code, status, result := int32(1), int32(7), "exit-code"
+	if own {
+		status = int32(1 + f.random.IntN(199))
+	}
+	f.mu.Unlock()
+	ready := false
+	select {
+	case ready = <-told:
+	case <-time.After(limit):
+		code, status, result = 2, 15, "timeout"
+	}
+	f.mu.Lock()
+	switch {
+	case f.units[name] != u || u.facts.JobID != job:
+		return false // it is being stopped
+	case ready:
+		return true
+	case own:
+		f.ends = append(f.ends, fmt.Sprintf("%s exit status %d", name, status))
+		f.traced(fmt.Sprintf("systemd: %s exit status %d, unready", name, status))
+	}
+	f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "failed"})
+	u.facts.JobID = 0
+	f.end(name, u, code, status, result)
+	return false
+}
+
+// unready ends the main process of a unit that has yet to say that it is ready.
+func (f *fakeSystemd) unready(name string, end units.Facts) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	u := f.units[name]
+	f.emit(units.JobRemoved{Unit: name, JobID: u.facts.JobID, Result: "failed"})
+	u.facts.JobID = 0
+	u.leave()
+	f.end(name, u, end.ExecMainCode, end.ExecMainStatus, end.Result)
+}
+
+// leave ends the wait for READY=1.
+func (u *fakeUnit) leave() {
+	select {
+	case u.told <- false:
+	default:
+	}
+}
+
+// tell is what a program says by sd_notify(3).
+func (f *fakeSystemd) tell(name, status string, ready bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	u := f.units[name]
+	if status != "" {
+		u.facts.StatusText = status
+		f.changed(u)
+	}
+	if ready {
+		u.told <- true
+	}
+}
+
 // end is the end of a unit's main process. A late repetition of the last snapshot follows,
 // as systemd sends them. A unit that ended well by itself stays (RemainAfterExit=).
 func (f *fakeSystemd) end(name string, u *fakeUnit, code, status int32, result string) {
@@ -216,7 +301,7 @@ func (f *fakeSystemd) end(name string, u *fakeUnit, code, status int32, result s
 		f.changed(u)
 		return
 	}
-	if u.facts.ActiveExit == 0 {
+	if u.facts.ActiveExit == 0 && !u.facts.ActiveEnter.IsZero() {
 		u.facts.ActiveExit = u.facts.ExecMainExit + 1
 	}
 	f.over(name, u, result)
@@ -393,6 +478,7 @@ func (f *fakeSystemd) stop(name string, u *fakeUnit) {
 	u.facts.ActiveState, u.facts.SubState = "deactivating", "stop-sigterm"
 	u.facts.ActiveExit = monotonic()
 	f.changed(u)
+	u.leave()
 	go func() {
 		time.Sleep(u.slow)
 		f.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"msup/policy"
+	"msup/probe"
 )
 
 // Hook is a command that systemd runs beside a program: as its user, in its directory and
@@ -53,9 +54,9 @@ func (p Program) StopTime() time.Duration {
 	return time.Duration(1+len(h.BeforeStop)+len(h.StopCommand)+len(h.AfterStop)) * p.StopTimeout
 }
 
-// Reloads reports whether systemd has a command to reload the program with.
+// Reloads reports whether systemd can reload the program, by a command or a signal.
 func (p Program) Reloads() bool {
-	return len(p.Hooks.ReloadCommand) > 0 || sets(p.Systemd, "ExecReload")
+	return len(p.Hooks.ReloadCommand) > 0 || sets(p.Systemd, "ExecReload") || p.Ready.Kind == probe.NotifyReload
 }
 
 // hookProperties are those of the hooks. They run before those of the same setting among

@@ -87,6 +87,9 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		if name < "c" {
 			p.InGroup = "front"
 		}
+		if name == "b" || name == "d" {
+			notify(&p)
+		}
 		programs = append(programs, p)
 	}
 	project := units.Project{
@@ -153,7 +156,7 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		}
 	}
 	// What did not end by itself has nothing to tell; what did is told by the next one.
-	fake.set(func() { fake.random, fake.cut = nil, false })
+	fake.set(func() { fake.random, fake.cut, fake.prompt = nil, false, true })
 	r := startProject(t, fake, saved, nil, project)
 	r.after(time.Minute)
 	r.stop()

@@ -110,11 +110,17 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		}
 		s.watch(p)
 	}
+	p.said = f.StatusText
 	switch {
+	case p.def.Ready.Kind.Notifies() && unready(f):
+		s.step(p, policy.Started{Random: rand.Float64(), Unready: true})
 	case f.ActiveState == "active" && p.scoped() && p.state.Phase == policy.Starting && (p.calling || p.scope.child != nil):
 		s.scopeActive(p)
 	case f.ActiveState == "active" || f.ActiveState == "reloading":
 		s.step(p, policy.Started{Random: rand.Float64()})
+		if p.def.Ready.Kind.Notifies() {
+			s.step(p, policy.Ready{At: f.ActiveEnter})
+		}
 		s.conform(p)
 	case f.ActiveState == "deactivating" && f.JobID == 0 && f.Result == "timeout":
 		p.condemned = true
@@ -182,9 +188,16 @@ func (s *Supervisor) gone(p *program, f Facts) {
 	if note != "" {
 		s.note(p, "%s", note)
 	}
+	if !wasStopped && p.state.Phase != policy.Stopping {
+		e = told(p.def, f, e)
+	}
 	switch {
 	case wasStopped:
 		s.step(p, policy.StopSeen{})
+	case p.def.Ready.Kind.Notifies() && p.state.Phase == policy.Starting && !f.ActiveEnter.IsZero():
+		// It was ready, and nobody was there to see that.
+		s.step(p, policy.Started{Random: rand.Float64()})
+		s.step(p, policy.Ready{At: f.ActiveEnter})
 	case p.state.Phase != policy.Starting || p.state.IsActive():
 	case !f.ActiveEnter.IsZero():
 		// It was started, and nobody was there to see that.
@@ -222,7 +235,7 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 		p.ended = p.invocation
 	}
 	p.invocation, p.pid, p.exit = "", 0, nil
-	p.condemned, p.blame = false, Blame{}
+	p.condemned, p.blame, p.said = false, Blame{}, ""
 	p.ready.status, p.alive.status = ProbeStatus{}, ProbeStatus{}
 	p.started, p.facts, p.used, p.oomKills, p.oomAt, p.sent = time.Time{}, nil, nil, 0, time.Time{}, nil
 	s.touch(p)

@@ -23,10 +23,12 @@ type ProbeStatus struct {
 	InRow int    `json:"in_row"` // the last so many had the same result
 	// Threshold is how many in a row count.
 	Threshold int    `json:"threshold"`
-	Passed    bool   `json:"passed"`  // the last one
-	Error     string `json:"error"`   // of the last one; "" = it passed
-	Output    string `json:"output"`  // its last line
-	Latency   int64  `json:"latency"` // of the last one, µs
+	Passed    bool   `json:"passed"` // the last one
+	Error     string `json:"error"`  // of the last one; "" = it passed
+	Output    string `json:"output"` // its last line
+	// Told says that nobody is asked: the program tells systemd (sd_notify(3)).
+	Told    bool  `json:"told,omitempty"`
+	Latency int64 `json:"latency"` // of the last one, µs
 	// At is when the last one ended; zero = none has.
 	At time.Time `json:"at,omitzero"`
 }
@@ -48,9 +50,9 @@ func (p *program) onDuty(pr *probing) bool {
 		return false
 	}
 	if pr == &p.ready {
-		return p.def.Ready.Kind != "" && p.def.Rules.WaitsForReady(p.state)
+		return p.def.Ready.Kind.Asked() && p.def.Rules.WaitsForReady(p.state)
 	}
-	return p.def.Alive.Kind != "" && p.state.Phase == policy.Running
+	return p.def.Alive.Kind.Asked() && p.state.Phase == policy.Running
 }
 
 func (p *program) probe(pr *probing) Probe {
@@ -210,7 +212,11 @@ func (p *program) waiting() policy.State {
 		st.Reason = waitWords(waits) + ", " + policy.Words(time.Since(st.Started).Truncate(time.Second))
 		return st
 	}
-	if !p.def.Rules.WaitsForReady(st) || p.ready.status.Tries == 0 {
+	waits := p.def.Rules.WaitsForReady(st)
+	if text := said(p.said); waits && text != "" && p.def.Ready.Kind.Notifies() {
+		st.Reason += fmt.Sprintf(" (%q)", text)
+	}
+	if !waits || p.ready.status.Tries == 0 {
 		return st
 	}
 	tries := "1 try"
@@ -229,7 +235,9 @@ func (p *program) waiting() policy.State {
 func (p *program) probeStatuses() []ProbeStatus {
 	var out []ProbeStatus
 	for _, pr := range p.probings() {
-		if p.probe(pr).Kind != "" && pr.status.Of != "" && p.state.Phase.Up() {
+		if kind := p.probe(pr).Kind; kind != "" && !kind.Asked() && p.state.Phase.Up() {
+			out = append(out, p.toldStatus(pr))
+		} else if kind != "" && pr.status.Of != "" && p.state.Phase.Up() {
 			pr.status.Threshold = p.probe(pr).Threshold // a reload may have changed it
 			out = append(out, pr.status)
 		}

@@ -82,9 +82,7 @@ func sets(settings []property.Setting, name string) bool {
 
 func serviceProperties(p Program, rt Runtime) []Property {
 	props := []Property{
-		// With exec a missing binary or a bad user is a failed start, not a program that
-		// died (Type=, systemd.service(5)).
-		{"Type", "exec"},
+		{"Type", serviceType(p)},
 		// Two restart policies would fight: the supervisor's is the only one.
 		{"Restart", "no"},
 		{"StartLimitIntervalUSec", uint64(0)},
@@ -125,6 +123,7 @@ func serviceProperties(p Program, rt Runtime) []Property {
 		}
 		props = append(props, Property{"EnvironmentFiles", files})
 	}
+	props = append(props, notifyProperties(p)...)
 	if p.StartTimeout > 0 {
 		props = append(props, Property{"TimeoutStartUSec", max(1, usec(p.StartTimeout))})
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"msup/policy"
+	"msup/probe"
 	"msup/property"
 	"msup/units"
 
@@ -66,6 +67,18 @@ func TestProperties(t *testing.T) {
 			p.Log.JournalRate = 100
 			p.Stdout, p.Stderr, p.Limits = os.DevNull, "", units.Limits{MemoryMax: new(units.Infinity), CPUPercent: new(units.Infinity)}
 			return units.Properties(p, units.Runtime{Project: units.DefaultProject, Version: 252})
+		}(),
+		"notify": func() []units.Property {
+			p := full()
+			notify(&p)
+			watchdog(&p)
+			return units.Properties(p, service)
+		}(),
+		"notify-reload": func() []units.Property {
+			p := full()
+			notify(&p)
+			p.Ready.Kind, p.Systemd = probe.NotifyReload, []property.Setting{{Name: "NotifyAccess", Value: "all"}}
+			return units.Properties(p, service)
 		}(),
 		"supervisor-252":  units.SupervisorProperties(command, 252),
 		"supervisor-user": func() []units.Property { c := command; c.User = true; return units.SupervisorProperties(c, 257) }(),

@@ -110,7 +110,7 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		if running {
 			// It runs although nobody here has started it.
 			p.invocation, p.pid, p.digest = f.InvocationID, f.MainPID, ""
-			s.step(p, policy.Started{Adopted: true, Random: rand.Float64()})
+			s.step(p, policy.Started{Adopted: true, Random: rand.Float64(), Unready: p.def.Ready.Kind.Notifies() && unready(f)})
 			if !f.ActiveEnter.IsZero() {
 				p.state.Since, p.state.Active = f.ActiveEnter, f.ActiveEnter
 				p.state = p.def.Rules.Bound(p.state, time.Now())
@@ -180,6 +180,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 			e = overtime(def, e)
 		}
 		e, _ = hookFailure(def, f, e)
+		e = told(def, f, e)
 		st.Result = f.Result
 		st.Unseen = unseenEnd(def, old, f, e)
 		st.State = policy.State{Phase: policy.Failed, Reason: e.Reason + "; no supervisor has seen it", Last: &e}
@@ -191,7 +192,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 	case loaded && f.SubState == "exited" && def.Type == Service:
 		unseen()
 	case loaded && f.ActiveState != "inactive" && f.ActiveState != "failed":
-		st.PID, st.Invocation = f.MainPID, f.InvocationID
+		st.PID, st.Invocation, st.Said = f.MainPID, f.InvocationID, said(f.StatusText)
 		st.Changed = same && old.Digest != "" && def.digestNow(old.Digest) != def.Digest
 		if def.Type == Scope && same {
 			st.PID = old.PID

@@ -52,6 +52,8 @@ type Status struct {
 	WaitsFor []Wait `json:"waits_for,omitempty"`
 	// Probes are what probes of the run under way have said, as far as this supervisor knows.
 	Probes []ProbeStatus `json:"probes,omitempty"`
+	// Said is what the program has told systemd last (STATUS=, sd_notify(3)); "" = nothing.
+	Said string `json:"said,omitempty"`
 
 	// Pending says that its unit is getting other limits right now.
 	Pending bool `json:"pending,omitempty"`

@@ -18,6 +18,8 @@ func (s *Supervisor) reload(programs []*program, r commandRequest) error {
 		switch {
 		case !p.state.IsActive() || p.over():
 			return fmt.Errorf("cannot reload %s: it is %s", p.def.Name, p.state.Phase)
+		case p.def.Rules.WaitsForReady(p.state) && p.def.Ready.Kind.Notifies():
+			return fmt.Errorf("cannot reload %s: it is not ready yet", p.def.Name)
 		case !p.def.Reloads():
 			return fmt.Errorf("cannot reload %s: it has no reload_command; msup hup %s sends it SIGHUP, which makes many programs read their configuration again", p.def.Name, p.def.Name)
 		}

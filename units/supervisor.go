@@ -161,6 +161,8 @@ type program struct {
 	sent     *SentSignal // the last one on request
 	blame    Blame       // whose limit it was killed for
 
+	said string // what the program has told systemd last (STATUS=)
+
 	wish    wish // what systemd has not been asked yet
 	queued  bool // in Supervisor.queue
 	calling bool // a call is on its way; the next wish waits for its answer

@@ -175,7 +175,7 @@ func TestCausesOfAnEnd(t *testing.T) {
 		{"SIGTERM counts as success only for systemd", outcome{run: 1, code: 2, state: 15, res: "success"}, "FAILED: killed by SIGTERM, autorestart is never"},
 		{"core dump", outcome{run: 1, code: 3, state: 6, res: "core-dump"}, "FAILED: killed by SIGABRT, core dumped, autorestart is never"},
 		{"out of memory", outcome{run: 1, code: 2, state: 9, res: "oom-kill"}, "KILLED: killed for memory (limit 30M), autorestart is never"},
-		{"watchdog", outcome{run: 1, code: 2, state: 6, res: "watchdog"}, "KILLED: watchdog timeout, autorestart is never"},
+		{"watchdog", outcome{run: 1, code: 2, state: 6, res: "watchdog"}, "KILLED: watchdog timeout, killed by SIGABRT, autorestart is never"},
 		{"runtime limit", outcome{run: 1, code: 2, state: 15, res: "timeout"}, "KILLED: timed out, killed by SIGTERM, autorestart is never"},
 		{"exec failure", outcome{fail: &units.Facts{ExecMainCode: 1, ExecMainStatus: 203, Result: "exit-code"}}, "FAILED: systemd could not execute it: cannot execute the command (status 203), autorestart is never"},
 		{"203 is the program's own once it runs", outcome{run: 1, code: 1, state: 203, res: "exit-code"}, "FAILED: exit status 203, autorestart is never"},

@@ -30,13 +30,19 @@ func describeRules(p units.Program) (out [][2]string) {
 		}
 		add("retry", "a failed start %s, after %s", plural(*r.StartRetries, "time", "times"), delayWords(r, delays)+cooldownWords(r))
 	}
-	if p.Ready.Kind != "" {
+	switch {
+	case p.Ready.Kind.Notifies():
+		add("ready", "once it says %s to systemd (Type=%s); it has %s for that", p.Ready, p.Ready.Kind, policy.Words(p.StartTimeout))
+	case p.Ready.Kind != "":
 		add("ready", "once %s passes%s, asked every %s; it has %s for that", p.Ready, timesInRow(p.Ready.Threshold), policy.Words(p.Ready.Interval), policy.Words(r.ReadyTimeout))
 	}
-	if p.Alive.Kind != "" {
+	switch {
+	case p.Alive.Kind != "" && !p.Alive.Kind.Asked():
+		add("alive", "says WATCHDOG=1 to systemd; unhealthy when it has not for %s", p.Alive.Where)
+	case p.Alive.Kind != "":
 		add("alive", "%s, asked every %s; unhealthy when it fails%s", p.Alive, policy.Words(p.Alive.Interval), timesInRow(p.Alive.Threshold))
 	}
-	if p.StartTimeout > 0 {
+	if p.StartTimeout > 0 && !p.Ready.Kind.Notifies() {
 		add("timeout", "%s for a start", policy.Words(p.StartTimeout))
 	}
 	if p.MaxRuntime > 0 {

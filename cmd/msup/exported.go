@@ -41,10 +41,10 @@ func exportUnit(p units.Program, project string, version int, user bool) (export
 	restart, missing := restartSettings(p.Rules, version)
 	missing = append(unsaid, missing...)
 	x.missing = append(missing, outputMissing(p)...)
-	if p.Ready.Kind != "" {
+	if p.Ready.Kind.Asked() {
 		x.missing = append(x.missing, "ready: systemd probes nothing; it is started for systemd once it is executed")
 	}
-	if p.Alive.Kind != "" {
+	if p.Alive.Kind.Asked() {
 		x.missing = append(x.missing, "alive: systemd probes nothing; WatchdogSec= is for programs that notify it")
 	}
 	if wasScope {

@@ -252,6 +252,9 @@ func reason(p control.ProgramReport, now time.Time, supervised bool) string {
 			text += ", " + age(left) + " left"
 		}
 	}
+	if p.Said != nil && p.State == policy.Running {
+		text += fmt.Sprintf(", says %q", *p.Said)
+	}
 	switch {
 	case p.Removed:
 		text += " (removed from the configuration)"

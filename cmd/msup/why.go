@@ -225,6 +225,9 @@ func (g *gatherer) statusOf(ctx context.Context, def units.Program, p control.Pr
 	if p.State == st.State.Phase {
 		st.State.Reason = p.Reason // it may have what a probe said last
 	}
+	if p.Said != nil {
+		st.Said = *p.Said
+	}
 	for _, probe := range p.Probes {
 		st.Probes = append(st.Probes, probe.Status())
 	}

@@ -22,7 +22,7 @@ func (g *gatherer) facts(ctx context.Context, def units.Program, lines int) expl
 	f := explain.Facts{
 		Now: g.now, Program: def, User: g.a.user, Supervised: g.supervisor.Active,
 		State: st.State, Ends: g.saved.EndsOf(def.Name), PID: st.PID, Invocation: st.Invocation, Warnings: g.warnings[def.Name],
-		Probes: st.Probes, Needs: units.NeedStatuses(g.t.project.Programs, def.Name, g.status),
+		Probes: st.Probes, Said: st.Said, Needs: units.NeedStatuses(g.t.project.Programs, def.Name, g.status),
 	}
 	if st.Invocation == old.Invocation && st.State.Phase.Up() {
 		f.Started, f.OOMKills, f.OOMAt = old.Started, old.OOMKills, old.OOMAt
@@ -51,7 +51,7 @@ func (g *gatherer) facts(ctx context.Context, def units.Program, lines int) expl
 	if e.Exit.Cause == policy.CauseExec {
 		f.Last.Command = commandTrouble(def.Path)
 	}
-	if e.Exit.Cause == policy.CauseCoreDump {
+	if e.Exit.Cause == policy.CauseCoreDump || e.Exit.Dumped {
 		f.Last.Core = coreOf(def, e)
 	}
 	return f
@@ -91,7 +91,7 @@ func (g *gatherer) settings(ctx context.Context, unit string) (s explain.Setting
 	if g.bus == nil {
 		return s
 	}
-	props, err := g.bus.Properties(ctx, unit, "TimeoutStartUSec", "TimeoutStopUSec", "RuntimeMaxUSec", "WatchdogUSec", "OOMPolicy", "LimitCORESoft")
+	props, err := g.bus.Properties(ctx, unit, "TimeoutStartUSec", "TimeoutStopUSec", "RuntimeMaxUSec", "WatchdogUSec", "WatchdogTimestamp", "OOMPolicy", "LimitCORESoft")
 	if err != nil {
 		return s
 	}
@@ -103,6 +103,9 @@ func (g *gatherer) settings(ctx context.Context, unit string) (s explain.Setting
 	}
 	s.TimeoutStart, s.TimeoutStop = duration("TimeoutStartUSec"), duration("TimeoutStopUSec")
 	s.RuntimeMax, s.Watchdog = duration("RuntimeMaxUSec"), duration("WatchdogUSec")
+	if usec, ok := props["WatchdogTimestamp"].(uint64); ok && usec != 0 {
+		s.WatchdogAt = time.UnixMicro(int64(usec))
+	}
 	s.OOMPolicy, _ = props["OOMPolicy"].(string)
 	if n, ok := props["LimitCORESoft"].(uint64); ok {
 		s.CoreLimit = &n
