@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,7 +24,8 @@ import (
 // mortal is the bus of a supervisor that may be dead: what it does then does not happen.
 type mortal struct {
 	*fakeSystemd
-	dead *atomic.Bool
+	dead   *atomic.Bool
+	starts func(unit string) // called when it starts one; nil = nobody cares
 }
 
 var errDead = errors.New("killed")
@@ -30,6 +33,9 @@ var errDead = errors.New("killed")
 func (m mortal) Start(ctx context.Context, unit string, props []units.Property, reset bool, aux ...units.Aux) error {
 	if m.dead.Load() {
 		return errDead
+	}
+	if m.starts != nil {
+		m.starts(unit)
 	}
 	return m.fakeSystemd.Start(ctx, unit, props, reset, aux...)
 }
@@ -92,12 +98,30 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		}
 		programs = append(programs, p)
 	}
+	// Some depend on these, and one on one of them.
+	for _, name := range slices.Sorted(maps.Keys(dependents)) {
+		p := program(name, dependents[name])
+		p.Rules.MaxRestarts, p.Rules.Autorestart, p.Rules.RestartDelay = 0, policy.Always, 0
+		programs = append(programs, p)
+	}
 	project := units.Project{
 		Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs,
 		Groups: []units.Group{{Name: "front", Limits: units.Limits{TasksMax: new(uint64(20))}}},
 	}
 	var saved *units.Saved
 	var records []units.Record
+	var tooEarly []string
+	starts := func(unit string) {
+		for _, p := range programs {
+			for _, n := range p.Needs {
+				// What is written down is what the supervisor went by, an instant ago at most.
+				st := saved.Programs[n.Of].State
+				if p.Unit == unit && !n.Optional && st.Phase != policy.Running && time.Since(st.Since) > 0 {
+					tooEarly = append(tooEarly, fmt.Sprintf("%s %s is started, and %s is %s", time.Now().Format("05.000"), p.Name, n, st.Phase))
+				}
+			}
+		}
+	}
 	for life := range 60 {
 		var dead atomic.Bool
 		dying := random.IntN(4) // 0: only from outside
@@ -110,7 +134,7 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		}
 		sup := units.New(units.Config{
 			Project: project,
-			Bus:     mortal{fake, &dead}, Saved: old,
+			Bus:     mortal{fake, &dead, starts}, Saved: old,
 			Log: func(units.Record) {},
 			Save: func(c units.Change, all func() units.Saved) error {
 				if dead.Load() {
@@ -173,7 +197,7 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		if rec.Program == "" {
 			continue
 		}
-		if rec.To == policy.Backoff {
+		if rec.To == policy.Backoff && dependents[rec.Program] == nil {
 			told[rec.Unit+" "+strings.Split(rec.Reason, ",")[0]]++
 		}
 		if rec.From == policy.Backoff && rec.To == policy.Starting {
@@ -188,7 +212,13 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 	}
 	want := map[string]int{}
 	for _, end := range fake.ends {
-		want[end]++
+		name, _, _ := strings.Cut(strings.TrimPrefix(end, "msup-"), ".")
+		if dependents[name] == nil { // those may be being stopped when they end
+			want[end]++
+		}
+	}
+	if len(tooEarly) > 0 {
+		t.Errorf("%s\n%s", strings.Join(tooEarly, "\n"), logged)
 	}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("ends (-happened +told):\n%s\n%s", diff, logged)
@@ -196,4 +226,13 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 	if len(fake.wrong) > 0 {
 		t.Errorf("systemd was asked for what must not be: %v\n%s", fake.wrong, logged)
 	}
+}
+
+// dependents are the programs of killAtAnyMoment that depend on others.
+var dependents = map[string]func(*units.Program){
+	"e": needs("a:ready"),
+	"f": func(p *units.Program) {
+		needs("e", "?b:ready")(p)
+		onDependency(policy.RestartAtEnd)(p)
+	},
 }

@@ -86,7 +86,7 @@ func redefineAndKill(t *testing.T, seed uint64) {
 			old = &c
 		}
 		sup := units.New(units.Config{
-			Project: project, Bus: mortal{fake, &dead}, Saved: old,
+			Project: project, Bus: mortal{fakeSystemd: fake, dead: &dead}, Saved: old,
 			Save: func(c units.Change, all func() units.Saved) error {
 				if dead.Load() {
 					return errDead

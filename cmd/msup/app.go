@@ -144,6 +144,9 @@ type target struct {
 	environment []string
 }
 
+// socket is where the project's supervisor answers.
+func (t *target) socket() string { return filepath.Join(t.dir, control.SocketName) }
+
 // target finds the project: the one named with -p as it runs, else that of the
 // configuration; of a project that runs, the definitions it runs by.
 func (a *app) target() (*target, error) {
@@ -160,7 +163,7 @@ func (a *app) target() (*target, error) {
 		}
 	}
 	t := &target{dir: a.runtimeDir(name)}
-	t.client = control.NewClient(filepath.Join(t.dir, control.SocketName))
+	t.client = control.NewClient(t.socket())
 	var runs runningProject
 	err := readJSON(filepath.Join(t.dir, projectFile), &runs)
 	if err == nil {

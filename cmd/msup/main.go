@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 
 	"msup/capture"
@@ -20,5 +21,9 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == capture.GzipCommand {
 		os.Exit(capture.RunGzip())
 	}
-	os.Exit(run(context.Background(), os.Args[1:]))
+	args := os.Args[1:]
+	if filepath.Base(os.Args[0]) == supervisorctl {
+		args = append([]string{"ctl"}, args...)
+	}
+	os.Exit(run(context.Background(), args))
 }

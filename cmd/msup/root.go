@@ -151,10 +151,10 @@ The configuration is the file given with -c, else $MSUP_CONFIG, else the first o
 	f.BoolVar(&a.wantSystem, "system", false, "use the system manager (default for root)")
 	f.BoolVar(&a.wantUser, "user", false, "use the user manager (default for everybody else)")
 	root.AddCommand(
-		upCommand(a), downCommand(a), statusCommand(a),
+		upCommand(a), downCommand(a), statusCommand(a), graphCommand(a),
 		startCommand(a), stopCommand(a), restartCommand(a), signalCommand(a), hupCommand(a), reloadProgramCommand(a), waitCommand(a),
 		diffCommand(a), reloadCommand(a), setCommand(a), scaleCommand(a),
-		importCommand(a), whyCommand(a), logsCommand(a), rotateCommand(a), checkCommand(a), doctorCommand(a), renderCommand(a), exportCommand(a), superviseCommand(a), versionCommand(a),
+		importCommand(a), whyCommand(a), logsCommand(a), rotateCommand(a), checkCommand(a), doctorCommand(a), renderCommand(a), exportCommand(a), ctlCommand(a), superviseCommand(a), versionCommand(a),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultVersionFlag()

@@ -151,6 +151,28 @@ func (a *app) reportFromSystemd(ctx context.Context, t *target) (control.Report,
 		return control.Report{}, err
 	}
 	defer bus.Close()
+	statuses, found, err := a.unsupervised(ctx, bus, t)
+	if err != nil {
+		return control.Report{}, err
+	}
+	rep := control.Report{Project: t.project.Name, File: t.project.File, Programs: []control.ProgramReport{}}
+	sampler, now := control.NewSampler(), time.Now()
+	limits := limitWarnings(bus, t.project)
+	for i, def := range t.project.Programs {
+		p := control.Describe(def, statuses[i])
+		p.Scaled(t.project)
+		if f, loaded := found[def.Unit]; loaded {
+			sampler.Fill(&p, f.ControlGroup, f.ActiveEnter, now)
+		}
+		p.Warnings = append(p.Warnings, limits[def.Name]...)
+		rep.Programs = append(rep.Programs, p)
+	}
+	return rep, fillSlices(ctx, bus, &rep, t.project, limits, sampler, now)
+}
+
+// unsupervised is what systemd and the saved state say of programs, in their order, and of
+// their units, by name.
+func (a *app) unsupervised(ctx context.Context, bus bus, t *target) ([]units.Status, map[string]units.Facts, error) {
 	saved, _ := loadState(filepath.Join(t.dir, stateName), t.project.Name) // the supervisor tells what is wrong with it
 	if saved == nil {
 		saved = &units.Saved{}
@@ -161,28 +183,19 @@ func (a *app) reportFromSystemd(ctx context.Context, t *target) (control.Report,
 	}
 	list, err := bus.List(ctx, names...)
 	if err != nil {
-		return control.Report{}, err
+		return nil, nil, err
 	}
 	found := map[string]units.Facts{}
 	for _, f := range list {
 		found[f.Unit] = f
 	}
-	rep := control.Report{Project: t.project.Name, File: t.project.File, Programs: []control.ProgramReport{}}
-	sampler, now := control.NewSampler(), time.Now()
-	limits := limitWarnings(bus, t.project)
-	for _, def := range t.project.Programs {
+	statuses := make([]units.Status, len(t.project.Programs))
+	for i, def := range t.project.Programs {
 		old, known := saved.Programs[def.Name]
 		f, loaded := found[def.Unit]
-		st := units.Unsupervised(def, t.project.Name, old, known, f, loaded)
-		p := control.Describe(def, st)
-		p.Scaled(t.project)
-		if loaded {
-			sampler.Fill(&p, f.ControlGroup, f.ActiveEnter, now)
-		}
-		p.Warnings = append(p.Warnings, limits[def.Name]...)
-		rep.Programs = append(rep.Programs, p)
+		statuses[i] = units.Unsupervised(def, t.project.Name, old, known, f, loaded)
 	}
-	return rep, fillSlices(ctx, bus, &rep, t.project, limits, sampler, now)
+	return statuses, found, nil
 }
 
 func (a *app) printStatus(rep control.Report) {
