@@ -547,7 +547,7 @@ func (c *supervisord) integer(s *iniSection, name string, otherwise int, x expan
 // hoisted are keys whose commonest value is put into [defaults], and what holds without them.
 var hoisted = []struct{ name, otherwise string }{
 	{"start_retries", ""}, {"start_retry_delay", ""}, {"restart_delay", "1s"}, {"max_restarts", "5"},
-	{"log_compress", "true"}, {"systemd.KillMode", "control-group"}, {"systemd.IgnoreSIGPIPE", "yes"},
+	{"log_compress", "true"}, {"systemd.KillMode", "control-group"},
 }
 
 // hoist puts what most programs have into [defaults].

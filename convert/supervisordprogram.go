@@ -77,7 +77,6 @@ func (p *program) convert() {
 	for _, name := range []string{"startsecs", "autorestart", "stopasgroup", "environment", "stdout_logfile"} {
 		programKeys[name](p, nil)
 	}
-	_ = p.out.set(Place{}, "systemd.IgnoreSIGPIPE", "no")
 }
 
 // unknown is a key that supervisord does not know.
@@ -230,9 +229,13 @@ var (
 	assigned = regexp.MustCompile(`(?:^|[\s;&|(])(?:export\s+|local\s+|read\s+(?:-r\s+)?|for\s+)?([A-Za-z_][A-Za-z0-9_]*)(?:=|\s+in\s)|(?:read|for)\s+(?:-r\s+)?([A-Za-z_][A-Za-z0-9_]*)`)
 )
 
+// ofUser are variables that systemd sets for a program with a user, and the system manager
+// for no other (systemd.exec(5), "Environment Variables in Spawned Processes").
+var ofUser = []string{"HOME", "USER", "LOGNAME", "SHELL"}
+
 // given are variables that systemd or the shell sets.
 var given = []string{
-	"HOME", "USER", "LOGNAME", "SHELL", "PATH", "PWD", "OLDPWD", "IFS", "PPID", "UID", "EUID", "RANDOM", "SECONDS", "HOSTNAME",
+	"PATH", "PWD", "OLDPWD", "IFS", "PPID", "UID", "EUID", "RANDOM", "SECONDS", "HOSTNAME",
 	"LINENO", "BASH", "BASHPID", "BASH_SOURCE", "BASH_VERSION", "OPTARG", "OPTIND", "REPLY", "LANG", "MAINPID",
 	"SUPERVISOR_ENABLED", "SUPERVISOR_PROCESS_NAME", "SUPERVISOR_GROUP_NAME",
 }
@@ -240,10 +243,12 @@ var given = []string{
 // needs are the variables that a command for a shell reads and nobody sets.
 func (p *program) needs(argv []string) []string {
 	// env, gosu and the like may stand before the shell.
+	c := p.supervisord
 	at := slices.IndexFunc(argv, func(s string) bool { return shell.MatchString(path.Base(s)) })
 	if at < 0 {
 		return nil
 	}
+	hasUser := c.keyOf(p.section, "user") != nil || c.document.find(defaultsSection, "").get("user") != ""
 	var names []string
 	for i := at + 1; i+1 < len(argv); i++ {
 		if !strings.HasPrefix(argv[i], "-") || !strings.HasSuffix(argv[i], "c") {
@@ -256,7 +261,7 @@ func (p *program) needs(argv []string) []string {
 		}
 		for _, m := range ofShell.FindAllStringSubmatch(script, -1) {
 			set := func(e pair) bool { return e.name == m[1] }
-			if own[m[1]] || slices.Contains(given, m[1]) || slices.ContainsFunc(p.env, set) || slices.ContainsFunc(p.shared, set) || slices.Contains(names, m[1]) {
+			if own[m[1]] || slices.Contains(given, m[1]) || hasUser && slices.Contains(ofUser, m[1]) || slices.ContainsFunc(p.env, set) || slices.ContainsFunc(c.shared, set) || slices.Contains(names, m[1]) {
 				continue
 			}
 			names = append(names, m[1])
