@@ -44,6 +44,7 @@ program quick
 command = /bin/sh -c 'trap "echo quick says goodbye; exit 0" TERM; while :; do sleep 0.1; done'
 program slow
 command = /bin/sh -c 'trap "sleep 2; echo slow says goodbye; exit 3" TERM; while :; do sleep 0.1; done'
+depends_on = quick
 program deaf
 command = /bin/sh -c 'trap "echo deaf will not" TERM; while :; do sleep 0.1; done'
 stop_timeout = 1s
@@ -82,6 +83,9 @@ done
 		if strings.Count(out, want) != 1 {
 			t.Errorf("not in the output once: %s", want)
 		}
+	}
+	if strings.Index(out, "slow says") > strings.Index(out, "quick says") {
+		t.Error("quick was stopped before slow, which depends on it")
 	}
 	if strings.Contains(log, "BACKOFF") {
 		t.Error("a program was restarted while the machine went down")

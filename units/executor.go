@@ -129,7 +129,7 @@ func (s *Supervisor) send1(p *program, w wish) {
 	case wishStart:
 		p.calling = true
 		s.take(p)
-		rt := Runtime{Project: s.cfg.Project.Name, Version: bus.Version()}
+		rt := Runtime{Project: s.cfg.Project.Name, Version: bus.Version(), Joints: p.joints}
 		def, forker, prepare, output, reset := p.def, s.cfg.Forker, s.cfg.Prepare, s.cfg.Output, p.failed
 		p.failed = false
 		s.do(result{kind: resultStart, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {

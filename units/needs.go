@@ -161,7 +161,7 @@ func (s *Supervisor) useNeeds() {
 	defs := make([]Program, len(s.programs))
 	for i, p := range s.programs {
 		defs[i] = p.def
-		p.needs, p.dependents = nil, nil
+		p.needs, p.dependents, p.joints = nil, nil, Joints{}
 	}
 	edges := Edges(defs)
 	for _, e := range edges {
@@ -169,6 +169,7 @@ func (s *Supervisor) useNeeds() {
 		if e.To >= 0 {
 			to = s.programs[e.To]
 			to.dependents = append(to.dependents, from)
+			from.joints.add(&to.joints, JointUnit(s.cfg.Project.Name, to.def.Name))
 		}
 		from.needs = append(from.needs, edge{e.Need, to})
 	}

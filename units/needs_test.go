@@ -437,3 +437,44 @@ func TestManyNeeds(t *testing.T) {
 		t.Logf("%s: %s", shape, time.Since(begin))
 	}
 }
+
+// What runs without a supervisor is stopped in the reverse order too.
+func TestStopLeftoversInReverse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		project := units.Project{Name: units.DefaultProject, Programs: []units.Program{program("web", needs("db")), program("db"), program("front", needs("web:ready"))}}
+		r := startProject(t, fake, nil, nil, project)
+		r.after(time.Second)
+		r.stop()
+		fake.set(func() { fake.units["msup-front.service"].slow = 7 * time.Second })
+		begin := time.Now()
+		if n, err := units.StopLeftovers(t.Context(), fake, project); n != 3 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		if took := time.Since(begin); took < 7*time.Second {
+			t.Errorf("within %s", took)
+		}
+		if got := fmt.Sprint(fake.stopped[:3]); got != "[msup-front.service msup-web.service msup-db.service]" {
+			t.Error(got)
+		}
+	})
+}
+
+// Both sides of a dependency name the slice between them, and nothing else.
+func TestJointsAreSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("web", needs("db")), program("db"), program("x"))
+		r.after(time.Second)
+		for unit, want := range map[string]string{
+			"msup-web.service": "[msup-db:needed.slice] <nil> <nil>", "msup-db.service": "<nil> [msup-db:needed.slice] [msup-db:needed.slice]",
+			"msup-x.service": "<nil> <nil> <nil>",
+		} {
+			props := fake.units[unit].props
+			if got := fmt.Sprint(props["Wants"], " ", props["PartOf"], " ", props["Before"]); got != want {
+				t.Errorf("%s: %s", unit, got)
+			}
+		}
+		r.stop()
+	})
+}

@@ -16,6 +16,7 @@ type Runtime struct {
 	Stdout  string // FIFO its standard output goes to; "" = the journal
 	Stderr  string // FIFO its standard error goes to; "" = the journal
 	PID     int    // scopes: the process to adopt
+	Joints  Joints // to what it depends on, and what depends on it
 }
 
 // Properties lists the properties of the transient unit p runs as, for
@@ -46,6 +47,7 @@ func Properties(p Program, rt Runtime) []Property {
 	} else {
 		props = append(props, serviceProperties(p, rt)...)
 	}
+	props = append(props, rt.Joints.properties()...)
 	props = append(props, limitProperties(p.Limits)...)
 	return append(props, systemdProperties(p.Systemd, rt.Version)...)
 }

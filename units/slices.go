@@ -187,7 +187,7 @@ func stopSlices(ctx context.Context, bus Bus, project Project) error {
 		if !inProject(f.Unit, project.Name) || f.Unit == SliceName(project.Name) {
 			continue
 		}
-		if project.Name == DefaultProject && !slices.Contains(f.Supervisors, SupervisorUnit(project.Name)) {
+		if project.Name == DefaultProject && !isJoint(f.Unit, project.Name) && !slices.Contains(f.Supervisors, SupervisorUnit(project.Name)) {
 			// Not made by its supervisor: a group's that came into being, or another project's.
 			if len(f.Supervisors) > 0 || !isGroup(project, f.Unit) {
 				continue

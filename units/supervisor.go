@@ -130,6 +130,7 @@ type program struct {
 	conforming bool
 	needs      []edge
 	dependents []*program
+	joints     Joints
 	// alone: it is being started without what it depends on.
 	alone bool
 	// fell: its run was over in this turn, or is being ended since.

@@ -56,8 +56,9 @@ func (a *app) export(dir string, patterns []string, version int, force bool) err
 	}
 	var files []outFile
 	var folders []string // of log files, which systemd does not make
+	needs := dependenciesOf(cfg.Programs)
 	for _, p := range programs {
-		x, err := exportUnit(p, cfg.Name, version, a.user)
+		x, err := exportUnit(p, *needs[p.Name], cfg.Name, version, a.user)
 		if err != nil {
 			return fmt.Errorf("cannot export program %s: %w", p.Name, err)
 		}

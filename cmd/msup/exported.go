@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ type exported struct {
 }
 
 // exportUnit turns a program into a unit file.
-func exportUnit(p units.Program, project string, version int, user bool) (exported, error) {
+func exportUnit(p units.Program, d dependencies, project string, version int, user bool) (exported, error) {
 	wasScope := p.Type == units.Scope
 	p.Type = units.Service
 	x := exported{name: units.UnitName(project, p.Name, units.Service)}
@@ -39,7 +40,8 @@ func exportUnit(p units.Program, project string, version int, user bool) (export
 	settings = put(settings, "StandardError", appendTo(p.Stderr))
 	settings, unsaid := lifeSettings(p, settings)
 	restart, missing := restartSettings(p.Rules, version)
-	missing = append(unsaid, missing...)
+	needs, unsaidNeeds := d.settings(p, project)
+	missing = slices.Concat(unsaidNeeds, unsaid, missing)
 	x.missing = append(missing, outputMissing(p)...)
 	if p.Ready.Kind.Asked() {
 		x.missing = append(x.missing, "ready: systemd probes nothing; it is started for systemd once it is executed")
@@ -50,7 +52,7 @@ func exportUnit(p units.Program, project string, version int, user bool) (export
 	if wasScope {
 		x.missing = append(x.missing, "unit_type = scope: a unit file starts a service")
 	}
-	x.file = unitFile{own: "Service", settings: append(settings, restart...), install: "multi-user.target"}
+	x.file = unitFile{own: "Service", settings: slices.Concat(settings, needs, restart), install: "multi-user.target"}
 	if user {
 		x.file.install = "default.target"
 	}

@@ -80,12 +80,17 @@ func (a *app) render(patterns []string, version int, asRun bool) error {
 	if err != nil {
 		return err
 	}
+	joints := map[string]units.Joints{}
+	for i, j := range units.JointsOf(cfg.Name, cfg.Programs) {
+		joints[cfg.Programs[i].Name] = j
+	}
 	for i, p := range programs {
 		var text string
+		rt := units.Runtime{Project: cfg.Name, Version: version, Joints: joints[p.Name]}
 		if asRun {
-			text, err = runLine(p, cfg.Name, version, a.user)
+			text, err = runLine(p, rt, a.user)
 		} else {
-			text, err = renderUnit(p, cfg.Name, a.runtimeDir(cfg.Name), version)
+			text, err = renderUnit(p, rt, a.runtimeDir(cfg.Name))
 		}
 		if err != nil {
 			return fmt.Errorf("cannot render program %s: %w", p.Name, err)
@@ -99,15 +104,14 @@ func (a *app) render(patterns []string, version int, asRun bool) error {
 }
 
 // renderUnit is the unit file of what is sent to systemd for p.
-func renderUnit(p units.Program, project, dir string, version int) (string, error) {
-	rt := units.Runtime{Project: project, Version: version}
+func renderUnit(p units.Program, rt units.Runtime, dir string) (string, error) {
 	rt.Stdout, rt.Stderr = fifosOf(p, dir)
 	settings, err := formatted(units.Properties(p, rt))
 	if err != nil {
 		return "", err
 	}
 	f := unitFile{own: ownSection(p.Type), settings: settings, notes: map[string]string{}}
-	f.head = []string{fmt.Sprintf("%s: program %s, as msup sends it to systemd %d", p.Unit, p.Name, version)}
+	f.head = []string{fmt.Sprintf("%s: program %s, as msup sends it to systemd %d", p.Unit, p.Name, rt.Version)}
 	if p.Type == units.Scope {
 		f.head = append(f.head, "systemd reads no scopes from unit files; msup starts the program and systemd adopts it")
 	}
@@ -115,6 +119,8 @@ func renderUnit(p units.Program, project, dir string, version int) (string, erro
 		f.head = append(f.head, "sandbox = "+p.Sandbox)
 	}
 	f.notes["After"] = "at shutdown msup's supervisor ends last"
+	f.notes["Wants"] = "it waits for what it depends on in msup; this tells systemd of the order"
+	f.notes["PartOf"] = "other programs depend on it"
 	f.notes["RemainAfterExit"] = "until msup has seen how it ended"
 	for _, line := range describeRules(p) {
 		if line[0] == "restart" {
@@ -130,8 +136,7 @@ func renderUnit(p units.Program, project, dir string, version int) (string, erro
 }
 
 // runLine is the systemd-run(1) line that starts the same as msup would.
-func runLine(p units.Program, project string, version int, user bool) (string, error) {
-	rt := units.Runtime{Project: project, Version: version}
+func runLine(p units.Program, rt units.Runtime, user bool) (string, error) {
 	settings, err := formatted(units.Properties(p, rt))
 	if err != nil {
 		return "", err
@@ -145,7 +150,7 @@ func runLine(p units.Program, project string, version int, user bool) (string, e
 	case p.Type == units.Scope:
 		words = append(words, "--scope")
 		words = append(words, scopeFlags(p)...)
-	case version >= 254:
+	case rt.Version >= 254:
 		words = append(words, "--expand-environment=no")
 	default:
 		argv = make([]string, len(p.Argv)) // systemd expands variables in it

@@ -35,11 +35,15 @@ func rendered() units.Program {
 	}
 }
 
+func of(project string, version int) units.Runtime {
+	return units.Runtime{Project: project, Version: version}
+}
+
 func TestRender(t *testing.T) {
 	scope := rendered()
 	scope.Type, scope.Unit, scope.Systemd, scope.Sandbox = units.Scope, "msup-web.scope", nil, ""
 	export := func(p units.Program, version int, user bool) (string, error) {
-		x, err := exportUnit(p, "shop", version, user)
+		x, err := exportUnit(p, dependencies{}, "shop", version, user)
 		return x.name + "\n" + x.file.String(), err
 	}
 	unlimited := rendered()
@@ -56,21 +60,39 @@ func TestRender(t *testing.T) {
 		StopCommand:   []units.Hook{{Path: "/usr/bin/ctl", Argv: []string{"/usr/bin/ctl", "stop", "100%"}}},
 		ReloadCommand: []units.Hook{{Path: "/bin/kill", Argv: []string{"/bin/kill", "-HUP", "1"}}},
 	}
+	needs := []units.Program{rendered(), once, rendered(), rendered(), rendered()}
+	for i, name := range []string{"web", "migrate", "db", "my-cache", "front"} {
+		needs[i].Name, needs[i].Unit = name, "msup-"+name+".service"
+	}
+	needs[0].Needs = []units.Need{{Of: "migrate", Condition: policy.OnCompleted}, {Of: "db", Condition: policy.OnReady}, {Of: "my-cache", Condition: policy.OnStarted, Optional: true}}
+	needs[4].Needs, needs[4].OnDependency = []units.Need{{Of: "web", Condition: policy.OnStarted}}, policy.RestartAtEnd
+	exportNeeds := func(i int) (string, error) {
+		x, err := exportUnit(needs[i], *dependenciesOf(needs)[needs[i].Name], "shop", 252, false)
+		return x.name + "\n" + x.file.String(), err
+	}
 	for name, render := range map[string]func() (string, error){
-		"render-252":       func() (string, error) { return renderUnit(rendered(), "default", "/run/msup/default", 252) },
-		"render-254":       func() (string, error) { return renderUnit(rendered(), "default", "/run/msup/default", 254) },
-		"render-aged":      func() (string, error) { return renderUnit(aged, "default", "/run/msup/default", 252) },
-		"render-oneshot":   func() (string, error) { return renderUnit(once, "default", "/run/msup/default", 252) },
+		"render-needs": func() (string, error) {
+			rt := of("default", 252)
+			rt.Joints = units.JointsOf("default", needs)[0]
+			return renderUnit(needs[0], rt, "/run/msup/default")
+		},
+		"export-needs":     func() (string, error) { return exportNeeds(0) },
+		"export-needed":    func() (string, error) { return exportNeeds(1) },
+		"export-follows":   func() (string, error) { return exportNeeds(4) },
+		"render-252":       func() (string, error) { return renderUnit(rendered(), of("default", 252), "/run/msup/default") },
+		"render-254":       func() (string, error) { return renderUnit(rendered(), of("default", 254), "/run/msup/default") },
+		"render-aged":      func() (string, error) { return renderUnit(aged, of("default", 252), "/run/msup/default") },
+		"render-oneshot":   func() (string, error) { return renderUnit(once, of("default", 252), "/run/msup/default") },
 		"export-aged":      func() (string, error) { return export(aged, 252, false) },
 		"export-oneshot":   func() (string, error) { return export(once, 252, false) },
-		"render-hooks-252": func() (string, error) { return renderUnit(hooks, "default", "/run/msup/default", 252) },
-		"render-hooks-254": func() (string, error) { return renderUnit(hooks, "default", "/run/msup/default", 254) },
-		"run-hooks":        func() (string, error) { return runLine(hooks, "default", 252, false) },
+		"render-hooks-252": func() (string, error) { return renderUnit(hooks, of("default", 252), "/run/msup/default") },
+		"render-hooks-254": func() (string, error) { return renderUnit(hooks, of("default", 254), "/run/msup/default") },
+		"run-hooks":        func() (string, error) { return runLine(hooks, of("default", 252), false) },
 		"export-hooks":     func() (string, error) { return export(hooks, 252, false) },
-		"render-scope":     func() (string, error) { return renderUnit(scope, "default", "/run/msup/default", 254) },
-		"run-252":          func() (string, error) { return runLine(rendered(), "default", 252, false) },
-		"run-254":          func() (string, error) { return runLine(rendered(), "default", 254, true) },
-		"run-scope":        func() (string, error) { return runLine(scope, "default", 254, false) },
+		"render-scope":     func() (string, error) { return renderUnit(scope, of("default", 254), "/run/msup/default") },
+		"run-252":          func() (string, error) { return runLine(rendered(), of("default", 252), false) },
+		"run-254":          func() (string, error) { return runLine(rendered(), of("default", 254), true) },
+		"run-scope":        func() (string, error) { return runLine(scope, of("default", 254), false) },
 		"export-252":       func() (string, error) { return export(rendered(), 252, false) },
 		"export-254":       func() (string, error) { return export(rendered(), 254, true) },
 		"export-scope":     func() (string, error) { return export(scope, 252, false) },
@@ -107,7 +129,8 @@ func TestRender(t *testing.T) {
 func TestRenderSaysWhatIsSent(t *testing.T) {
 	for _, version := range []int{252, 254} {
 		p := rendered()
-		text, err := renderUnit(p, "default", "/run/msup/default", version)
+		joints := units.Joints{Own: "msup-web:needed.slice", Needs: []string{"msup-db:needed.slice"}}
+		text, err := renderUnit(p, units.Runtime{Project: "default", Version: version, Joints: joints}, "/run/msup/default")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +145,7 @@ func TestRenderSaysWhatIsSent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rt := units.Runtime{Project: "default", Version: version}
+		rt := units.Runtime{Project: "default", Version: version, Joints: joints}
 		rt.Stdout, rt.Stderr = fifosOf(p, "/run/msup/default")
 		sent := map[string][]any{}
 		for _, s := range units.Properties(p, rt) {
@@ -135,7 +158,7 @@ func TestRenderSaysWhatIsSent(t *testing.T) {
 			}
 			got[b.Name] = append(got[b.Name], b.Value)
 		}
-		after := []any{[]string{"msup:order.slice"}, []string{"db.service"}}
+		after := []any{[]string{"msup:order.slice"}, []string{"msup-db:needed.slice"}, []string{"db.service"}}
 		if diff := cmp.Diff(after, sent["After"]); diff != "" {
 			t.Errorf("After: %s", diff)
 		}
