@@ -35,6 +35,13 @@ type Options struct {
 	// Formation says how many of a program shall run ("web=2", "all=1"), for formats that do
 	// not say it themselves.
 	Formation map[string]int
+	// Env is the environment of pm2 whose env_NAME holds, "" = none.
+	Env string
+	// CPUs is how many the machine has, for instances = max of pm2.
+	CPUs int
+	// Exec runs a program and returns what it prints, for configurations that are programs; nil = none
+	// is run.
+	Exec func(name string, args ...string) ([]byte, error)
 }
 
 // Result is a configuration that was converted.
@@ -181,6 +188,17 @@ func (in *input) path(abs string) string {
 func (in *input) env(name string) (string, bool) {
 	if !slices.Contains(in.environment, name) {
 		in.environment = append(in.environment, name)
+	}
+	if in.Lookup == nil {
+		return "", false
+	}
+	return in.Lookup(name)
+}
+
+// lookup is [input.env] for a value that is used now, and not when the configuration is read.
+func (in *input) lookup(name string) (string, bool) {
+	if in.Direct {
+		return in.env(name) // each supervisor reads it anew
 	}
 	if in.Lookup == nil {
 		return "", false

@@ -20,17 +20,21 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // corpus has a folder for each configuration, in the styles in which people write them. It is
-// /srv/app to the conversion, a folder root in it is /, and a file env has variables. want.conf and
-// want.report are what becomes of it.
+// /srv/app to the conversion, a folder root in it is /, a file env has variables, and a file formation
+// is what --formation says. want.conf and want.report are what becomes of it, or want.error.
 const corpus = "../integration/testdata/import"
 
 // mainFiles are the names that the file to convert may have; else it is the only file.
-var mainFiles = []string{"supervisord.conf", "Procfile", "process-compose.yaml", "process-compose.yml", "ecosystem.config.json", "ecosystem.config.yaml"}
+var mainFiles = []string{
+	"supervisord.conf", "Procfile", "Procfile.dev", "compose.yaml", "process-compose.yaml", "process-compose.yml",
+	"ecosystem.config.json", "ecosystem.config.yaml",
+}
 
 type sample struct {
-	files fstest.MapFS
-	main  string
-	env   map[string]string
+	files     fstest.MapFS
+	main      string
+	env       map[string]string
+	formation map[string]int
 }
 
 func readSample(t *testing.T, dir string) sample {
@@ -51,12 +55,15 @@ func readSample(t *testing.T, dir string) sample {
 				s.env[name] = value
 			}
 			return err
+		case rel == "formation":
+			s.formation, err = ParseFormation(strings.TrimSpace(string(data)))
+			return err
 		}
 		name, inRoot := strings.CutPrefix(rel, "root/")
 		if !inRoot {
 			name = "srv/app/" + rel
 		}
-		if slices.Contains(mainFiles, filepath.Base(name)) || s.main == "" {
+		if name == "srv/app/"+filepath.Base(name) && slices.Contains(mainFiles, filepath.Base(name)) || inRoot && slices.Contains(mainFiles, filepath.Base(name)) || s.main == "" {
 			s.main = "/" + name
 		}
 		s.files[name] = &fstest.MapFile{Data: data, Mode: 0o644}
@@ -70,7 +77,7 @@ func readSample(t *testing.T, dir string) sample {
 
 func (s sample) convert(direct bool) (*Result, error) {
 	return Convert(s.files, []string{s.main}, Options{
-		Cwd: filepath.Dir(s.main), Hostname: "box", Direct: direct,
+		Cwd: filepath.Dir(s.main), Hostname: "box", Direct: direct, Formation: s.formation, CPUs: 4,
 		Lookup: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
 	})
 }
@@ -85,7 +92,11 @@ func TestCorpus(t *testing.T) {
 			s := readSample(t, dir)
 			res, err := s.convert(false)
 			if err != nil {
-				t.Fatal(err)
+				golden(t, filepath.Join(dir, "want.error"), []byte(err.Error()+"\n"))
+				return
+			}
+			if _, err := os.Stat(filepath.Join(dir, "want.error")); err == nil {
+				t.Error("want.error is there, and no error")
 			}
 			var report bytes.Buffer
 			if err := res.Report.Write(&report); err != nil {
@@ -95,6 +106,9 @@ func TestCorpus(t *testing.T) {
 			golden(t, filepath.Join(dir, "want.report"), report.Bytes())
 
 			for _, name := range res.Environment {
+				if res.Format == Procfile {
+					break // a PORT that is set is the first one
+				}
 				if value, ok := s.env[name]; ok {
 					t.Setenv(name, value)
 				} else {

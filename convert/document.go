@@ -123,6 +123,23 @@ func (s *Section) unset(name string) {
 	s.Keys = slices.DeleteFunc(s.Keys, func(k Key) bool { return k.Name == name })
 }
 
+// inOrder puts the keys into the order of the reference.
+func (s *Section) inOrder() {
+	at := map[string]int{}
+	for i, k := range config.Keys() {
+		if k.Section == s.Kind {
+			at[k.Name] = i
+		}
+	}
+	rank := func(k Key) int {
+		if i, ok := at[k.Name]; ok {
+			return i
+		}
+		return len(at) + len(config.Keys()) // systemd's settings
+	}
+	slices.SortStableFunc(s.Keys, func(a, b Key) int { return rank(a) - rank(b) })
+}
+
 // words is a list of words as it is written, each quoted where it must be. Double braces are
 // those of a template, which stay whole.
 func words(list ...string) string {

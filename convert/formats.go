@@ -35,6 +35,9 @@ type format struct {
 func formats() []format {
 	return []format{
 		{Format: Supervisord, title: "a configuration of supervisord", detect: isSupervisord, convert: convertSupervisord},
+		{Format: PM2, title: "a configuration of pm2", detect: isPM2, convert: convertPM2},
+		{Format: ProcessCompose, title: "a configuration of process-compose", several: true, detect: isProcessCompose, convert: convertProcessCompose},
+		{Format: Procfile, title: "a Procfile", detect: isProcfile, convert: convertProcfile},
 		{
 			Format: SystemdUnit, title: "this is a unit file of systemd's", detect: isUnit,
 			instead: "systemd runs it itself: systemctl enable --now UNIT; to have it with msup write [program NAME] with command = what ExecStart= has, and its other settings as systemd.NAME = value",

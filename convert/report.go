@@ -105,8 +105,11 @@ func (r *Report) Write(w io.Writer) error {
 func (e Entry) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-8s %s:%d [%s]", e.Verdict, e.File, e.Line, oneLine(e.Section))
-	if e.Key != "" {
+	switch {
+	case e.Key != "":
 		fmt.Fprintf(&b, " %s = %s", oneLine(e.Key), oneLine(e.Value))
+	case e.Value != "":
+		b.WriteString(" " + oneLine(e.Value))
 	}
 	const indent = "\n         "
 	for _, line := range e.Became {

@@ -2,11 +2,16 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
 
 	"msup/config"
 	"msup/convert"
@@ -105,7 +110,7 @@ func convertFiles(paths []string, opts convert.Options) (*convert.Result, error)
 	if opts.Cwd, err = os.Getwd(); err != nil {
 		return nil, err
 	}
-	opts.Lookup = os.LookupEnv
+	opts.Lookup, opts.CPUs = os.LookupEnv, runtime.NumCPU()
 	opts.Hostname, _ = os.Hostname() // without one, who needs it is told
 	res, err := convert.Convert(os.DirFS("/"), paths, opts)
 	var refused *convert.RefusedError
@@ -115,16 +120,45 @@ func convertFiles(paths []string, opts convert.Options) (*convert.Result, error)
 	return res, err
 }
 
+// execTime bounds a program that is a configuration.
+const execTime = 30 * time.Second
+
+// printed runs a program and returns what it prints.
+func printed(name string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), execTime, fmt.Errorf("it did not end within %v", execTime))
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).Output()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && len(exit.Stderr) > 0 {
+		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(exit.Stderr)))
+	}
+	return out, err
+}
+
 // importOptions are the flags of msup import.
 type importOptions struct {
 	out                    string
 	report, strict, asJSON bool
 	force                  bool
 	from                   string
+	formation, env         string
+	allowExec              bool
 }
 
 func (a *app) importFiles(paths []string, o importOptions) error {
-	opts := convert.Options{Format: convert.Format(o.from)}
+	opts := convert.Options{Format: convert.Format(o.from), Env: o.env}
+	if o.allowExec {
+		opts.Exec = printed
+	}
+	if o.formation != "" {
+		formation, err := convert.ParseFormation(o.formation)
+		if err != nil {
+			return usageError("--formation: %v", err)
+		}
+		opts.Formation = formation
+	}
 	toFile := o.out != "" && o.out != "-"
 	if toFile {
 		dir, err := folderOf(o.out)

@@ -50,6 +50,9 @@ paths are written so that they hold where the new file stands.
 	f.BoolVar(&o.report, "report", false, "print what has become of each key, and the configuration only with -o")
 	f.BoolVar(&o.strict, "strict", false, "fail, and write nothing, if a key would have no effect")
 	f.BoolVar(&o.asJSON, "json", false, "print the report and the configuration as JSON")
+	f.StringVar(&o.formation, "formation", "", "how many of each program of a Procfile, `NAME=NUMBER,...`: web=2,worker=1,all=0")
+	f.StringVar(&o.env, "env", "", "of pm2, the environment `NAME` whose env_NAME holds too")
+	f.BoolVar(&o.allowExec, "allow-exec", false, "run a configuration that is a program, such as ecosystem.config.js, by node")
 	f.StringVar(&o.from, "from", "", "the files are of this `FORMAT`, whatever they look like")
 	return cmd
 }

@@ -1,0 +1,142 @@
+package convert
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"msup/config"
+)
+
+// PM2 is the format of pm2's ecosystem files, as version 7.0 has them, and what pm2 jlist prints.
+const PM2 Format = "pm2"
+
+var (
+	pm2Script = regexp.MustCompile(`\.config\.[cm]?js$|^(ecosystem|pm2|processes)\b.*\.[cm]?js$`)
+	pm2File   = regexp.MustCompile(`^(ecosystem|pm2)\b.*\.(json|ya?ml)$`)
+	appsKey   = regexp.MustCompile(`(?m)^[ \t]*"?apps"?[ \t]*:`)
+	jlistKey  = regexp.MustCompile(`"pm2_env"[ \t\n]*:`)
+)
+
+func isPM2(name string, content []byte) bool {
+	switch ext := filepath.Ext(name); {
+	case pm2Script.MatchString(name):
+		return true
+	case ext == ".json":
+		// pm2 writes jlist on one line, where the key stands somewhere.
+		return pm2File.MatchString(name) || appsKey.Match(content) || jlistKey.Match(content) || bytes.Contains(content, []byte(`"apps"`))
+	case ext == ".yml" || ext == ".yaml":
+		return pm2File.MatchString(name) || appsKey.Match(content) && bytes.Contains(content, []byte("script"))
+	}
+	return false
+}
+
+func convertPM2(in *input) {
+	path := in.paths[0]
+	data, err := in.readMain(path)
+	if err != nil {
+		in.fail(Place{File: in.shown(path)}, config.Diagnostic{Message: err.Error()})
+		return
+	}
+	parse := parseJSON
+	switch ext := filepath.Ext(path); {
+	case ext == ".yml" || ext == ".yaml":
+		parse = parseYAML
+	case strings.HasSuffix(ext, "js"):
+		if data, err = in.runScript(path); err != nil {
+			in.fail(Place{File: in.shown(path)}, config.Diagnostic{Message: err.Error(), Hint: scriptHint(in.shown(path))})
+			return
+		}
+	}
+	root, ok := in.tree(path, data, parse)
+	if !ok {
+		return
+	}
+	apps := appsOf(root)
+	if len(apps) == 0 {
+		in.fail(Place{in.shown(path), 1}, config.Diagnostic{Message: "there are no apps in it", Hint: `apps: is a list of what pm2 runs, each with a script; pm2 jlist prints one of what runs`})
+		return
+	}
+	in.document.Comments = root.head
+	pm := &pm2{input: in, dir: filepath.Dir(path), names: newNames()}
+	if apps[0].get("pm2_env") != nil {
+		apps = pm.running(apps)
+	} else if name := nameOfProject(filepath.Base(pm.dir)); name != "" {
+		_ = in.document.section(projectSection, "", Place{in.shown(path), 1}).set(Place{in.shown(path), 1}, "project", name)
+	}
+	for _, k := range root.keys {
+		if k.name == "apps" || root.get("apps") == nil {
+			continue
+		}
+		o := in.outcome(k.place, "pm2", k.name, k.value.String())
+		switch k.name {
+		case "deploy":
+			o.drop("msup does not deploy", "")
+		case "pm2", "module_conf":
+			o.drop("it is about pm2 itself", "")
+		default:
+			o.drop("pm2 itself does not know the key", "")
+		}
+		o.done()
+	}
+	defaults := in.document.section(defaultsSection, "", Place{})
+	for _, kv := range [][2]string{
+		// What pm2 does by itself, constants.js and lib/God.js.
+		{"stop_signal", "INT"}, {"stop_timeout", "1600ms"}, {"autorestart", "always"}, {"restart_delay", "0"},
+	} {
+		_ = defaults.set(Place{}, kv[0], kv[1])
+	}
+	for _, app := range apps {
+		pm.app(app)
+	}
+}
+
+// appsOf are the apps of a file: those of apps, of a list, or the one that the file is.
+func appsOf(root *node) []*node {
+	list := root
+	if apps := root.get("apps"); apps != nil {
+		list = apps
+	}
+	switch {
+	case list.kind == listNode:
+		var apps []*node
+		for _, item := range list.items {
+			if item.kind == mapNode {
+				apps = append(apps, item)
+			}
+		}
+		return apps
+	case list.kind == mapNode && len(list.keys) > 0 && (list.get("script") != nil || list.get("cmd") != nil || list.get("command") != nil || list != root):
+		return []*node{list}
+	}
+	return nil
+}
+
+// maxScriptOutput bounds what a script may print.
+const maxScriptOutput = maxFile
+
+// runScript has node print what a .config.js exports, if the user allows it.
+func (in *input) runScript(path string) ([]byte, error) {
+	if in.Exec == nil {
+		return nil, errors.New("it is a program, and msup runs none to read a configuration")
+	}
+	// Both kinds of modules can be imported.
+	const print = "import(require('url').pathToFileURL(process.argv[1])).then(m => console.log(JSON.stringify(m.default ?? m)))"
+	out, err := in.Exec("node", "-e", print, path)
+	if err != nil {
+		return nil, fmt.Errorf("node cannot run it: %w", err)
+	}
+	if len(out) > maxScriptOutput {
+		return nil, fmt.Errorf("what it exports is larger than %d MiB", maxScriptOutput>>20)
+	}
+	return out, nil
+}
+
+// scriptHint says how to make JSON of a script.
+func scriptHint(path string) string {
+	json := strings.TrimSuffix(strings.TrimSuffix(path, filepath.Ext(path)), ".config") + ".config.json"
+	return fmt.Sprintf("node -p 'JSON.stringify(require(\"./%s\"), null, 2)' > %s makes JSON of it, once; msup import --allow-exec runs it", filepath.Base(path), json)
+}

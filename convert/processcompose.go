@@ -1,0 +1,534 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"msup/config"
+)
+
+// ProcessCompose is the format of process-compose, as version 1.122 has it.
+const ProcessCompose Format = "process-compose"
+
+var (
+	processesKey = regexp.MustCompile(`(?m)^processes[ \t]*:`)
+	composeNames = []string{"compose.yml", "compose.yaml", "process-compose.yml", "process-compose.yaml"}
+	// overrideNames are looked for beside a file of composeNames.
+	overrideNames = []string{"compose.override.yml", "compose.override.yaml", "process-compose.override.yml", "process-compose.override.yaml"}
+)
+
+func isProcessCompose(name string, content []byte) bool {
+	ext := filepath.Ext(name)
+	return (ext == ".yml" || ext == ".yaml") && (processesKey.Match(content) || strings.HasPrefix(name, "process-compose"))
+}
+
+// pcProject is a configuration of process-compose while it is converted.
+type pcProject struct {
+	*input
+	root   *node
+	vars   map[string]any
+	shell  [2]string // the shell and the argument before the command
+	dotenv *envFile  // .env, if there is one
+	// dotenvShared: it stands in [defaults]; dotenvAsFile: as env_file.
+	dotenvShared, dotenvAsFile bool
+	dotenvTold                 bool
+	names                      map[string]string // of programs, by the name of the process
+	split                      map[string]int    // processes whose replicas are programs of their own
+	used                       map[string]bool   // variables that were replaced and reported
+	loading                    []string          // files that extend each other
+}
+
+func convertProcessCompose(in *input) {
+	pc := &pcProject{input: in, shell: [2]string{"bash", "-c"}, names: map[string]string{}, split: map[string]int{}, used: map[string]bool{}}
+	dir := filepath.Dir(in.paths[0])
+	var err error
+	if pc.dotenv, err = in.envFile(filepath.Join(dir, ".env"), godotenv); err != nil {
+		in.fail(Place{File: in.shown(filepath.Join(dir, ".env"))}, config.Diagnostic{Message: err.Error()})
+	}
+	paths := in.paths
+	if len(paths) == 1 && slices.Contains(composeNames, filepath.Base(paths[0])) {
+		for _, name := range overrideNames {
+			if path := filepath.Join(dir, name); in.files.exists(path) {
+				paths = append(paths, path)
+				break
+			}
+		}
+	}
+	for _, path := range paths {
+		root, ok := pc.load(path, false)
+		if !ok {
+			return
+		}
+		pc.root = in.merge(pc.root, root, "")
+	}
+	if !pc.extendAll() {
+		return
+	}
+	in.document.Comments = pc.root.head
+	pc.convert(Place{in.shown(in.paths[0]), 1})
+}
+
+// load reads a file and those it extends.
+func (pc *pcProject) load(path string, extended bool) (*node, bool) {
+	shown := Place{File: pc.shown(path)}
+	if slices.Contains(pc.loading, path) {
+		pc.fail(shown, config.Diagnostic{Section: "extends", Message: "the file extends itself"})
+		return nil, false
+	}
+	pc.loading = append(pc.loading, path)
+	defer func() { pc.loading = pc.loading[:len(pc.loading)-1] }()
+	data, err := pc.readMain(path)
+	if err != nil {
+		pc.fail(shown, config.Diagnostic{Message: err.Error()})
+		return nil, false
+	}
+	root, ok := pc.parse(path, data)
+	if !ok {
+		return nil, false
+	}
+	if root.kind != mapNode {
+		pc.fail(Place{shown.File, 1}, config.Diagnostic{Message: "the file is " + root.kindWords() + ", not a mapping with processes"})
+		return nil, false
+	}
+	if extended {
+		pc.anchor(root, filepath.Dir(path))
+	}
+	base := root.get("extends")
+	if base == nil {
+		return root, true
+	}
+	file := base.String()
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(filepath.Dir(path), file)
+	}
+	parent, ok := pc.load(filepath.Clean(file), true)
+	if !ok {
+		return nil, false
+	}
+	return pc.merge(parent, root, ""), true
+}
+
+// parse replaces the variables of a file and reads it.
+func (pc *pcProject) parse(path string, data []byte) (*node, bool) {
+	text, err := replaceVariables(string(data), func(name string, line int) string { return pc.variable(path, name, line) })
+	var se *substError
+	if errors.As(err, &se) {
+		pc.fail(Place{pc.shown(path), se.line}, config.Diagnostic{Message: se.msg})
+		return nil, false
+	}
+	root, ok := pc.tree(path, []byte(text), parseYAML)
+	if ok {
+		pc.settle(root, "")
+	}
+	if ok && root.get("disable_env_expansion").isTrue() {
+		return pc.tree(path, data, parseYAML)
+	}
+	return root, ok
+}
+
+// variable is the value of a variable of a file: that of .env, else that of the environment, for
+// which a mark stands until it is known where it is used.
+func (pc *pcProject) variable(path, name string, line int) string {
+	value, ok := pc.dotenv.get(name)
+	from := ".env"
+	if !ok {
+		if value, ok = pc.lookup(name); ok {
+			from = "the environment"
+		}
+	}
+	if !pc.used[name] {
+		pc.used[name] = true
+		o := pc.outcome(Place{pc.shown(path), line}, "environment", "", "${"+name+"}")
+		if ok {
+			o.change("replaced by its value in %s", from)
+		} else {
+			o.change("the variable is not set: nothing is put in its place, or what stands behind :-")
+		}
+		o.done()
+	}
+	if from != ".env" && !pc.Direct && shellName.MatchString(name) && value != "" {
+		return markBegin + "env " + name + markEnd
+	}
+	return value
+}
+
+var envMark = regexp.MustCompile(markBegin + "env ([A-Za-z0-9_]+)" + markEnd)
+
+// settle replaces the marks of variables by their values, but for those in lists of variables,
+// where they stay variables: they may be secrets, and no shell splits them.
+func (pc *pcProject) settle(n *node, key string) {
+	if strings.Contains(n.text, markBegin) {
+		n.text = envMark.ReplaceAllStringFunc(n.text, func(m string) string {
+			value, _ := pc.lookup(envMark.FindStringSubmatch(m)[1])
+			return value
+		})
+	}
+	if key == "environment" && n.kind == listNode {
+		for _, item := range n.items {
+			if name, value, ok := strings.Cut(item.text, "="); ok && strings.Contains(name, markBegin) {
+				pc.settle(item, "")
+			} else if ok && envMark.MatchString(value) {
+				for _, m := range envMark.FindAllStringSubmatch(value, -1) {
+					pc.env(m[1]) // it is asked for
+				}
+			}
+		}
+		return
+	}
+	for _, item := range n.items {
+		pc.settle(item, "")
+	}
+	for i := range n.keys {
+		pc.settle(n.keys[i].value, n.keys[i].name)
+	}
+}
+
+// anchor has the processes of a file that is extended run in its folder.
+func (pc *pcProject) anchor(root *node, dir string) {
+	processes := root.get("processes")
+	if processes == nil {
+		return
+	}
+	for _, k := range processes.keys {
+		if k.value.kind != mapNode {
+			continue
+		}
+		at, where := dir, k.value.get("working_dir")
+		place := k.place
+		if where != nil {
+			place = where.place
+			if at = where.String(); !filepath.IsAbs(at) {
+				at = filepath.Join(dir, at)
+			}
+		}
+		k.value.put(nodeKey{name: "working_dir", place: place, value: &node{kind: textNode, text: at, place: place}})
+	}
+}
+
+// below is a path of the file's: relative ones start at its folder.
+func (pc *pcProject) below(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(pc.paths[0]), path)
+}
+
+// merge puts a file over another one: a value that is not empty replaces that of before, mappings
+// are merged, lists are put together but for those that are replaced, and lists of KEY=value
+// are merged by their keys.
+func (in *input) merge(base, over *node, key string) *node {
+	switch {
+	case base == nil:
+		return over
+	case over == nil || over.isEmpty():
+		return base
+	case base.kind == mapNode && over.kind == mapNode:
+		out := *base
+		out.keys = slices.Clone(base.keys)
+		at := map[string]int{}
+		for i, k := range out.keys {
+			at[k.name] = i
+		}
+		for _, k := range over.keys {
+			i, both := at[k.name]
+			if !both {
+				at[k.name] = len(out.keys)
+				out.keys = append(out.keys, k)
+				continue
+			}
+			merged := in.merge(out.keys[i].value, k.value, k.name)
+			if merged == k.value {
+				out.keys[i].place = k.place
+			}
+			out.keys[i].value = merged
+		}
+		return &out
+	case base.kind == listNode && over.kind == listNode && key == "environment":
+		return mergeVariables(base, over)
+	case base.kind == listNode && over.kind == listNode && key != "namespace" && key != "paths":
+		out := *base
+		out.items = append(slices.Clone(base.items), over.items...)
+		return &out
+	}
+	return over
+}
+
+// mergeVariables merges lists of KEY=value.
+func mergeVariables(base, over *node) *node {
+	out := *base
+	out.items = slices.Clone(base.items)
+	for _, item := range over.items {
+		name, _, _ := strings.Cut(item.text, "=")
+		i := slices.IndexFunc(out.items, func(o *node) bool { n, _, _ := strings.Cut(o.text, "="); return n == name })
+		if i >= 0 {
+			out.items[i] = item
+		} else {
+			out.items = append(out.items, item)
+		}
+	}
+	return &out
+}
+
+// isEmpty reports whether a value is the one that holds without it.
+func (n *node) isEmpty() bool {
+	switch n.kind {
+	case nullNode:
+		return true
+	case listNode:
+		return len(n.items) == 0
+	case mapNode:
+		return len(n.keys) == 0
+	}
+	return n.text == "" || n.text == "0" || n.isFalse()
+}
+
+// isTrue reports whether a value is true, as YAML 1.1 has it.
+func (n *node) isTrue() bool {
+	return n.isScalar() && slices.Contains([]string{"true", "yes", "on", "y"}, strings.ToLower(n.text))
+}
+
+func (n *node) isFalse() bool {
+	return n.isScalar() && slices.Contains([]string{"false", "no", "off", "n"}, strings.ToLower(n.text))
+}
+
+// extendAll gives processes what those have that they extend.
+func (pc *pcProject) extendAll() bool {
+	processes := pc.root.get("processes")
+	if processes == nil || processes.kind != mapNode {
+		return true
+	}
+	state := map[string]int{} // 1 is being resolved, 2 is resolved
+	index := map[string]int{}
+	for i, k := range processes.keys {
+		index[k.name] = i
+	}
+	var resolve func(name string, depth int) bool
+	resolve = func(name string, depth int) bool {
+		k := &processes.keys[index[name]]
+		parent := k.value.get("extends")
+		if state[name] == 2 || parent == nil || parent.isEmpty() {
+			state[name] = 2
+			return true
+		}
+		wrong := func(format string, args ...any) bool {
+			pc.fail(parent.place, config.Diagnostic{Section: name, Key: "extends", Value: parent.String(), Message: fmt.Sprintf(format, args...)})
+			return false
+		}
+		base, known := index[parent.String()]
+		switch {
+		case state[name] == 1:
+			return wrong("the process extends itself")
+		case !known:
+			return wrong("there is no process %s", clip(parent.String()))
+		case depth > maxDepth:
+			return wrong("processes extend each other more than %d times", maxDepth)
+		}
+		state[name] = 1
+		if !resolve(parent.String(), depth+1) {
+			return false
+		}
+		child := k.value.without("extends")
+		k.value = pc.merge(processes.keys[base].value.without("extends"), child, "")
+		state[name] = 2
+		return true
+	}
+	for _, k := range processes.keys {
+		if k.value.kind != mapNode && k.value.kind != nullNode {
+			pc.fail(k.place, config.Diagnostic{Section: k.name, Message: "a process is a mapping, and this is " + k.value.kindWords()})
+			return false
+		}
+	}
+	for _, k := range processes.keys {
+		if !resolve(k.name, 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// projectKey is a key of the whole project, and what becomes of it. One without a function has
+// no effect.
+type projectKey struct {
+	name         string
+	convert      func(pc *pcProject, o *outcome, n *node)
+	why, instead string
+}
+
+// pcProjectKeys are all keys beside processes.
+func pcProjectKeys() []projectKey {
+	terminal := "it is about process-compose's own terminal"
+	return []projectKey{
+		{name: "version", convert: keep},
+		{name: "name", convert: keep}, // see convert
+		{name: "extends", convert: keep},
+		{name: "disable_env_expansion", convert: keep},
+		{name: "is_strict", convert: func(_ *pcProject, o *outcome, _ *node) { o.change("an unknown key is told in the report") }},
+		{name: "vars", convert: func(pc *pcProject, o *outcome, n *node) {
+			pc.vars = valuesOf(n)
+			o.change("they are replaced by their values")
+		}},
+		{name: "shell", convert: (*pcProject).shellKey},
+		{name: "environment", convert: (*pcProject).environmentKey},
+		{name: "log_location", convert: func(pc *pcProject, o *outcome, n *node) {
+			o.Became = []string{"stdout = " + pc.path(pc.below(n.String()))}
+			o.change("lines are written as they come, with the program's name before them, not as JSON")
+		}},
+		{name: "log_configuration", convert: func(pc *pcProject, o *outcome, _ *node) {
+			if pc.root.get("log_location") == nil {
+				o.drop("there is no log_location: output is in the journal", "")
+			}
+		}},
+		{name: "log_level", why: "msup writes each change of a state"},
+		{name: "log_length", why: "logs are in files and the journal", instead: "msup logs -n"},
+		{name: "log_format", why: terminal},
+		{name: "is_tui_disabled", why: terminal},
+		{name: "ordered_shutdown", convert: func(_ *pcProject, o *outcome, n *node) {
+			if !n.isTrue() {
+				o.change("programs are always stopped after those that depend on them")
+			}
+		}},
+		{name: "env_cmds", why: "msup runs no commands to read a configuration", instead: "write them into a script that sets the variables and then executes the program"},
+		{name: "mcp_server", why: "msup has no server for language models"},
+	}
+}
+
+func keep(*pcProject, *outcome, *node) {}
+
+func (pc *pcProject) shellKey(o *outcome, n *node) {
+	if n.kind != mapNode {
+		o.fail("write shell_command and shell_argument below it", "it is %s", n.kindWords())
+		return
+	}
+	if s := n.get("shell_command"); s != nil {
+		pc.shell[0] = s.String()
+		pc.shell[1] = n.get("shell_argument").String()
+	}
+	if n.get("elevated_shell_command") != nil {
+		o.change("programs are not run by sudo")
+	}
+}
+
+// environmentKey gives all programs the variables of the project.
+func (pc *pcProject) environmentKey(o *outcome, n *node) {
+	vars, bad := variablesOf(n)
+	for _, b := range bad {
+		o.place = b.place
+		o.fail("environment is a list of KEY=value", "%s sets no variable", clip(b.String()))
+	}
+	defaults := pc.document.section(defaultsSection, "", o.place)
+	for _, v := range vars {
+		o.place.Line = v.line
+		o.set(defaults, "environment", variable(v.name, withMarks(v.value)))
+	}
+}
+
+// variablesOf reads a list of KEY=value; bad is what is none.
+func variablesOf(n *node) (vars []envVar, bad []*node) {
+	switch {
+	case n == nil || n.kind == nullNode:
+		return nil, nil
+	case n.kind != listNode:
+		return nil, []*node{n}
+	}
+	for _, item := range n.items {
+		name, value, ok := strings.Cut(item.text, "=")
+		if !ok || !item.isScalar() || !shellName.MatchString(name) {
+			bad = append(bad, item)
+			continue
+		}
+		vars = append(vars, envVar{name, value, item.place.Line})
+	}
+	return vars, bad
+}
+
+// convert makes the document of the merged files.
+func (pc *pcProject) convert(place Place) {
+	processes := pc.root.get("processes")
+	if processes == nil || processes.kind != mapNode || len(processes.keys) == 0 {
+		pc.fail(place, config.Diagnostic{Message: "there are no processes in it", Hint: "processes: is a mapping of names to what they run"})
+		return
+	}
+	name := filepath.Base(filepath.Dir(pc.paths[0]))
+	if n := pc.root.get("name"); n.isScalar() && !n.isEmpty() {
+		name = n.String()
+		place = n.place
+	}
+	if name = nameOfProject(name); name != "" {
+		_ = pc.document.section(projectSection, "", place).set(place, "project", name) // it is letters, digits and _
+	}
+	defaults := pc.document.section(defaultsSection, "", Place{})
+	_ = defaults.set(Place{}, "autorestart", "never") // unless a process says otherwise
+	pc.useDotenv(processes, defaults)
+	known := pcProjectKeys()
+	for _, k := range pc.root.keys {
+		if k.name == "processes" {
+			continue
+		}
+		o := pc.outcome(k.place, "process-compose", k.name, k.value.String())
+		i := slices.IndexFunc(known, func(p projectKey) bool { return p.name == k.name })
+		switch {
+		case strings.HasPrefix(k.name, "x-"):
+		case i < 0:
+			var names []string
+			for _, p := range known {
+				names = append(names, p.name)
+			}
+			o.drop("process-compose itself does not know the key", didYouMean(k.name, append(names, "processes")))
+		case known[i].convert == nil:
+			o.drop(known[i].why, known[i].instead)
+		default:
+			known[i].convert(pc, o, k.value)
+		}
+		o.done()
+	}
+	taken := newNames()
+	for _, k := range processes.keys {
+		pc.names[k.name] = taken.program(k.name)
+	}
+	var all []*pcProcess
+	for _, k := range processes.keys {
+		all = append(all, pc.processes(k)...)
+	}
+	for _, p := range all {
+		p.convert()
+	}
+	pc.groups(all)
+}
+
+func didYouMean(name string, known []string) string {
+	if near := config.Suggest(name, known); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
+}
+
+// useDotenv gives programs the variables of .env.
+func (pc *pcProject) useDotenv(processes *node, defaults *Section) {
+	if pc.dotenv == nil {
+		return
+	}
+	for _, k := range processes.keys {
+		if k.value.get("is_dotenv_disabled").isTrue() {
+			return // each has it for itself, see environment
+		}
+	}
+	pc.dotenvShared, pc.dotenvAsFile = true, pc.useEnvFile(pc.dotenv, defaults)
+}
+
+// groups makes groups of namespaces.
+func (pc *pcProject) groups(all []*pcProcess) {
+	for _, p := range all {
+		if p.group == "" {
+			continue
+		}
+		g := pc.document.section(groupSection, nameOfGroup(p.group), p.place)
+		list := strings.Fields(g.get("programs"))
+		if !slices.Contains(list, p.s.Name) {
+			_ = g.set(p.place, "programs", strings.Join(append(list, p.s.Name), " ")) // names need no quotes
+		}
+	}
+}

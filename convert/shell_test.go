@@ -1,0 +1,77 @@
+package convert
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestShellWords(t *testing.T) {
+	for text, want := range map[string][]string{
+		"sleep 3":                             {"sleep", "3"},
+		"exec bundle exec puma -C 'a b.rb'":   {"bundle", "exec", "puma", "-C", "a b.rb"},
+		`web --name="x y"`:                    {"web", "--name=x y"},
+		"exec -a x y":                         nil,
+		"cd /srv && ./run":                    nil,
+		"PORT=1 ./run":                        nil,
+		"./run $PORT":                         nil,
+		"./run *.rb":                          nil,
+		"./run ~/x":                           nil,
+		"./run {a,b}":                         nil,
+		"./run > log":                         nil,
+		"./run &":                             nil,
+		"! ./run":                             nil,
+		"echo hello":                          nil,
+		"./run # comment":                     {"./run"},
+		"./run 'unclosed":                     nil,
+		`./run a\ b`:                          nil,
+		"./run\n":                             {"./run"},
+		"a\nb":                                {"bash", "-c", "a; b"},
+		"# first\nset -e\nif a; then\n b\nfi": {"bash", "-c", "set -e; if a; then b; fi"},
+		"a \\\n  --b":                         {"a", "--b"},
+		"cat <<X\nhello\nX":                   nil,
+		"a 'x\ny'; b":                         nil,
+	} {
+		got, _ := shellWords("bash", "-c", text)
+		if want == nil {
+			want = []string{"bash", "-c", strings.TrimSpace(text)}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	}
+	got, _ := shellWords("fish", "-c", "sleep 1")
+	if diff := cmp.Diff([]string{"fish", "-c", "sleep 1"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What is made of a command must do what the command did.
+func TestShellWordsRun(t *testing.T) {
+	for _, text := range []string{
+		"echo 'a  b'\necho c # d\n\necho \"e\nf\"",
+		"cat <<X\n1 $((1 + 1))\n  3\nX\necho end",
+		"for i in 1 2; do\n  echo $i\ndone\ncase x in\n  x) echo y ;;\nesac",
+		"f() {\n  echo in f\n}\nf\nf &\nwait",
+		"echo 100% '\\n' \"\\\\\" \u0085 x\ty",
+		"if true\nthen echo a\nelse echo b\nfi | tr a c",
+	} {
+		want, err := exec.Command("bash", "-c", text).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		argv, _ := shellWords("bash", "-c", text)
+		argv, _ = oneLineWords(argv)
+		for _, w := range argv {
+			if unprintable(w) != "" {
+				t.Errorf("%q has a control character", w)
+			}
+		}
+		got, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+		if err != nil || string(got) != string(want) {
+			t.Errorf("%q: %v wrote %q (%v), the command %q", text, argv, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,3 @@
+module.exports = {
+  apps: [{ name: 'app', script: 'app.js' }],
+};
