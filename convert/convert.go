@@ -211,8 +211,8 @@ const maxProblems = 100
 
 // fail adds an error about a place.
 func (in *input) fail(p Place, d config.Diagnostic) {
-	if len(in.problems) < maxProblems {
-		d.File, d.Line = p.File, p.Line
+	d.File, d.Line = p.File, p.Line
+	if len(in.problems) < maxProblems && !slices.Contains(in.problems, d) {
 		in.problems = append(in.problems, d)
 	}
 }

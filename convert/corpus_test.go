@@ -76,7 +76,7 @@ func readSample(t *testing.T, dir string) sample {
 }
 
 func (s sample) convert(direct bool) (*Result, error) {
-	return Convert(s.files, []string{s.main}, Options{
+	return Convert(s.files, []string{filepath.Base(s.main)}, Options{
 		Cwd: filepath.Dir(s.main), Hostname: "box", Direct: direct, Formation: s.formation, CPUs: 4,
 		Lookup: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
 	})

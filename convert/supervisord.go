@@ -56,6 +56,7 @@ type supervisord struct {
 	file     *iniFile
 	global   expansions
 	entries  map[*iniKey]*Entry
+	lost     map[*iniKey]bool // their value is wrong, or not known
 	programs []*program
 	shared   []pair // of [supervisord] environment
 	size     int    // of all values that were expanded
@@ -76,11 +77,12 @@ type program struct {
 	numprocs      int
 	groupPriority int
 	priority      int
-	place         int // in the order of the file
+	place         int        // in the order of the file
+	before        []*program // those of the next lower priority, in another group
 }
 
 func convertSupervisord(in *input) {
-	c := &supervisord{input: in, entries: map[*iniKey]*Entry{}}
+	c := &supervisord{input: in, entries: map[*iniKey]*Entry{}, lost: map[*iniKey]bool{}}
 	c.file = &iniFile{byName: map[string]*iniSection{}, defaults: &iniSection{name: defaultSection}}
 	c.read()
 	c.global = expansions{
@@ -230,6 +232,7 @@ func (c *supervisord) note(k *iniKey, v Verdict, became []string, why, instead s
 
 // wrong reports a value that supervisord would not take either.
 func (c *supervisord) wrong(k *iniKey, err error) {
+	c.lost[k] = true
 	d := config.Diagnostic{Section: k.section, Key: k.name, Value: oneLine(k.value), Message: err.Error()}
 	if missing, ok := err.(*missingError); ok {
 		d.Hint = "set it: " + missing.name + "=… msup …"
@@ -274,6 +277,7 @@ func (c *supervisord) now(k *iniKey, x expansions) (string, bool) {
 	case err == nil:
 		return value, true
 	case missing != "" && !c.Direct:
+		c.lost[k] = true
 		c.note(k, Dropped, nil, fmt.Sprintf("the variable %s is not set, and a value of this key is known only with it", missing), "set it: "+missing+"=… msup import …")
 		return "", false
 	}
@@ -449,8 +453,9 @@ func unique(taken map[string]bool, name string) string {
 	return name
 }
 
-// order sorts the programs by priority: msup starts them in the order of the file, and stops
-// them in the opposite one. Those of one priority stay as they stand.
+// order sorts the programs by priority: msup starts them in the order of the file. supervisord
+// stops one group after the other, each when the last has come to rest, which is what
+// depends_on does. Those of one priority stay as they stand.
 func (c *supervisord) order() {
 	first := map[string]int{}
 	for _, p := range c.programs {
@@ -468,8 +473,33 @@ func (c *supervisord) order() {
 		return first[p.group]
 	}
 	slices.SortStableFunc(c.programs, func(a, b *program) int {
-		return cmp.Or(a.groupPriority-b.groupPriority, place(a)-place(b), a.priority-b.priority)
+		return cmp.Or(cmp.Compare(a.groupPriority, b.groupPriority), place(a)-place(b), cmp.Compare(a.priority, b.priority))
 	})
+	var before, same []*program
+	for i, p := range c.programs {
+		if i > 0 && c.programs[i-1].groupPriority != p.groupPriority {
+			before, same = same, nil
+		}
+		p.before, same = before, append(same, p)
+	}
+}
+
+// waitsFor is depends_on for those of the next lower priority.
+func (p *program) waitsFor() string {
+	var names []string
+	for _, b := range p.before {
+		names = append(names, "?"+b.out.Name)
+	}
+	return strings.Join(names, " ")
+}
+
+// ordered notes what has become of a priority.
+func (c *supervisord) ordered(k *iniKey, before []*program) {
+	why := "programs are started in the order in which they stand"
+	if before != nil {
+		why += "; depends_on has them stopped in the opposite one, each when those before it are down"
+	}
+	c.note(k, Kept, nil, why, "")
 }
 
 // groups writes the groups that have a program.
@@ -502,7 +532,7 @@ func (c *supervisord) groups() {
 			switch k.name {
 			case "programs":
 			case "priority":
-				c.note(k, Kept, nil, "programs are started in the order in which they stand, and stopped in the opposite one", "")
+				c.ordered(k, c.programs[slices.IndexFunc(c.programs, func(p *program) bool { return p.group == name })].before)
 			default:
 				c.note(k, Dropped, nil, "supervisord itself ignores it", "")
 			}

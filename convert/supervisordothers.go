@@ -69,6 +69,10 @@ func (c *supervisord) sharedEnvironment(k *iniKey, defaults *Section) {
 	if !ok {
 		return
 	}
+	// supervisord does it twice here.
+	if again, err := c.global.expand(value); err == nil {
+		value = again
+	}
 	pairs, err := splitPairs(value)
 	if err != nil {
 		c.wrong(k, fmt.Errorf("it is not KEY=\"value\",KEY2=\"value\": %w", err))

@@ -99,7 +99,7 @@ func (p *program) output() {
 	redirect := c.keyOf(p.section, "redirect_stderr")
 	p.send(out, "")
 	if merged {
-		if redirect != nil && c.entries[redirect] == nil {
+		if redirect != nil && !c.lost[redirect] {
 			if out.kind == toAuto || out.kind == toSyslog {
 				c.note(redirect, Kept, nil, "both are in the journal", "")
 			} else {
@@ -119,7 +119,7 @@ func (p *program) output() {
 			}
 		}
 	} else {
-		if redirect != nil && c.entries[redirect] == nil {
+		if redirect != nil && !c.lost[redirect] {
 			c.note(redirect, Kept, nil, "", "")
 		}
 		p.send(err, out.path)
@@ -127,9 +127,9 @@ func (p *program) output() {
 	p.rotation(out, err, merged)
 	for _, name := range []string{"stdout_syslog", "stderr_syslog"} {
 		if k := c.keyOf(p.section, name); k != nil {
-			if on := p.boolean(name, false); c.entries[k] == nil && on {
+			if on := p.boolean(name, false); !c.lost[k] && on {
 				c.note(k, Kept, nil, "the journal has every line; a syslog daemon reads it from there", "")
-			} else if c.entries[k] == nil {
+			} else if !c.lost[k] {
 				c.note(k, Kept, nil, "", "")
 			}
 		}
@@ -191,7 +191,7 @@ func (p *program) rotation(out, err *stream, merged bool) {
 			continue
 		}
 		for _, k := range []*iniKey{s.sizeKey, s.countKey} {
-			if k == nil || c.entries[k] != nil {
+			if k == nil || c.lost[k] {
 				continue
 			}
 			if s.kind != toFile {
@@ -226,10 +226,10 @@ func (p *program) rotation(out, err *stream, merged bool) {
 		return
 	}
 	// stderr has a file of its own.
-	if k := err.sizeKey; k != nil && c.entries[k] == nil {
+	if k := err.sizeKey; k != nil && !c.lost[k] {
 		c.same(k, err.size == used.size, "log_max_size = "+sizeWords(size))
 	}
-	if k := err.countKey; k != nil && c.entries[k] == nil {
+	if k := err.countKey; k != nil && !c.lost[k] {
 		c.same(k, err.backups == used.backups, "log_backups = "+strconv.Itoa(count))
 	}
 }
@@ -248,7 +248,7 @@ func (p *program) fileKey(k *iniKey, name, value, why string) {
 	switch {
 	case k == nil:
 		_ = p.out.set(Place{}, name, value)
-	case p.entries[k] != nil:
+	case p.lost[k]:
 	case why != "":
 		p.changed(p.out, k, name, value, why)
 	default:

@@ -32,7 +32,7 @@ func init() {
 	programKeys["user"] = (*program).user
 	programKeys["umask"] = (*program).umask
 	programKeys["autostart"] = (*program).autostart
-	programKeys["priority"] = (*program).ordered
+	programKeys["priority"] = (*program).order
 	programKeys["stopsignal"] = (*program).stopSignal
 	programKeys["stopwaitsecs"] = (*program).stopTimeout
 	programKeys["serverurl"] = (*program).serverURL
@@ -76,6 +76,9 @@ func (p *program) convert() {
 	// What holds without a key is not what msup does either.
 	for _, name := range []string{"startsecs", "autorestart", "stopasgroup", "environment", "stdout_logfile"} {
 		programKeys[name](p, nil)
+	}
+	if p.before != nil {
+		_ = p.out.set(Place{}, "depends_on", p.waitsFor())
 	}
 }
 
@@ -131,7 +134,7 @@ func (p *program) processes() {
 	c := p.supervisord
 	if k := c.keyOf(p.section, "numprocs"); k != nil {
 		switch {
-		case c.entries[k] != nil: // it is not known
+		case c.lost[k]: // it is not known
 		case p.numprocs == 1:
 			c.note(k, Kept, nil, "", "")
 		case p.numprocs < 1:
@@ -142,7 +145,7 @@ func (p *program) processes() {
 				fmt.Sprintf("the processes are called %s@1 to %s@%d; msup scale changes their number", p.out.Name, p.out.Name, p.numprocs))
 		}
 	}
-	if k := c.keyOf(p.section, "numprocs_start"); k != nil && c.entries[k] == nil {
+	if k := c.keyOf(p.section, "numprocs_start"); k != nil && !c.lost[k] {
 		c.note(k, Kept, nil, fmt.Sprintf("instances are counted from 1; {{instance %d}} counts from %d", p.x.numbers[processNum], p.x.numbers[processNum]), "")
 	}
 	if k := c.keyOf(p.section, "process_name"); k != nil {
@@ -353,15 +356,13 @@ func (p *program) boolean(name string, otherwise bool) bool {
 func (p *program) autostart(k *iniKey) {
 	if c := p.supervisord; !p.done["autostart"] {
 		value := p.boolean("autostart", true)
-		if c.entries[k] == nil {
+		if !c.lost[k] {
 			c.kept(p.out, k, "autostart", strconv.FormatBool(value))
 		}
 	}
 }
 
-func (p *program) ordered(k *iniKey) {
-	p.note(k, Kept, nil, "programs are started in the order in which they stand, and stopped in the opposite one", "")
-}
+func (p *program) order(k *iniKey) { p.ordered(k, p.before) }
 
 func (p *program) stopSignal(k *iniKey) {
 	c := p.supervisord
@@ -378,7 +379,7 @@ func (p *program) stopSignal(k *iniKey) {
 
 func (p *program) stopTimeout(k *iniKey) {
 	seconds := p.integer(p.section, "stopwaitsecs", 10, p.x)
-	if p.entries[k] != nil {
+	if p.lost[k] {
 		return
 	}
 	p.kept(p.out, k, "stop_timeout", strconv.Itoa(max(0, seconds)))
@@ -408,7 +409,7 @@ func (p *program) starts() {
 	c := p.supervisord
 	seconds := max(0, p.integer(p.section, "startsecs", 1, p.x))
 	retries := max(0, p.integer(p.section, "startretries", 3, p.x))
-	if k := c.keyOf(p.section, "startsecs"); k != nil && c.entries[k] == nil {
+	if k := c.keyOf(p.section, "startsecs"); k != nil && !c.lost[k] {
 		c.kept(p.out, k, "start_seconds", strconv.Itoa(seconds))
 	}
 	var delays []string
@@ -430,7 +431,7 @@ func (p *program) starts() {
 		_ = p.out.set(place, "start_retry_delay", strings.Join(delays, " "))
 		lines = append(lines, "start_retry_delay = "+strings.Join(delays, " "))
 	}
-	if k != nil && c.entries[k] == nil {
+	if k != nil && !c.lost[k] {
 		if retries > maxDelays {
 			c.note(k, Changed, lines, fmt.Sprintf("from try %d on it waits %d seconds, and not longer and longer", maxDelays, maxDelays+1), "")
 		} else {
@@ -485,7 +486,7 @@ func (p *program) restarts() {
 			}
 		}
 	}
-	if k != nil && c.entries[k] == nil {
+	if k != nil && !c.lost[k] {
 		c.kept(p.out, k, "autorestart", mode)
 	} else if k == nil {
 		_ = p.out.set(Place{}, "autorestart", mode)
@@ -511,14 +512,14 @@ func (p *program) killMode() {
 		return
 	}
 	became := []string{"systemd.KillMode = " + mode}
-	if stopKey != nil && c.entries[stopKey] == nil {
+	if stopKey != nil && !c.lost[stopKey] {
 		if stop {
 			c.note(stopKey, Kept, became, "the signal reaches all of its processes, also those that have left the process group", "")
 		} else {
 			c.note(stopKey, Changed, became, onlyKill, "")
 		}
 	}
-	if killKey != nil && c.entries[killKey] == nil {
+	if killKey != nil && !c.lost[killKey] {
 		if kill {
 			c.note(killKey, Kept, became, "", "")
 		} else {
