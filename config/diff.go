@@ -21,10 +21,14 @@ func Diff(old units.Project, running []units.Status, wanted *Config) units.Plan 
 	for _, def := range wanted.Programs {
 		i := slices.IndexFunc(running, func(st units.Status) bool { return st.Name == def.Name })
 		if i < 0 || running[i].Leaving || def.Autostart && running[i].NeverStarted() {
-			plan.Programs = append(plan.Programs, units.ProgramPlan{
-				Name: def.Name, Effect: units.EffectAdd, Starts: def.Autostart,
+			p := units.ProgramPlan{
+				Name: def.Name, Effect: units.EffectAdd, Starts: def.Autostart && def.Rules.Awaits == "",
 				Changes: changes(programSection, nil, def.Settings, func(*Key) units.Effect { return units.EffectAdd }),
-			})
+			}
+			if def.Autostart {
+				p.Awaits = def.Rules.Awaits
+			}
+			plan.Programs = append(plan.Programs, p)
 			continue
 		}
 		if p := diffProgram(running[i], def); p.Effect != units.EffectNone {
@@ -128,6 +132,8 @@ func diffProgram(st units.Status, def units.Program) units.ProgramPlan {
 	case len(p.Changes) == 0:
 	case !slices.ContainsFunc(p.Changes, restart):
 		p.Effect = units.EffectLive
+	case st.State.Armed && st.State.Phase.GaveUp(): // its next time is its next try
+		p.Effect = units.EffectNextStart
 	case units.Restartable(st.State.Phase):
 		p.Effect = units.EffectRestart
 		p.Stops = st.State.Phase.Up()

@@ -22,6 +22,7 @@ var liveKeys = []string{
 	"success_exit_codes", "restart_on", "restart_never_on", "on_oom",
 	"start_seconds", "start_retries", "start_retry_delay",
 	"on_failed", "on_oom_command", "on_restart",
+	scheduleKey, "schedule_spread", "schedule_missed",
 	"oneshot", "max_age", "max_age_spread",
 	"start_timeout", // has a meaning only while it starts
 	dependsOn, onDependencyKey,

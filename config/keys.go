@@ -47,7 +47,7 @@ const (
 )
 
 // keys is the one place that knows the keys.
-var keys = slices.Concat(programKeys, needKeys, restartKeys, startKeys, lifeKeys, hookKeys, actionKeys, probeKeys, outputKeys, systemKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
+var keys = slices.Concat(programKeys, needKeys, restartKeys, startKeys, lifeKeys, scheduleKeys, hookKeys, actionKeys, probeKeys, outputKeys, systemKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
 
 // programKeys say what a program is and how it runs.
 var programKeys = []Key{
@@ -63,7 +63,7 @@ var programKeys = []Key{
 	},
 	{
 		Section: programSection, Name: "autostart", Kind: Scalar, Default: "true", Allowed: boolWords, Example: "false",
-		Doc: "Start it with msup up.", set: func(t *target, s setting) (err error) {
+		Doc: "Start it with msup up, or, with a schedule, at its times from then on.", set: func(t *target, s setting) (err error) {
 			t.prog.Autostart, err = parseBool(s.value)
 			return err
 		},
@@ -238,6 +238,8 @@ var includeKeys = []Key{
 
 // notKeys are keys of other supervisors that are not one key here, and what to do instead.
 var notKeys = map[string]string{
+	"every":           "write schedule = every and the time, for example every 10m",
+	"cron_restart":    "write schedule for a program that ends; max_age restarts one that runs",
 	"redirect_stderr": "write stderr = stdout",
 	"merge_logs":      "write stderr = stdout",
 	"killasgroup":     "systemd always ends every process of a program",

@@ -25,8 +25,8 @@ var lifeKeys = []Key{
 	},
 	{
 		Section: programSection, Name: "max_age", Kind: Scalar, Unset: "no limit", Allowed: durationWords + ", 0 = no limit", Example: "1d",
-		Doc:   "Time after which a program that is RUNNING is restarted, healthy as it is; this is none of its max_restarts.",
-		Other: []string{"cron_restart"}, set: rule(func(r *policy.Rules) *time.Duration { return &r.MaxAge }),
+		Doc: "Time after which a program that is RUNNING is restarted, healthy as it is; this is none of its max_restarts.",
+		set: rule(func(r *policy.Rules) *time.Duration { return &r.MaxAge }),
 	},
 	{
 		Section: programSection, Name: "max_age_spread", Kind: Scalar, Default: "0", Allowed: "a number from 0 to 1, or a percentage", Example: "20%",

@@ -17,7 +17,7 @@ const (
 var restartKeys = []Key{
 	{
 		Section: programSection, Name: "autorestart", Kind: Scalar, Default: "on-failure", Allowed: "never, on-failure or always", Example: "always",
-		Doc:   "After which kind of end it is started again.",
+		Doc:   "After which kind of end it is started again; without the key never where there is a schedule: the next time is the next try.",
 		Other: []string{"Restart", "restart"}, set: setAutorestart,
 	},
 	{

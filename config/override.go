@@ -60,6 +60,9 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 		most := keyOf(programSection, delayMaxKey)
 		t.apply(setting{src: src, section: section, key: most, value: most.Default})
 	}
+	if k.Name == scheduleKey {
+		d.Schedule.Calendar, d.Schedule.Every = nil, 0
+	}
 	t.apply(here)
 	if len(l.errors) == 0 {
 		t.completeMemory(here)

@@ -195,6 +195,7 @@ func checkRules(t *target) {
 		}
 	}
 
+	completeSchedule(t, given, idle)
 	delays := append([]time.Duration{r.RestartDelay}, r.MoreDelays...)
 	longest := slices.Max(append(delays, r.StartRetryDelays...))
 	switch {

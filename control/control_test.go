@@ -179,6 +179,7 @@ func TestReportShape(t *testing.T) {
    "restart_window": null,
    "next_start": null,
    "oneshot": false,
+   "schedule": null,
    "max_runtime_due": null,
    "max_age_due": null,
    "result": null,

@@ -62,6 +62,8 @@ type ProgramReport struct {
 	RestartWindow *float64   `json:"restart_window"`
 	NextStart     *time.Time `json:"next_start"`
 	Oneshot       bool       `json:"oneshot"` // it is done when it has ended well
+	// Schedule is when it runs; null = it has none.
+	Schedule *ScheduleReport `json:"schedule"`
 	// MaxRuntimeDue is when systemd ends the run under way (max_runtime), MaxAgeDue when msup
 	// replaces it by another one (max_age).
 	MaxRuntimeDue *time.Time `json:"max_runtime_due"`
@@ -165,6 +167,7 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 		r.NextStart = new(next)
 	}
 	r.Oneshot = def.Rules.Oneshot
+	r.Schedule = schedule(def, st)
 	if at := def.Rules.Retires(st.State); !at.IsZero() {
 		r.MaxAgeDue = new(at)
 	}

@@ -52,6 +52,7 @@ var facts = map[string]bool{
 	"LoadState": true, "ActiveState": true, "SubState": true, "Result": true, "InvocationID": true, "Job": true,
 	"MainPID": true, "StatusText": true, "ExecMainCode": true, "ExecMainStatus": true, "ActiveEnterTimestamp": true,
 	"ActiveExitTimestampMonotonic": true, "ExecMainStartTimestampMonotonic": true, "ExecMainExitTimestampMonotonic": true,
+	"LastTriggerUSec": true, "LastTriggerUSecMonotonic": true, "NextElapseUSecRealtime": true, "NextElapseUSecMonotonic": true,
 	"ExecMainStartTimestamp": true, "ExecMainExitTimestamp": true,
 	"ControlGroup": true, "Slice": true, "FragmentPath": true, "Transient": true,
 }

@@ -6,6 +6,8 @@ import (
 
 	godbus "github.com/godbus/dbus/v5"
 
+	"golang.org/x/sys/unix"
+
 	"msup/units"
 )
 
@@ -50,6 +52,14 @@ func setFact(f *units.Facts, name string, v any) {
 		f.MainStart = realtime(v)
 	case "ExecMainExitTimestamp":
 		f.MainExit = realtime(v)
+	case "LastTriggerUSecMonotonic":
+		set(&f.Elapsed, v)
+	case "LastTriggerUSec":
+		f.ElapsedAt = realtime(v)
+	case "NextElapseUSecRealtime":
+		f.NextElapse = sooner(f.NextElapse, realtime(v))
+	case "NextElapseUSecMonotonic":
+		f.NextElapse = sooner(f.NextElapse, monotonic(v))
 	case "ControlGroup":
 		set(&f.ControlGroup, v)
 	case "Slice":
@@ -91,13 +101,31 @@ func realtime(v any) time.Time {
 	return time.Time{}
 }
 
+// monotonic reads a moment of CLOCK_MONOTONIC: microseconds, 0 = never.
+func monotonic(v any) time.Time {
+	usec, ok := v.(uint64)
+	var now unix.Timespec
+	if !ok || usec == 0 || usec > 1<<62 || unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
+		return time.Time{}
+	}
+	return time.Now().Add(time.Duration(usec)*time.Microsecond - time.Duration(now.Nano())).Round(0)
+}
+
+// sooner is the earlier one, of those that are not zero.
+func sooner(t, u time.Time) time.Time {
+	if t.IsZero() || !u.IsZero() && u.Before(t) {
+		return u
+	}
+	return t
+}
+
 func setFacts(f *units.Facts, props map[string]godbus.Variant) {
 	for name, v := range props {
 		setFact(f, name, v.Value())
 	}
 }
 
-// addRuntime takes over the facts that the Service or Scope interface has, without those
+// addRuntime takes over the facts that the interface of a unit's type has, without those
 // of Unit.
 func addRuntime(f *units.Facts, from units.Facts) {
 	f.Result = from.Result
@@ -109,4 +137,5 @@ func addRuntime(f *units.Facts, from units.Facts) {
 	f.ExecMainExit = from.ExecMainExit
 	f.MainStart = from.MainStart
 	f.MainExit = from.MainExit
+	f.Elapsed, f.ElapsedAt, f.NextElapse = from.Elapsed, from.ElapsedAt, from.NextElapse
 }

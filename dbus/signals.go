@@ -16,6 +16,7 @@ const (
 	unitIface     = "org.freedesktop.systemd1.Unit"
 	serviceIface  = "org.freedesktop.systemd1.Service"
 	scopeIface    = "org.freedesktop.systemd1.Scope"
+	timerIface    = "org.freedesktop.systemd1.Timer"
 	propsIface    = "org.freedesktop.DBus.Properties"
 	driverPath    = "/org/freedesktop/DBus"
 	driverIface   = "org.freedesktop.DBus"
@@ -120,7 +121,7 @@ func (d *decoder) changedTo(path godbus.ObjectPath, iface string, f units.Facts)
 		return
 	}
 	switch iface {
-	case serviceIface, scopeIface:
+	case serviceIface, scopeIface, timerIface:
 		d.runtime[path] = f
 	case unitIface:
 		f.Unit = unit

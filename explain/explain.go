@@ -85,7 +85,9 @@ type Next struct {
 	MaxRestarts int        `json:"max_restarts"` // 0 = no limit; where starts are retried (start_retries), these
 	// WindowSeconds is the time within which MaxRestarts holds; null = until they are forgiven.
 	WindowSeconds *float64 `json:"window_seconds"`
-	Lines         []string `json:"lines"`
+	// Run is the next time of its schedule.
+	Run   *time.Time `json:"run"`
+	Lines []string   `json:"lines"`
 }
 
 // Command is a command line that tells more.

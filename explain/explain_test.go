@@ -105,6 +105,20 @@ var cases = map[string]explain.Facts{
 		f.Program.Stdout, f.Program.Stderr = "/srv/shop/out.log", "/srv/shop/err.log"
 		f.Last.Systemd.Lines = []string{"Main process exited, code=exited, status=1/FAILURE", "Failed with result 'exit-code'."}
 	}),
+	"exit-of-a-schedule": base(exit(3), func(f *explain.Facts, e *units.End) {
+		f.State = policy.State{Phase: policy.Failed, Reason: "exit status 3, autorestart is never", Since: before(8 * time.Second), Armed: true}
+		f.Program.Rules.Autorestart = policy.Never
+		f.Program.Schedule = units.Schedule{Calendar: []string{"*-*-* 03:00"}, Every: 10 * time.Minute}
+		f.Schedule = &units.ScheduleStatus{Armed: true, Next: now.Add(590 * time.Second), Last: before(20 * time.Second), Skipped: 2}
+		e.To = policy.Failed
+	}),
+	"schedule-over": base(exit(0), func(f *explain.Facts, e *units.End) {
+		f.State = policy.State{Phase: policy.Exited, Reason: "exit status 0", Since: before(8 * time.Second), Armed: true}
+		f.Program.Rules.Autorestart = policy.Never
+		f.Program.Schedule = units.Schedule{Calendar: []string{"2026-11-23 14:03"}}
+		f.Schedule = &units.ScheduleStatus{Armed: true, Over: true, Last: before(20 * time.Second)}
+		e.To = policy.Exited
+	}),
 	"exit-success": base(exit(0), func(f *explain.Facts, e *units.End) {
 		f.State = policy.State{Phase: policy.Exited, Reason: "exit status 0", Since: before(8 * time.Second)}
 		e.To = policy.Exited

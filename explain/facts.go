@@ -35,6 +35,8 @@ type Facts struct {
 
 	// Needs are the programs it depends on.
 	Needs []units.NeedStatus
+	// Schedule is when it runs; nil = it has none.
+	Schedule *units.ScheduleStatus
 	// Probes are what probes of the run under way have said.
 	Probes []units.ProbeStatus
 	// Said is what it has told systemd last (STATUS=).

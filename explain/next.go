@@ -24,6 +24,13 @@ func next(f Facts) Next {
 	if waits && f.Supervised {
 		n.Start = new(s.Deadline)
 	}
+	scheduled := f.Schedule != nil && f.Schedule.Armed
+	if scheduled {
+		n.Lines = append(n.Lines, schedule(f)...)
+		if !f.Schedule.Next.IsZero() {
+			n.Run = new(f.Schedule.Next)
+		}
+	}
 	switch {
 	case !f.Supervised:
 	case s.Phase == policy.Backoff && waits:
@@ -32,6 +39,7 @@ func next(f Facts) Next {
 		n.Lines = append(n.Lines, "it was not started: it is as soon as what it depends on is on its way again; msup start "+name+" starts that too")
 	case s.Phase.GaveUp() && waits:
 		n.Lines = append(n.Lines, fmt.Sprintf("gave up; it is tried again %s, at %s (restart_cooldown); msup start %s does it now", countdown(s.Deadline.Sub(f.Now)), f.clock(s.Deadline), name))
+	case scheduled && !s.Phase.Up():
 	case s.Phase.GaveUp():
 		n.Lines = append(n.Lines, "gave up: it stays down until msup start "+name+", which clears the count of restarts")
 	case s.Phase == policy.Exited:
@@ -49,6 +57,23 @@ func next(f Facts) Next {
 		n.Lines = append(n.Lines, text)
 	}
 	return n
+}
+
+// schedule is when the program runs next.
+func schedule(f Facts) []string {
+	s, def := f.Schedule, f.Program
+	text := fmt.Sprintf("its schedule (%s) has no next time", def.Schedule)
+	if at := s.Next.Round(time.Second); !at.IsZero() {
+		text = fmt.Sprintf("next run %s, at %s (schedule %s)", countdown(s.Next.Sub(f.Now)), f.clock(at), def.Schedule)
+	}
+	lines := []string{text + "; msup start " + def.Name + " runs it now"}
+	if f.State.Phase.Up() {
+		lines = []string{text}
+	}
+	if s.Skipped > 0 {
+		lines = append(lines, fmt.Sprintf("skipped since the project came up: %s, because a run was not over", times(uint64(s.Skipped))))
+	}
+	return lines
 }
 
 func unsupervised(f Facts) string {

@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Some programs are started by something else than a request: a schedule, a connection. While
 // such a program waits for that, or runs because of it, it is armed.
@@ -12,20 +15,35 @@ type (
 	// Triggered says that what the program awaits has come, and what that is. A run that is
 	// under way, or about to begin, is enough; one that is not armed is not started.
 	Triggered struct{ By string }
+	// Disarmed says that what the program awaits cannot come any more, and why: because it has
+	// failed, or because somebody has seen to that.
+	Disarmed struct {
+		Reason string
+		Failed bool
+	}
 )
 
 func (ArmRequested) event() {}
 func (Triggered) event()    {}
+func (Disarmed) event()     {}
 
 func (s State) arm(r Rules, ev ArmRequested, now time.Time) (State, Action) {
-	if s.Armed || r.Awaits == "" {
+	if r.Awaits == "" {
 		return s, None
 	}
-	s.Armed = true
-	if s.Phase == Stopped {
-		s.Since, s.Reason = now, ev.By+": waits for "+r.Awaits
+	reason := ev.By + ": waits for " + r.Awaits
+	action := None
+	switch {
+	case !s.Armed && s.Phase.GaveUp(): // what it awaits could not be had, and now may
+		s, action = s.to(Stopped, now, reason), ResetUnit
+	case s.Phase != Stopped:
+	case !s.Armed:
+		s.Since, s.Reason = now, reason
+	case !strings.HasSuffix(s.Reason, ": waits for "+r.Awaits): // it waited for something else
+		s.Reason = reason
 	}
-	return s, None
+	s.Armed = true
+	return s, action
 }
 
 func (s State) triggered(ev Triggered, now time.Time) (State, Action) {
@@ -33,4 +51,19 @@ func (s State) triggered(ev Triggered, now time.Time) (State, Action) {
 		return s, None
 	}
 	return s.cleared().launch(now, ev.By)
+}
+
+func (s State) disarmed(ev Disarmed, now time.Time) State {
+	if !s.Armed {
+		return s
+	}
+	s.Armed = false
+	switch {
+	case s.Phase != Stopped && s.Phase != Exited:
+	case ev.Failed:
+		s = s.to(Failed, now, ev.Reason)
+	default:
+		s = s.to(Stopped, now, ev.Reason)
+	}
+	return s
 }

@@ -80,6 +80,8 @@ func Step(r Rules, s State, ev Event, now time.Time) (State, Action) {
 		return s.arm(r, ev, now)
 	case Triggered:
 		return s.triggered(ev, now)
+	case Disarmed:
+		return s.disarmed(ev, now), None
 	case Started:
 		return s.started(r, ev, now), None
 	case StopSeen:

@@ -3,6 +3,7 @@ package property
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -87,6 +88,9 @@ var calendarWords = map[string]string{
 	"biannually": "*-01,07-01 00:00:00", "bi-annually": "*-01,07-01 00:00:00",
 	"semiannually": "*-01,07-01 00:00:00", "semi-annually": "*-01,07-01 00:00:00",
 }
+
+// CalendarWords lists them.
+func CalendarWords() []string { return slices.Sorted(maps.Keys(calendarWords)) }
 
 // cutZone takes the time zone off the end: UTC, a name of the time zone database, or one of the
 // two that the local time has in a year.
@@ -330,6 +334,8 @@ func (r *calendarReader) list(unit int) ([]stride, error) {
 			if sp.step == 0 {
 				return nil, fmt.Errorf("a step of 0 comes to nothing")
 			}
+		} else if unit > 1 && sp.stop >= 0 && sp.stop < sp.start+unit {
+			return nil, fmt.Errorf("a range of seconds is a second long at least")
 		}
 		if list = append(list, sp); len(list) > mostSpans {
 			return nil, fmt.Errorf("a list has %d parts at most", mostSpans)
@@ -419,8 +425,12 @@ func (c *Calendar) complete() error {
 		})
 		*p.list = slices.Compact(*p.list)
 		for _, sp := range *p.list {
-			if err := p.check(sp, c.lastDays && p.name == "day"); err != nil {
+			down := c.lastDays && p.name == "day"
+			if err := p.check(sp, down); err != nil {
 				return err
+			}
+			if down {
+				p.high -= 3 // systemd takes that off a month for each part of a list
 			}
 		}
 	}

@@ -51,6 +51,12 @@ type Facts struct {
 	MainStart time.Time
 	MainExit  time.Time
 
+	// Of a timer (org.freedesktop.systemd1.Timer): when it has elapsed last, by CLOCK_MONOTONIC in
+	// microseconds and by the wall clock, and when it does next; zero = never.
+	Elapsed    uint64
+	ElapsedAt  time.Time
+	NextElapse time.Time
+
 	// Answered by Read and List only, not part of change signals.
 	ControlGroup string
 	Slice        string

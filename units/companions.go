@@ -85,7 +85,12 @@ func (s *Supervisor) makeCompanions(list []Facts) {
 			continue
 		}
 		c := &companion{def: leftover(f.Unit), leaving: true}
-		s.leftovers = append(s.leftovers, c)
+		if i := slices.IndexFunc(s.programs, func(p *program) bool { return p.def.TimerUnit() == f.Unit }); i >= 0 {
+			c.of = s.programs[i] // which may want it again
+			c.of.companions = append(c.of.companions, c)
+		} else {
+			s.leftovers = append(s.leftovers, c)
+		}
 		s.make(c)
 	}
 }
@@ -101,7 +106,7 @@ func (s *Supervisor) makeShared() {
 
 // accompany has the companions of p itself be those that its state calls for.
 func (s *Supervisor) accompany(p *program) {
-	wanted := p.wanted(s.cfg.Project.Name)
+	wanted := s.wanted(p)
 	for _, c := range p.companions {
 		if !c.leaving && !slices.ContainsFunc(wanted, func(def Companion) bool { return def.Name() == c.def.Name() }) {
 			c.leaving, c.made, c.old = true, false, c.asked
@@ -126,7 +131,7 @@ func (s *Supervisor) accompany(p *program) {
 // reaccompany is accompany when the definition of p has changed.
 func (s *Supervisor) reaccompany(p *program) {
 	s.accompany(p)
-	for _, def := range p.wanted(s.cfg.Project.Name) {
+	for _, def := range s.wanted(p) {
 		for _, c := range p.companions {
 			if c.def.Name() == def.Name() {
 				c.def, c.made, c.old = def, false, c.asked
@@ -145,7 +150,7 @@ func (s *Supervisor) make(c *companion) {
 	bus, def, leaving := s.cfg.Bus, c.def, c.leaving
 	s.do(result{kind: resultCompanion, companion: c}, func(ctx context.Context, r *result) {
 		if leaving {
-			r.err = stopAndWait(ctx, bus, def.Name())
+			r.err = removeCompanion(ctx, bus, def.Name())
 		} else {
 			r.err = def.Ensure(ctx, bus)
 		}
@@ -203,6 +208,9 @@ func (s *Supervisor) onCompanion(r result) {
 			p.wish = noWish
 			s.end(p, policy.Exit{Cause: policy.CauseStart, Final: true, Reason: text})
 		}
+	}
+	if c.of != nil {
+		s.step(c.of, policy.Disarmed{Reason: text, Failed: true})
 	}
 }
 
@@ -286,6 +294,15 @@ func companionPatterns(project string) []string {
 	return out
 }
 
+// removeCompanion has systemd forget a unit.
+func removeCompanion(ctx context.Context, bus Bus, unit string) error {
+	err := stopAndWait(ctx, bus, unit)
+	if reset := bus.Reset(ctx, unit); !errors.Is(reset, ErrNoSuchUnit) { // one that has failed stays
+		err = errors.Join(err, reset)
+	}
+	return err
+}
+
 // stopAndWait stops a unit and waits until that is done: as long as the stop is queued, a start
 // fails.
 func stopAndWait(ctx context.Context, bus Bus, unit string) error {
@@ -315,7 +332,13 @@ func stopAndWait(ctx context.Context, bus Bus, unit string) error {
 const companionTimeout = 5 * time.Second
 
 // wanted are the companions that p shall have of its own in its present state.
-func (p *program) wanted(string) []Companion { return nil }
+func (s *Supervisor) wanted(p *program) []Companion {
+	var out []Companion
+	if p.state.Armed && !p.def.Schedule.IsZero() {
+		out = append(out, timer{p.def, s.cfg.Project.Name})
+	}
+	return out
+}
 
 // armed tells that p is armed, or no longer, though its phase did not change.
 func (s *Supervisor) armed(p *program, ev policy.Event) {
@@ -324,5 +347,7 @@ func (s *Supervisor) armed(p *program, ev policy.Event) {
 		s.note(p, "%s: waits for %s", ev.By, p.def.Rules.Awaits)
 	case policy.StopRequested:
 		s.note(p, "%s: no longer waits for %s", ev.By, p.def.Rules.Awaits)
+	case policy.Disarmed:
+		s.note(p, "%s", ev.Reason)
 	}
 }

@@ -38,6 +38,7 @@ const (
 	resultActionRead // the unit of an action was looked at
 	resultActionGone // the unit of an action that is over may go
 	resultProbe      // a program was asked
+	resultTimer      // the timer of a program was looked at
 )
 
 type result struct {
@@ -262,6 +263,8 @@ func (s *Supervisor) onResult(r result) {
 		s.onLeftovers(r)
 	case resultProbe:
 		s.onProbe(r)
+	case resultTimer:
+		s.onTimer(r)
 	case resultLeftoversAgain:
 		if r.attempt == r.p.attempt && r.p.scope.exited && !r.p.scope.gone {
 			s.stopLeftovers(r.p)

@@ -44,6 +44,7 @@ type fakeSystemd struct {
 	sliceErr error         // what the start of a slice answers, if not nil
 	ordered  bool          // the slice is there that programs are ordered after; it is in no list
 	orderErr error         // what the start of that answers, if not nil
+	timerErr error         // the same of a timer
 	pinned   bool          // a unit that ended well stays loaded: something refers to it
 	unheard  bool          // the answer of a start is lost with the connection
 	late     time.Duration // how much later than it is made a list arrives
@@ -121,8 +122,11 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 	}
 	f.environments[name], _ = asMap(props)["Environment"].([]string)
 	f.traced("systemd: start " + name)
-	if strings.HasSuffix(name, ".slice") {
+	switch {
+	case strings.HasSuffix(name, ".slice"):
 		return f.startSlice(name, props)
+	case strings.HasSuffix(name, ".timer"):
+		return f.startTimer(name, props)
 	}
 	if u := f.units[name]; u != nil {
 		if u.facts.ActiveState != "failed" {
@@ -391,6 +395,41 @@ func (f *fakeSystemd) startSlice(name string, props []units.Property) error {
 	return nil
 }
 
+// startTimer makes a timer; elapse has it elapse.
+func (f *fakeSystemd) startTimer(name string, props []units.Property) error {
+	switch {
+	case f.timerErr != nil:
+		return f.timerErr
+	case f.units[name] != nil:
+		return units.ErrUnitExists
+	}
+	f.serial++
+	u := &fakeUnit{props: asMap(props), facts: units.Facts{
+		Unit: name, LoadState: "loaded", ActiveState: "active", SubState: "waiting", Result: "success", Transient: true,
+		InvocationID: fmt.Sprintf("%032x", f.serial), Supervisors: supervisors(props), NextElapse: time.Now().Add(time.Hour),
+	}}
+	f.units[name] = u
+	f.changed(u)
+	return nil
+}
+
+// elapse is the time of a timer. systemd tells of it twice, when what it starts has begun and
+// when it has ended.
+func (f *fakeSystemd) elapse(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	u := f.units[name]
+	if u == nil {
+		return
+	}
+	f.traced("systemd: elapsed " + name)
+	u.facts.Elapsed, u.facts.ElapsedAt, u.facts.NextElapse = monotonic(), time.Now(), time.Now().Add(time.Hour)
+	u.facts.SubState = "running"
+	f.changed(u)
+	u.facts.SubState = "waiting"
+	f.changed(u)
+}
+
 // place has the slice of a unit come into being, as systemd does.
 func (f *fakeSystemd) place(props []units.Property) string {
 	slice, _ := asMap(props)["Slice"].(string)
@@ -446,6 +485,11 @@ func (f *fakeSystemd) Stop(_ context.Context, name string) error {
 	u := f.units[name]
 	if u == nil {
 		return units.ErrNoSuchUnit
+	}
+	if strings.HasSuffix(name, ".timer") {
+		delete(f.units, name)
+		f.emit(units.UnitRemoved{Unit: name})
+		return nil
 	}
 	if strings.HasSuffix(name, ".slice") {
 		for other, in := range f.units {

@@ -25,13 +25,17 @@ func (s *Supervisor) onBus(ev BusEvent) {
 			}
 		} else if a := s.actionOf(ev.Facts.Unit); a != nil {
 			s.observeAction(a, ev.Facts)
+		} else if c := s.companionOf(ev.Facts.Unit); c != nil && c.of != nil && c.of.timerOf() == c {
+			s.observeTimer(c.of, ev.Facts)
 		}
 	case UnitRemoved:
 		if p := s.byUnit[ev.Unit]; p != nil {
 			s.onRemoved(p)
 		} else if a := s.actionOf(ev.Unit); a != nil {
 			s.lookAtAction(a) // at a daemon-reexec systemd says so of every unit
-		} else if c := s.companionOf(ev.Unit); c != nil {
+		} else if c := s.companionOf(ev.Unit); c != nil && c.of != nil && c.of.timerOf() == c {
+			s.timerGone(c)
+		} else if c != nil {
 			s.companionRemoved(c)
 		}
 	case JobRemoved:

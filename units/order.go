@@ -62,7 +62,7 @@ func (o order) Ensure(ctx context.Context, bus Bus) error {
 			return err
 		case f.ActiveState == "active" && f.JobID == 0:
 			return nil
-		case f.LoadState == "not-found":
+		case f.LoadState == "not-found", f.ActiveState == "inactive" && f.JobID == 0: // it is loaded when a unit is ordered after it
 			if err := bus.Start(ctx, o.Name(), o.properties(), false); err == nil || !errors.Is(err, ErrUnitExists) {
 				return err
 			}

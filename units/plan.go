@@ -36,7 +36,9 @@ type ProgramPlan struct {
 	Name   string `json:"name"`
 	Effect Effect `json:"effect"`
 	Starts bool   `json:"starts"` // it does not run now, and will
-	Stops  bool   `json:"stops"`  // it runs now, and will not, or not the same
+	// Awaits is what a new program waits for instead of being started, in words; "" = it does not.
+	Awaits string `json:"awaits,omitempty"`
+	Stops  bool   `json:"stops"` // it runs now, and will not, or not the same
 	// InForce: the supervisor has read all of it already. The run was started before that, or
 	// msup set has overridden something.
 	InForce bool        `json:"in_force"`

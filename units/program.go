@@ -46,6 +46,8 @@ type Program struct {
 	EnvFiles    []EnvFile `json:"env_files,omitempty"`
 
 	Autostart bool `json:"autostart"`
+	// Schedule is when it is started instead of by Autostart; what starts by itself waits for it.
+	Schedule Schedule `json:"schedule,omitzero"`
 	// Needs are what it waits for before each start, OnDependency is what follows when a run of
 	// that is over; "" = nothing.
 	Needs        []Need            `json:"needs,omitempty"`

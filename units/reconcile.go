@@ -51,6 +51,7 @@ func (s *Supervisor) onList(r result) {
 	}
 	s.reconcileActions(r.list)
 	s.begin()
+	s.observeTimers(r.list)
 }
 
 func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {

@@ -19,6 +19,8 @@ type Record struct {
 	Reason  string       `json:"reason"`
 	// Next is when the program is started again, zero = it is not waiting for that.
 	Next time.Time `json:"next,omitzero"`
+	// Armed says that the program may be started by what it awaits.
+	Armed bool `json:"armed,omitempty"`
 }
 
 // String is the record without its time: "web STARTING -> RUNNING: started".
@@ -54,6 +56,9 @@ type Status struct {
 	Probes []ProbeStatus `json:"probes,omitempty"`
 	// Said is what the program has told systemd last (STATUS=, sd_notify(3)); "" = nothing.
 	Said string `json:"said,omitempty"`
+
+	// Schedule is when it runs; nil = it has none.
+	Schedule *ScheduleStatus `json:"schedule,omitempty"`
 
 	// Pending says that its unit is getting other limits right now.
 	Pending bool `json:"pending,omitempty"`
@@ -148,6 +153,8 @@ type SavedProgram struct {
 	OOMAt    time.Time `json:"oom_at,omitzero"`
 	// Sent is the last signal that was sent to the run on request.
 	Sent *SentSignal `json:"sent,omitempty"`
+	// Times is what the times of its schedule have come to; nil = none has come yet.
+	Times *SavedTimes `json:"times,omitempty"`
 	// Actions are those that are due or under way.
 	Actions []SavedAction `json:"actions,omitempty"`
 }

@@ -72,7 +72,7 @@ func (s *Supervisor) redefine(r Redefinition) {
 			if p.dropping { // not gone yet, and there again
 				added = append(added, p)
 			}
-			s.define(p, def)
+			s.reschedule(p, def, r.By)
 		}
 		kept[p] = true
 		programs = append(programs, p)
@@ -100,6 +100,11 @@ func (s *Supervisor) redefine(r Redefinition) {
 	var byItself, asked []*program
 	for _, p := range added {
 		if p.def.Autostart && !slices.Contains(r.Start, p.def.Name) {
+			byItself = append(byItself, p)
+		}
+	}
+	for _, p := range s.programs {
+		if p.def.Rules.Awaits != "" && neverStarted(p.def, p.state) && !slices.Contains(byItself, p) {
 			byItself = append(byItself, p)
 		}
 	}
@@ -169,7 +174,7 @@ func (s *Supervisor) startBy(p *program) {
 func (s *Supervisor) sweep() {
 	before := len(s.programs)
 	s.programs = slices.DeleteFunc(s.programs, func(p *program) bool {
-		if !p.dropping || p.state.Phase.Up() || p.wish != noWish || p.calling {
+		if !p.dropping || p.state.Phase.Up() || len(p.companions) > 0 || p.wish != noWish || p.calling {
 			return false
 		}
 		name := p.def.Name

@@ -14,7 +14,9 @@ import (
 type Verb string
 
 const (
-	Start   Verb = "start"
+	Start Verb = "start"
+	// Arm starts programs as msup up does: those that await something wait for that.
+	Arm     Verb = "arm"
 	Stop    Verb = "stop"
 	Restart Verb = "restart"
 	Signal  Verb = "signal" // send Command.Signal to the main process
@@ -174,7 +176,9 @@ func (r commandRequest) serve(s *Supervisor) {
 // chosen finds programs by name; no names mean all. One that is being removed is there no
 // more for who wants to start it.
 func (s *Supervisor) chosen(verb Verb, names []string) ([]*program, error) {
-	here := func(p *program) bool { return p != nil && (!p.dropping || verb != Start && verb != Restart) }
+	here := func(p *program) bool {
+		return p != nil && (!p.dropping || verb != Start && verb != Arm && verb != Restart)
+	}
 	var programs []*program
 	for _, name := range names {
 		p := s.byName[name]
@@ -204,7 +208,7 @@ func (s *Supervisor) snapshot() Snapshot {
 		snap.Programs[i] = Status{
 			Name: p.def.Name, Unit: p.unit, State: p.waiting(), Probes: p.probeStatuses(),
 			PID: pid, Invocation: p.invocation, Said: said(p.said), Result: p.result, Changed: p.changed(), Removed: p.def.Removed,
-			Oneshot: p.def.Rules.Oneshot, WaitsFor: p.waits(),
+			Oneshot: p.def.Rules.Oneshot, WaitsFor: p.waits(), Schedule: p.schedule(),
 			Pending: p.conforming || p.nonconforming() && p.refused != p.live, Program: p.def,
 		}
 		snap.Programs[i].Digest = p.def.Digest
@@ -219,7 +223,7 @@ func (s *Supervisor) snapshot() Snapshot {
 
 // command carries out a command, and returns what it concerns beside its programs.
 func (s *Supervisor) command(c Command, programs []*program) (also []string, err error) {
-	if s.down && (c.Verb == Start || c.Verb == Restart) {
+	if s.down && (c.Verb == Start || c.Verb == Arm || c.Verb == Restart) {
 		return nil, fmt.Errorf("cannot %s: the project is going down", c.Verb)
 	}
 	if c.Dependents {
@@ -241,6 +245,8 @@ func (s *Supervisor) command(c Command, programs []*program) (also []string, err
 	case Start:
 		who := by(c, "started by request")
 		also = append(also, s.startWith(programs, func(p *program) { s.startOnRequest(p, who) }, who)...)
+	case Arm:
+		s.autostartAll(programs, by(c, "armed by request"))
 	case Restart:
 		who := by(c, "restarted by request")
 		also = append(also, s.restart(programs, who)...)

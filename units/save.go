@@ -69,6 +69,10 @@ func (s *Supervisor) keep() {
 func (s *Supervisor) savedProgram(p *program) SavedProgram {
 	out := p.save()
 	out.Actions = s.saveActions(p)
+	if p.times.SavedTimes != (SavedTimes{}) {
+		times := p.times.SavedTimes
+		out.Times = &times
+	}
 	return out
 }
 

@@ -176,6 +176,7 @@ type program struct {
 	ready, alive probing
 
 	companions []*companion // its own
+	times      times
 }
 
 // wish is what a program wants of systemd next. A later one replaces an earlier one that
@@ -223,6 +224,9 @@ func New(cfg Config) *Supervisor {
 				p.exit, p.digest, p.applied = old.Exit, def.digestNow(old.Digest), old.Applied
 				p.unit, p.dropping = cmp.Or(old.Unit, p.unit), old.Dropping && def.Removed
 				p.alone = old.Alone
+				if old.Times != nil {
+					p.times.SavedTimes = *old.Times
+				}
 				p.started, p.oomKills, p.oomAt, p.sent = old.Started, old.OOMKills, old.OOMAt, old.Sent
 				for _, a := range old.Actions {
 					s.actions = append(s.actions, &action{SavedAction: a, p: p})
@@ -389,7 +393,7 @@ func (s *Supervisor) changed(p *program, from policy.Phase) {
 		}
 	}
 	s.record(Record{
-		Program: p.def.Name, Unit: p.unit, From: from, To: p.state.Phase, Reason: reason, Next: p.state.NextStart(),
+		Program: p.def.Name, Unit: p.unit, From: from, To: p.state.Phase, Reason: reason, Next: p.state.NextStart(), Armed: p.state.Armed,
 	})
 	s.trigger(p, from)
 }

@@ -64,6 +64,9 @@ func (a *app) refuseForeign(ctx context.Context, bus bus, project units.Project)
 	names := make([]string, len(project.Programs))
 	for i, p := range project.Programs {
 		names[i] = p.Unit
+		if !p.Schedule.IsZero() {
+			names = append(names, p.TimerUnit())
+		}
 	}
 	list, err := bus.List(ctx, names...)
 	if err != nil {

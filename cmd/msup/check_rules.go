@@ -15,6 +15,16 @@ func describeRules(p units.Program) (out [][2]string) {
 	add := func(name, format string, args ...any) {
 		out = append(out, [2]string{name, fmt.Sprintf(format, args...)})
 	}
+	if s := p.Schedule; !s.IsZero() {
+		words := s.String()
+		if s.Spread > 0 {
+			words += ", up to " + policy.Words(s.Spread) + " later"
+		}
+		if s.CatchUp {
+			words += ", made up for when missed"
+		}
+		add("schedule", "%s", words)
+	}
 	if r.Oneshot {
 		add("oneshot", "done when it has ended well")
 	} else if r.StartPeriod > 0 {

@@ -29,7 +29,8 @@ to each program:
   live        the change takes effect at once, nothing is restarted
   restart     the program is restarted; one that had given up is started
   next-start  the program does not run; the change waits for its next start
-  add         the program is new, and is started unless autostart is false
+  add         the program is new, and is started, or waits for its schedule
+              (unless autostart is false)
   remove      the program is stopped
 
 Nothing is changed.
@@ -151,6 +152,8 @@ func effectWords(p units.ProgramPlan) string {
 	switch {
 	case p.Effect == units.EffectAdd && p.Starts:
 		return "add, is started"
+	case p.Effect == units.EffectAdd && p.Awaits != "":
+		return "add, waits for " + p.Awaits
 	case p.Effect == units.EffectAdd:
 		return "add, is not started (autostart is false)"
 	case p.Effect == units.EffectRemove && p.Stops:

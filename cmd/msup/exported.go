@@ -56,12 +56,30 @@ func exportUnit(p units.Program, d dependencies, project string, version int, us
 	if user {
 		x.file.install = "default.target"
 	}
+	if !p.Autostart && p.Schedule.IsZero() {
+		x.file.install = ""
+		x.missing = append(x.missing, "autostart = false: it has no section [Install] and is started by hand")
+	}
+	if !p.Schedule.IsZero() {
+		x.file.install = "" // its timer is enabled
+	}
+	x.file.head = append([]string{fmt.Sprintf("Program %s of msup, for systemd %d without msup.", p.Name, version)}, x.missing...)
+	return x, nil
+}
+
+// exportTimer is the timer of a program with a schedule, which starts its unit by the name.
+func exportTimer(p units.Program, project string) exported {
+	unit := units.UnitName(project, p.Name, units.Service)
+	x := exported{
+		name: strings.TrimSuffix(unit, ".service") + ".timer",
+		file: unitFile{own: "Timer", install: "timers.target", settings: append([]property.Setting{{Name: "Description", Value: p.TimerDescription()}}, p.Schedule.Settings()...)},
+	}
 	if !p.Autostart {
 		x.file.install = ""
 		x.missing = append(x.missing, "autostart = false: it has no section [Install] and is started by hand")
 	}
-	x.file.head = append([]string{fmt.Sprintf("Program %s of msup, for systemd %d without msup.", p.Name, version)}, x.missing...)
-	return x, nil
+	x.file.head = append([]string{fmt.Sprintf("Schedule of program %s of msup, without msup.", p.Name)}, x.missing...)
+	return x
 }
 
 // lifeSettings says in systemd's words how long a run may last. A oneshot has no runtime there:

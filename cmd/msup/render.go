@@ -132,7 +132,22 @@ func renderUnit(p units.Program, rt units.Runtime, dir string) (string, error) {
 			f.notes[out.setting] = "a FIFO; msup takes it to " + sink(out.file, p.Log)
 		}
 	}
-	return f.String(), nil
+	text := f.String()
+	if !p.Schedule.IsZero() {
+		text += "\n" + renderTimer(p, rt.Project)
+	}
+	return text, nil
+}
+
+// renderTimer is the timer of a program with a schedule.
+func renderTimer(p units.Program, project string) string {
+	return unitFile{
+		own:  "Timer",
+		head: []string{p.TimerUnit() + ": the schedule; msup starts the program when it elapses"},
+		settings: append([]property.Setting{
+			{Name: "Description", Value: p.TimerDescription()}, {Name: "After", Value: units.SupervisorUnit(project)},
+		}, p.Schedule.Settings()...),
+	}.String()
 }
 
 // runLine is the systemd-run(1) line that starts the same as msup would.
@@ -172,7 +187,11 @@ func runLine(p units.Program, rt units.Runtime, user bool) (string, error) {
 	if p.Type == units.Scope {
 		line = "cd " + shellquote.Join(p.Directory) + " && " + line
 	}
-	return fmt.Sprintf("# %s\n%s", p.Name, line), nil
+	name := p.Name
+	if !p.Schedule.IsZero() {
+		name += ", which msup starts by its schedule: " + p.Schedule.String()
+	}
+	return fmt.Sprintf("# %s\n%s", name, line), nil
 }
 
 // scopeFlags are those of systemd-run for what it does itself before it executes a program.

@@ -70,7 +70,16 @@ func TestRender(t *testing.T) {
 		x, err := exportUnit(needs[i], *dependenciesOf(needs)[needs[i].Name], "shop", 252, false)
 		return x.name + "\n" + x.file.String(), err
 	}
+	scheduled := rendered()
+	scheduled.Schedule = units.Schedule{Calendar: []string{"Mon..Fri 08:30", "*-*-* 03:00 Europe/Berlin"}, Every: 90 * time.Minute, Spread: time.Minute, CatchUp: true}
 	for name, render := range map[string]func() (string, error){
+		"render-schedule":     func() (string, error) { return renderUnit(scheduled, of("default", 252), "/run/msup/default") },
+		"render-run-schedule": func() (string, error) { return runLine(scheduled, of("default", 252), false) },
+		"export-schedule": func() (string, error) {
+			service, err := export(scheduled, 252, false)
+			x := exportTimer(scheduled, "shop")
+			return service + "\n" + x.name + "\n" + x.file.String(), err
+		},
 		"render-needs": func() (string, error) {
 			rt := of("default", 252)
 			rt.Joints = units.JointsOf("default", needs)[0]

@@ -32,6 +32,7 @@ RESTARTS is used/allowed, and within which time. MEMORY is current/limit. CPU is
 status before, if that was half a second to a minute ago, else since the program started.
 HEALTH, if a program is probed: not ready, ready, healthy, or how many probes of alive have
 failed in a row, of how many that are too many.
+WHY of a program with a schedule ends with its last and its next run.
 
 Groups and the project are shown below the programs where they have limits: what all their
 programs use together, of how much.
@@ -180,6 +181,9 @@ func (a *app) unsupervised(ctx context.Context, bus bus, t *target) ([]units.Sta
 	names := make([]string, len(t.project.Programs))
 	for i, p := range t.project.Programs {
 		names[i] = p.Unit
+		if !p.Schedule.IsZero() {
+			names = append(names, p.TimerUnit())
+		}
 	}
 	list, err := bus.List(ctx, names...)
 	if err != nil {
@@ -194,6 +198,7 @@ func (a *app) unsupervised(ctx context.Context, bus bus, t *target) ([]units.Sta
 		old, known := saved.Programs[def.Name]
 		f, loaded := found[def.Unit]
 		statuses[i] = units.Unsupervised(def, t.project.Name, old, known, f, loaded)
+		statuses[i].Schedule = units.UnsupervisedSchedule(def, old, found[def.TimerUnit()])
 	}
 	return statuses, found, nil
 }
@@ -267,6 +272,9 @@ func reason(p control.ProgramReport, now time.Time, supervised bool) string {
 	}
 	if p.Said != nil && p.State == policy.Running {
 		text += fmt.Sprintf(", says %q", *p.Said)
+	}
+	if s := p.Schedule; s != nil {
+		text += scheduleWords(*s, p.State, now)
 	}
 	switch {
 	case p.Removed:

@@ -37,7 +37,7 @@ programs run on, and msup down stops them.
 With -d, return when every program that starts by itself, and what these depend on, is up
 (exit status 0) or has given up (3), which includes one that is tried again after its
 restart_cooldown. Up means RUNNING: executed, ready, and alive for start_seconds. A
-oneshot is up when it has ended. One whose
+oneshot is up when it has ended, a program with a schedule when its times are waited for. One whose
 restarts have no limit is waited for until it has failed ten times (1). If the project runs
 already, msup up starts what is not up and follows it; Ctrl-C then only ends the following.
 
@@ -150,20 +150,26 @@ func environ(names []string) []string {
 
 // startMissing starts what should be up and is not.
 func startMissing(ctx context.Context, t *target, v *view) error {
-	var names []string
+	missing := map[units.Verb][]string{}
 	for _, p := range t.project.Programs {
-		if st := v.programs[p.Name]; p.Autostart && (st.GaveUp() || st == policy.Stopped) {
-			names = append(names, p.Name)
+		st := v.programs[p.Name]
+		if !p.Autostart || !st.GaveUp() && st != policy.Stopped || v.armed[p.Name] {
+			continue
 		}
+		verb := units.Start
+		if p.Rules.Awaits != "" {
+			verb = units.Arm
+		}
+		missing[verb] = append(missing[verb], p.Name)
 	}
-	if len(names) == 0 {
-		return nil
-	}
-	snap, err := t.client.Do(ctx, units.Command{Verb: units.Start, Programs: names, By: "started by msup up"})
-	if err == nil {
+	for verb, names := range missing {
+		snap, err := t.client.Do(ctx, units.Command{Verb: verb, Programs: names, By: "started by msup up"})
+		if err != nil {
+			return err
+		}
 		v.reset(snap)
 	}
-	return err
+	return nil
 }
 
 // autostarts are the programs that start by themselves.
@@ -197,7 +203,7 @@ func (a *app) settle(ctx context.Context, t *target, v *view, timeout time.Durat
 
 // verdict sums up what became of the programs; those that gave up make exit status 3.
 func (a *app) verdict(v *view, names []string) error {
-	var running, ended, gaveUp, stopped, restarting int
+	var running, waiting, ended, gaveUp, stopped, restarting int
 	for _, name := range names {
 		switch phase := v.programs[name]; {
 		case phase.GaveUp():
@@ -207,6 +213,8 @@ func (a *app) verdict(v *view, names []string) error {
 			ended++
 		case phase == policy.Running:
 			running++
+		case phase == policy.Stopped && v.armed[name]:
+			waiting++
 		case phase == policy.Stopped:
 			stopped++
 			fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
@@ -216,6 +224,9 @@ func (a *app) verdict(v *view, names []string) error {
 		}
 	}
 	fmt.Fprintf(a.stdout, "%s: %d running", plural(len(names), "program", "programs"), running)
+	if waiting > 0 {
+		fmt.Fprintf(a.stdout, ", %d waiting", waiting)
+	}
 	if ended > 0 {
 		fmt.Fprintf(a.stdout, ", %d ended well", ended)
 	}

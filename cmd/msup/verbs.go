@@ -21,7 +21,8 @@ func startCommand(a *app) *cobra.Command {
 for good. A start always works: it clears the count of restarts of a program that had
 given up. What they depend on (depends_on) and is down is started before them, whatever
 its autostart says, except a oneshot that has ended well and what is optional; with
---no-deps it is neither started nor waited for.`, "  msup start web\n  msup start 'worker-*'\n  msup start --no-deps web",
+--no-deps it is neither started nor waited for. One with a schedule runs now, and at its
+times again.`, "  msup start web\n  msup start 'worker-*'\n  msup start --no-deps web",
 		func(v *view) func(string) bool { return v.isUp }, noDepsFlag)
 }
 
@@ -37,7 +38,8 @@ func dependentsFlag(cmd *cobra.Command, c *units.Command) {
 func stopCommand(a *app) *cobra.Command {
 	return verbCommand(a, units.Stop, "stop NAME...|all", "Stop programs",
 		`Stop programs (globs, GROUP:* and all work) with their stop_signal, and SIGKILL after
-their stop_timeout, and wait until they have ended. They stay stopped until msup start.
+their stop_timeout, and wait until they have ended. They stay stopped until msup start,
+those with a schedule too.
 The supervisor stays: msup down stops that too.
 
 Of several, one that others depend on is stopped when these have ended. What depends on

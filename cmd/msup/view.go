@@ -21,6 +21,7 @@ type view struct {
 	next     map[string]time.Time // when a program is started again; zero = not by itself
 	failures map[string]int       // how often a program has failed since the snapshot, and is restarted
 	oneshot  map[string]bool      // programs that are there to end
+	armed    map[string]bool      // programs that are started by what they await
 	seq      uint64               // of the last record that is taken into account
 	down     bool                 // the project is going down
 	ready    bool                 // the supervisor has started what starts by itself
@@ -36,11 +37,11 @@ func newView(snap units.Snapshot, records <-chan units.Record) *view {
 func (v *view) reset(snap units.Snapshot) {
 	v.order = nil
 	v.programs, v.reasons = map[string]policy.Phase{}, map[string]string{}
-	v.next, v.failures, v.oneshot = map[string]time.Time{}, map[string]int{}, map[string]bool{}
+	v.next, v.failures, v.oneshot, v.armed = map[string]time.Time{}, map[string]int{}, map[string]bool{}, map[string]bool{}
 	for _, p := range snap.Programs {
 		v.order = append(v.order, p.Name)
 		v.programs[p.Name], v.reasons[p.Name] = p.State.Phase, p.State.Reason
-		v.next[p.Name], v.oneshot[p.Name] = p.State.NextStart(), p.Oneshot
+		v.next[p.Name], v.oneshot[p.Name], v.armed[p.Name] = p.State.NextStart(), p.Oneshot, p.State.Armed
 	}
 	v.seq, v.ready, v.down = snap.Seq, snap.Ready, snap.Down
 }
@@ -51,6 +52,9 @@ func (v *view) apply(r units.Record) {
 		return
 	}
 	v.seq, v.ready = r.Seq, true // the first record comes after the first look at systemd
+	if r.Program != "" {
+		v.armed[r.Program] = r.Armed
+	}
 	if r.To == "" {
 		return
 	}
@@ -77,13 +81,13 @@ func (v *view) isUp(name string) bool {
 // missed reports whether a program that was waited for is not as it was to be.
 func (v *view) missed(name string) bool {
 	phase := v.programs[name]
-	return phase.GaveUp() || phase == policy.Stopped || !phase.Settled()
+	return phase.GaveUp() || phase == policy.Stopped && !v.armed[name] || !phase.Settled()
 }
 
 // isDown reports whether nothing of a program runs or will run by itself.
 func (v *view) isDown(name string) bool {
 	phase := v.programs[name]
-	return phase.Settled() && phase != policy.Running && v.next[name].IsZero()
+	return phase.Settled() && phase != policy.Running && v.next[name].IsZero() && !v.armed[name]
 }
 
 // hasStopped reports whether a program that was being stopped has ended, though somebody may

@@ -212,7 +212,9 @@ func (g *gatherer) statusOf(ctx context.Context, def units.Program, p control.Pr
 		if err != nil {
 			return err
 		}
-		g.status[def.Name] = units.Unsupervised(def, g.t.project.Name, old, known, f, f.LoadState != "not-found")
+		st := units.Unsupervised(def, g.t.project.Name, old, known, f, f.LoadState != "not-found")
+		st.Schedule = p.Schedule.Status()
+		g.status[def.Name] = st
 		return nil
 	}
 	st := units.Status{Name: def.Name, Unit: def.Unit, State: old.State, Invocation: old.Invocation}
@@ -228,6 +230,7 @@ func (g *gatherer) statusOf(ctx context.Context, def units.Program, p control.Pr
 	if p.Said != nil {
 		st.Said = *p.Said
 	}
+	st.Schedule = p.Schedule.Status()
 	for _, probe := range p.Probes {
 		st.Probes = append(st.Probes, probe.Status())
 	}

@@ -1,0 +1,357 @@
+package units_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"msup/policy"
+	"msup/units"
+)
+
+const (
+	jobUnit  = "msup-job.service"
+	jobTimer = "msup-job:due.timer"
+)
+
+// scheduled makes a program that runs at times.
+func scheduled(times ...string) func(*units.Program) {
+	return func(p *units.Program) {
+		p.Schedule.Calendar = times
+		p.Rules.Awaits, p.Rules.Autorestart = p.Schedule.String(), policy.Never
+	}
+}
+
+func (f *fakeSystemd) starts(unit string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range f.started {
+		if name == unit {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *fakeSystemd) has(unit string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.units[unit] != nil
+}
+
+func (r *run) want(when, phases string, starts int) {
+	r.t.Helper()
+	if got := r.phases(); got != phases {
+		r.t.Errorf("%s: %s, want %s\n%s", when, got, phases, r.log())
+	}
+	if got := r.fake.starts(jobUnit); got != starts {
+		r.t.Errorf("%s: started %d times, want %d\n%s", when, got, starts, r.log())
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.outcomes[jobUnit] = []outcome{{run: 5 * time.Second, code: 1, res: "success"}, {run: time.Second, code: 1, state: 3, res: "exit-code"}, {run: 90 * time.Second, code: 1, res: "success"}}
+		r := start(t, fake, nil, program("job", scheduled("*-*-* 03:00", "12:00")))
+		r.after(time.Second)
+		r.want("up", "job STOPPED", 0)
+		st := r.status("job")
+		if !st.State.Armed || st.State.Reason != "autostart: waits for *-*-* 03:00 or 12:00" || st.Schedule.Next.IsZero() {
+			t.Errorf("%+v %+v", st.State, st.Schedule)
+		}
+		fake.elapse(jobTimer)
+		r.after(time.Second)
+		r.want("its time", "job RUNNING", 1)
+		r.after(5 * time.Second)
+		r.want("it has ended", "job EXITED", 1)
+		fake.elapse(jobTimer)
+		r.after(3 * time.Second)
+		r.want("its time again", "job FAILED", 2)
+
+		fake.elapse(jobTimer)
+		r.after(10 * time.Second)
+		fake.elapse(jobTimer)
+		r.after(10 * time.Second)
+		fake.elapse(jobTimer) // of a second one within a minute the log is not told
+		r.after(50 * time.Second)
+		fake.elapse(jobTimer)
+		r.after(time.Second)
+		r.want("it runs at its times", "job RUNNING", 3)
+		r.after(time.Minute)
+		r.want("what was skipped is not made up for", "job EXITED", 3)
+		if st := r.status("job"); st.Schedule.Skipped != 3 {
+			t.Errorf("%d skipped", st.Schedule.Skipped)
+		}
+		if log := r.log(); strings.Count(log, "job: skipped its time, ") != 2 || !strings.Contains(log, " (and 1 before it): the run of ") {
+			t.Error(log)
+		}
+		r.do(units.Down)
+		r.after(time.Minute)
+		if fake.has(jobTimer) {
+			t.Error("the timer is there after down")
+		}
+	})
+}
+
+// A stop takes the timer away, a start runs it now and makes it again; msup up only makes it.
+func TestStopAndStartOfASchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.outcomes[jobUnit] = []outcome{{run: time.Second, code: 1, res: "success"}}
+		r := start(t, fake, nil, program("job", scheduled("daily")))
+		defer r.stop()
+		r.after(time.Second)
+		r.do(units.Stop, "job")
+		r.after(time.Second)
+		if r.want("stopped", "job STOPPED", 0); fake.has(jobTimer) || r.status("job").State.Reason != "by the test" {
+			t.Errorf("the timer of a stopped program: %v %+v", fake.has(jobTimer), r.status("job").State)
+		}
+		r.do(units.Arm, "job")
+		r.after(time.Second)
+		if r.want("armed", "job STOPPED", 0); !fake.has(jobTimer) {
+			t.Error("it is armed, and has no timer")
+		}
+		r.do(units.Stop, "job")
+		r.do(units.Start, "job")
+		r.after(3 * time.Second)
+		if r.want("started", "job EXITED", 1); !fake.has(jobTimer) {
+			t.Error("it was started, and has no timer")
+		}
+		r.do(units.Stop, "job")
+		r.do(units.Arm, "job") // in one breath: the timer is just being removed
+		r.after(time.Second)
+		if r.want("and armed", "job STOPPED", 1); !fake.has(jobTimer) {
+			t.Error("it was stopped and armed, and has no timer")
+		}
+	})
+}
+
+// Who stops the timer with systemctl wants no more runs; at a daemon-reexec systemd only says
+// that all units are removed.
+func TestTimerOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("job", scheduled("daily")))
+		defer r.stop()
+		r.after(time.Second)
+		fake.disconnect()
+		r.after(time.Second)
+		fake.reconnect()
+		r.after(time.Second)
+		fake.elapse(jobTimer)
+		r.after(time.Second)
+		r.want("after a daemon-reexec", "job RUNNING", 1)
+		r.do(units.Stop, "job")
+		r.do(units.Arm, "job")
+		r.after(time.Second)
+		_ = fake.Stop(t.Context(), jobTimer)
+		r.after(time.Second)
+		if st := r.status("job").State; st.Armed || st.Reason != jobTimer+" was stopped with systemctl" {
+			t.Errorf("%+v", st)
+		}
+
+		fake.timerErr = fmt.Errorf("%w: no", units.ErrInvalid)
+		r.do(units.Arm, "job")
+		r.after(time.Second)
+		r.want("systemd refuses the timer", "job FAILED", 1)
+		if st := r.status("job").State; st.Armed || !strings.HasPrefix(st.Reason, "cannot make "+jobTimer) {
+			t.Errorf("%+v", st)
+		}
+		fake.timerErr = nil
+		r.do(units.Arm, "job")
+		r.after(time.Second)
+		if r.want("armed again", "job STOPPED", 1); !fake.has(jobTimer) {
+			t.Error("no timer")
+		}
+		fake.set(func() {
+			u := fake.units[jobTimer]
+			u.facts.ActiveState, u.facts.SubState, u.facts.Result = "failed", "failed", "resources"
+			fake.changed(u)
+		})
+		r.after(time.Second)
+		if r.want("the timer has failed", "job FAILED", 1); fake.has(jobTimer) {
+			t.Error("it is still loaded")
+		}
+	})
+}
+
+// The timer is another one when the schedule is. Without one it goes; what waited for it stays
+// down, what runs runs on.
+func TestRescheduled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("job", scheduled("daily")))
+		defer r.stop()
+		r.after(time.Second)
+		redefine := func(change ...func(*units.Program)) {
+			t.Helper()
+			p := units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: []units.Program{program("job", change...)}}
+			if _, err := r.sup.Redefine(t.Context(), units.Redefinition{Project: p, By: "msup reload"}); err != nil {
+				t.Fatal(err)
+			}
+			r.after(time.Second)
+		}
+		description := func() (text string) {
+			fake.set(func() {
+				if u := fake.units[jobTimer]; u != nil {
+					text, _ = u.props["Description"].(string)
+				}
+			})
+			return text
+		}
+		n := fake.starts(jobTimer)
+		redefine(scheduled("daily"))
+		if got := fake.starts(jobTimer); got != n {
+			t.Error("the same schedule, and another timer")
+		}
+		redefine(scheduled("weekly"), func(p *units.Program) { p.Schedule.Spread = time.Minute })
+		if got := description(); got != "schedule of msup program job: weekly, up to 60s later" {
+			t.Error(got)
+		}
+		if st := r.status("job").State; st.Reason != "msup reload: waits for weekly" || !st.Armed {
+			t.Errorf("%+v", st)
+		}
+		redefine()
+		if st := r.status("job").State; st.Armed || st.Reason != "msup reload: nothing starts it any more" || description() != "" {
+			t.Errorf("%+v %q", st, description())
+		}
+		redefine(scheduled("weekly"))
+		if r.want("somebody may have stopped it", "job STOPPED", 0); description() != "" {
+			t.Error(description())
+		}
+		redefine()
+		r.do(units.Start, "job")
+		r.after(time.Second)
+		redefine(scheduled("weekly"))
+		if r.want("it runs, and gets a schedule", "job RUNNING", 1); description() == "" {
+			t.Error("no timer")
+		}
+		redefine()
+		if r.want("and none again", "job RUNNING", 1); description() != "" {
+			t.Error(description())
+		}
+	})
+}
+
+// What came while no supervisor was there is answered by the next one, once.
+func TestTimeWithoutASupervisor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.outcomes[jobUnit] = []outcome{{run: time.Second, code: 1, res: "success"}}
+		def := program("job", scheduled("daily"))
+		r := start(t, fake, nil, def)
+		r.after(time.Second)
+		r.stop()
+		fake.elapse(jobTimer)
+		time.Sleep(time.Minute)
+		fake.elapse(jobTimer)
+		time.Sleep(time.Minute)
+		for range 3 {
+			r2 := start(t, fake, r.saved, def)
+			r2.after(3 * time.Second)
+			r2.want("the next supervisor", "job EXITED", 1)
+			r2.stop()
+			r.saved = r2.saved
+		}
+		if n := fake.starts(jobTimer); n != 1 {
+			t.Errorf("%d timers", n)
+		}
+		// One that the configuration has no more is a left-over.
+		r3 := start(t, fake, nil)
+		r3.after(time.Second)
+		defer r3.stop()
+		if fake.has(jobTimer) {
+			t.Error("the timer of a program that is no more")
+		}
+	})
+}
+
+// Supervisors are killed at any moment, and each time of a schedule is answered by one run.
+func TestScheduleKilledAtAnyMoment(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("MSUP_SEED"); text != "" {
+		seed, _ = strconv.ParseUint(text, 10, 64)
+	}
+	for round := range uint64(6) {
+		seed := seed + round
+		synctest.Test(t, func(t *testing.T) { killScheduled(t, seed) })
+		if t.Failed() {
+			t.Fatalf("MSUP_SEED=%d", seed)
+		}
+	}
+}
+
+func killScheduled(t *testing.T, seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 0))
+	fake := newFake()
+	var log strings.Builder
+	fake.trace = func(text string) { fmt.Fprintf(&log, "%s %s\n", time.Now().Format("05.000"), text) }
+	fake.outcomes[jobUnit] = []outcome{{run: 20 * time.Millisecond, code: 1, res: "success"}}
+	project := units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: []units.Program{program("job", scheduled("daily"))}}
+	var saved *units.Saved
+	// live runs a supervisor until it dies in one of its turns, or for some time.
+	live := func(turns int, d time.Duration) {
+		var dead atomic.Bool
+		ctx, cancel := context.WithCancel(t.Context())
+		dying := random.IntN(3) // 0: only from outside, 1: before the change is written down
+		var old *units.Saved
+		if saved != nil {
+			c := *saved
+			old = &c
+		}
+		sup := units.New(units.Config{Project: project, Bus: mortal{fake, &dead, nil}, Saved: old, Save: func(_ units.Change, all func() units.Saved) error {
+			if turns--; dying > 0 && turns <= 0 || dead.Load() {
+				dead.Store(true)
+				cancel()
+				if dying == 1 {
+					return errDead
+				}
+			}
+			whole := all()
+			saved = &whole
+			return nil
+		}})
+		fake.reconnect()
+		done := make(chan error, 1)
+		go func() { done <- sup.Run(ctx) }()
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+		dead.Store(true)
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("it ended with %v", err)
+		}
+		synctest.Wait()
+		for range len(fake.events) {
+			<-fake.events
+		}
+	}
+	live(1000, time.Second)
+	for n := 1; n <= 40; n++ {
+		before := random.IntN(2) == 0
+		if before {
+			fake.elapse(jobTimer)
+		} else {
+			time.AfterFunc(time.Duration(random.IntN(60))*time.Millisecond, func() { fake.elapse(jobTimer) })
+		}
+		for range random.IntN(5) {
+			live(1+random.IntN(6), time.Duration(1+random.IntN(50))*time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond)
+		live(1000, time.Second)
+		if got := fake.starts(jobUnit); got != n {
+			t.Fatalf("%d runs for %d times\n%s", got, n, log.String())
+		}
+	}
+}
