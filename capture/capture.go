@@ -153,6 +153,7 @@ func (m *Mover) Open(cfg Config, kept ...*os.File) (*Stream, error) {
 		wake:     make(chan struct{}, 1),
 		done:     make(chan struct{}),
 	}
+	s.expected.Store(cfg.Expect)
 	if cfg.Journal != nil {
 		s.journal = newJournalStream(m.journal, *cfg.Journal, s.reportDropped)
 	}

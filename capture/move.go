@@ -28,7 +28,7 @@ func (s *Stream) move(n int, now time.Time) (int, error) {
 	}
 	next := s.next()
 	if s.stage != nil {
-		return s.moveStaged(next, now)
+		return s.moveStaged(n, next, now)
 	}
 	n, err := s.fit(min(n, next), now)
 	if n == 0 || err != nil {

@@ -73,8 +73,9 @@ func (s *Stream) await(r *request) {
 }
 
 // note tells the first requests, as many as asked, what they wait for, if they do not know
-// yet, now that n bytes are in the pipe. It does those that have it.
-func (s *Stream) note(asked, n int) {
+// yet, now that n bytes are in the pipe. It does those that have it, or wait only for the last
+// held bytes.
+func (s *Stream) note(asked, n, held int) {
 	s.mu.Lock()
 	var reached []*request
 	waiting := s.drains[:0]
@@ -82,7 +83,7 @@ func (s *Stream) note(asked, n int) {
 		if !r.set && i < asked {
 			r.upTo, r.set = s.gone()+uint64(n), true
 		}
-		if r.set && s.gone() >= r.upTo {
+		if r.set && s.gone()+uint64(held) >= r.upTo {
 			reached = append(reached, r)
 		} else {
 			waiting = append(waiting, r)

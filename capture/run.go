@@ -31,6 +31,7 @@ func (s *Stream) run() {
 	watched := true    // in the epoll set
 	pause := gatherFor // before the next look
 	credit := 0        // so many empty looks more before it rests
+	held := gatherFor  // before the next look at a line that has not ended
 	for wait := true; ; {
 		began := time.Now()
 		if wait {
@@ -42,7 +43,7 @@ func (s *Stream) run() {
 			s.fail(fmt.Errorf("cannot read %s: %w", s.cfg.FIFO, err))
 			continue
 		}
-		s.note(asked, n)
+		s.note(asked, n, 0)
 		if s.isClosing() {
 			s.finish()
 			return
@@ -72,13 +73,31 @@ func (s *Stream) run() {
 				s.pipeSize = growPipe(s.pipe, s.pipeSize)
 			}
 		}
-		moved, err := s.move(n, now)
+		free, expected, long := n, s.expected.Load(), false
+		if expected != nil {
+			var ok bool
+			if free, long, ok = s.listen(expected, n); !ok {
+				s.finish()
+				return
+			}
+			if free == 0 {
+				s.note(asked, n, n) // nothing more comes of it soon
+				s.rotateDue(now)
+				wait, pause, held = true, held, min(2*held, heldMax)
+				continue
+			}
+			held = gatherFor
+		}
+		moved, err := s.move(free, now)
+		if expected != nil && moved == free {
+			expected.long = long
+		}
 		s.wrote(moved, now)
 		if err != nil {
 			s.fail(err)
 		}
 		// What is known to be there is not waited for, nor a program that writes little.
-		wait = much && moved == n
+		wait = much && moved == free
 	}
 }
 

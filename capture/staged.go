@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// moveStaged moves at most n bytes by way of the staging FIFO, with t.mu held and the file
-// open. It returns how many bytes of the program's are in the file.
-func (s *Stream) moveStaged(n int, now time.Time) (int, error) {
+// moveStaged moves at most n bytes by way of the staging FIFO, of them those before next, with
+// t.mu held and the file open. It returns how many bytes of the program's are in the file.
+func (s *Stream) moveStaged(n, next int, now time.Time) (int, error) {
 	g, t := s.stage, s.target
 	if done, err := s.settle(); done > 0 || err != nil {
 		return done, err
 	}
-	held, err := s.load()
+	held, err := s.load(n)
 	if held == 0 || err != nil {
 		return 0, err
 	}
@@ -24,7 +24,7 @@ func (s *Stream) moveStaged(n int, now time.Time) (int, error) {
 		return 0, fmt.Errorf("cannot write %s: %w", t.path, err)
 	}
 	defer s.mover.peekers.put(p)
-	data, err := p.peek(g.pipe, min(held, n))
+	data, err := p.peek(g.pipe, min(held, next))
 	if err != nil {
 		return 0, fmt.Errorf("cannot read %s: %w", g.path, err)
 	}
@@ -64,15 +64,15 @@ func (s *Stream) moveStaged(n int, now time.Time) (int, error) {
 	return used, nil
 }
 
-// load fills the staging FIFO if it is empty, and returns how many bytes are in it.
-func (s *Stream) load() (int, error) {
+// load puts up to n bytes into the staging FIFO if it is empty, and returns how many are in it.
+func (s *Stream) load(n int) (int, error) {
 	g := s.stage
 	held, err := readable(g.pipe)
 	if err != nil {
 		return 0, fmt.Errorf("cannot read %s: %w", g.path, err)
 	}
 	for held == 0 {
-		n, err := unix.Splice(s.pipe, nil, g.pipe, nil, peekMax, unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
+		n, err := unix.Splice(s.pipe, nil, g.pipe, nil, min(n, peekMax), unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
 		switch err {
 		case nil:
 			return int(n), nil

@@ -297,7 +297,7 @@ func TestPrefixNoMore(t *testing.T) {
 	if err != nil || len(files) != 2 || filepath.Base(files[1].Name()) != "out.fifo.staging" {
 		t.Fatalf("%v, %v", files, err)
 	}
-	if _, err := b.stream.load(); err != nil {
+	if _, err := b.stream.load(peekMax); err != nil {
 		t.Fatal(err)
 	}
 	b.stream.Close(soon(t))

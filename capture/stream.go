@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,9 @@ type Config struct {
 
 	// Rotation of the file. Streams that name one file must agree on it.
 	Rotation Rotation
+
+	// Expect is the line that is waited for from the very first byte on, as by [Stream.Expect].
+	Expect *Expectation
 
 	// Timestamps and Prefix stand before each line in the file.
 	Timestamps Timestamps
@@ -85,6 +89,8 @@ type Stream struct {
 	journal *journalStream // nil = no journal; used by the running goroutine only
 	wake    chan struct{}  // ends a pause of the running goroutine
 	done    chan struct{}  // closed when the stream is no more
+
+	expected atomic.Pointer[Expectation] // the line that is waited for; nil = none
 
 	// Used by the running goroutine only, of which there is at most one.
 	pipeSize int
