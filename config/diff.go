@@ -102,7 +102,7 @@ func diffProgram(st units.Status, def units.Program) units.ProgramPlan {
 		switch {
 		case toldOf(inForce, k.Name) != toldOf(def, k.Name):
 			return units.EffectRestart
-		case k.Live() && (k.Name != journalRateKey || hasFile(def)), kind && (k.Name == "stdout" || k.Name == "stderr"):
+		case k.Live() && (k.Name != journalRateKey || throughUs(def)), kind && (k.Name == "stdout" || k.Name == "stderr"):
 			return units.EffectLive
 		}
 		return units.EffectRestart

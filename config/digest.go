@@ -62,7 +62,7 @@ func (d *draft) digestWith(limits bool) string {
 	for i := range keys {
 		k := &keys[i]
 		switch {
-		case k.Name == journalRateKey && !hasFile(d.Program):
+		case k.Name == journalRateKey && !throughUs(d.Program):
 			if rate := d.text(k.Name); rate != k.Default { // written or not, the default is the same
 				line(k.Name, rate)
 			}
@@ -92,12 +92,14 @@ func (d *draft) digestWith(limits bool) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// hasFile reports whether output of the program goes to a file.
-func hasFile(p units.Program) bool {
-	return p.Stdout != "" && p.Stdout != devNull || p.Stderr != "" && p.Stderr != devNull
+// throughUs reports whether output of the program comes through the supervisor.
+func throughUs(p units.Program) bool {
+	return isFile(p.Stdout) || isFile(p.Stderr) || p.Ready.Kind == probe.Log
 }
 
-// toldKind says what a unit tells systemd, which its type and properties are made for.
+func isFile(output string) bool { return output != "" && output != devNull }
+
+// toldKind says what a unit tells, which its type, its properties and its FIFOs are made for.
 func toldKind(p units.Program) string { return toldOf(p, "ready") + toldOf(p, "alive") }
 
 // toldOf is toldKind of one of the keys ready and alive, "" for another one.
@@ -105,6 +107,8 @@ func toldOf(p units.Program, key string) string {
 	switch {
 	case key == "ready" && p.Ready.Kind.Notifies():
 		return " ready=" + string(p.Ready.Kind)
+	case key == "ready" && p.Ready.Kind == probe.Log && !(isFile(p.Stdout) && isFile(p.Stderr)):
+		return " ready=log" // with files its output comes through us anyway
 	case key == "alive" && p.Alive.Kind == probe.Watchdog:
 		return " alive=" + p.Alive.String()
 	}

@@ -10,7 +10,7 @@ import (
 // keys take, as a sentence that begins with "use" names them.
 const (
 	askedWords = "http: URL, tcp: HOST:PORT, unix: PATH, file: PATH, exec: COMMAND, port, port: NUMBER, "
-	readyWords = askedWords + "notify, notify-reload, or none"
+	readyWords = askedWords + "log: REGEXP, notify, notify-reload, or none"
 	aliveWords = askedWords + "watchdog TIME, or none"
 )
 
@@ -22,6 +22,7 @@ var probeKeys = []Key{
 			"http: a GET request is answered with a status from 200 to 399, or one of those behind the URL; tcp, unix: a connection is taken; file: it exists; " +
 			"port: one of its own processes listens on TCP; " +
 			"exec: the command exits with status 0, run by systemd as the program is; " +
+			"log: it writes a line that matches the regular expression (RE2); " +
 			"notify: it says so itself, READY=1 of sd_notify(3) (Type=notify); notify-reload: and how a reload goes too (systemd 253).",
 		Other: []string{"readiness_probe", "readiness", "ready_log_line"}, set: setProbe(func(p *units.Program) *units.Probe { return &p.Ready }),
 	},

@@ -27,6 +27,7 @@ var probeKinds = map[string]func(t *target, s setting, what string) (probe.Spec,
 	string(probe.Notify):       parseNotify(probe.Notify),
 	string(probe.NotifyReload): parseNotify(probe.NotifyReload),
 	string(probe.Watchdog):     parseWatchdog,
+	string(probe.Log):          parseLog,
 }
 
 // otherProbes are what other supervisors call a probe.
@@ -34,6 +35,7 @@ var otherProbes = map[string]string{
 	"https": "http: https://…", "http_get": "http: URL", "httpget": "http: URL", "url": "http: URL",
 	"tcp_socket": "tcp: HOST:PORT", "tcpsocket": "tcp: HOST:PORT", "connect": "tcp: HOST:PORT",
 	"socket": "unix: PATH or tcp: HOST:PORT", "path": "file: PATH", "exists": "file: PATH",
+	"log_line": "log: REGEXP", "line": "log: REGEXP", "regexp": "log: REGEXP", "regex": "log: REGEXP", "output": "log: REGEXP",
 	"sd_notify": "notify", "type=notify": "notify", "systemd": "notify", "notify_reload": "notify-reload",
 	"cmd": "exec: COMMAND", "command": "exec: COMMAND", "script": "exec: COMMAND", "shell": "exec: /bin/sh -c '…'", "run": "exec: COMMAND",
 }

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
+	"regexp/syntax"
 	"strings"
 	"time"
 
@@ -11,7 +14,7 @@ import (
 )
 
 // This file is about what is not asked: what a program tells systemd by itself, by
-// sd_notify(3).
+// sd_notify(3), or everybody by a line of its output.
 
 func parseNotify(kind probe.Kind) func(*target, setting, string) (probe.Spec, error) {
 	return func(t *target, s setting, what string) (probe.Spec, error) {
@@ -26,6 +29,34 @@ func parseNotify(kind probe.Kind) func(*target, setting, string) (probe.Spec, er
 		}
 		return spec, nil
 	}
+}
+
+// maxPattern is the longest regular expression, in bytes.
+const maxPattern = 1000
+
+// parseLog takes a regular expression as it stands: a backslash is its own. One that begins
+// and ends with the same quote is what stands between them.
+func parseLog(_ *target, s setting, what string) (probe.Spec, error) {
+	spec := probe.Spec{Kind: probe.Log, Where: what}
+	if s.key.Name == "alive" {
+		return spec, hinted("write ready = log: "+what+", and for example alive = http: URL", "a line tells once that a program is ready, and not that it is alive")
+	}
+	if n := len(what); n >= 2 && (what[0] == '"' || what[0] == '\'') && what[n-1] == what[0] {
+		spec.Where = what[1 : n-1]
+	}
+	switch _, err := regexp.Compile(spec.Where); {
+	case spec.Where == "":
+		return spec, hinted("write for example ready = log: listening on", "it does not say which line")
+	case len(spec.Where) > maxPattern:
+		return spec, hinted(fmt.Sprintf("use one of at most %d bytes", maxPattern), "the regular expression is too long")
+	case err != nil:
+		var syn *syntax.Error
+		if errors.As(err, &syn) {
+			return spec, hinted("the syntax is that of https://golang.org/s/re2syntax", "%s is no regular expression: %s", quote(spec.Where), syn.Code)
+		}
+		return spec, fmt.Errorf("%s is no regular expression: %w", quote(spec.Where), err)
+	}
+	return spec, nil
 }
 
 // minWatchdog is the shortest time of a watchdog: one below it kills what is well when the
@@ -52,7 +83,7 @@ func parseWatchdog(_ *target, s setting, what string) (probe.Spec, error) {
 func (t *target) scopesAreNotHeard() {
 	d := t.prog
 	for key, p := range map[string]*units.Probe{"ready": &d.Ready, "alive": &d.Alive} {
-		if d.Type != units.Scope || p.Kind == "" || p.Kind.Asked() {
+		if d.Type != units.Scope || p.Kind == "" || p.Kind.Asked() || p.Kind == probe.Log {
 			continue
 		}
 		if !t.quiet {

@@ -12,7 +12,8 @@ import (
 type ProbeReport struct {
 	Of    string `json:"of"`    // "ready" or "alive"
 	Probe string `json:"probe"` // what is asked, in words
-	// Told says that nobody is asked: the program tells systemd, by sd_notify(3). It has no tries.
+	// Told says that nobody is asked: the program tells systemd, by sd_notify(3), or writes a line,
+	// which is Output. It has no tries.
 	Told  bool `json:"told"`
 	Tries int  `json:"tries"`
 	// All that follows is of the last one that has ended, null = none has.
@@ -29,6 +30,9 @@ func probeReport(st units.ProbeStatus) ProbeReport {
 	r := ProbeReport{Of: st.Of, Probe: st.Probe, Told: st.Told, Tries: st.Tries, InRow: st.InRow, Threshold: st.Threshold}
 	if st.Told {
 		r.Passed = new(st.Passed)
+		if st.Output != "" {
+			r.Output = new(st.Output)
+		}
 		if !st.At.IsZero() {
 			r.At = new(st.At)
 		}
@@ -52,6 +56,9 @@ func (r ProbeReport) Status() units.ProbeStatus {
 	st := units.ProbeStatus{Of: r.Of, Probe: r.Probe, Told: r.Told, Tries: r.Tries, InRow: r.InRow, Threshold: r.Threshold}
 	if r.Told {
 		st.Passed = r.Passed != nil && *r.Passed
+		if r.Output != nil {
+			st.Output = *r.Output
+		}
 		if r.At != nil {
 			st.At = *r.At
 		}

@@ -225,6 +225,16 @@ var cases = map[string]explain.Facts{
 		}
 		return f
 	}(),
+	"no line": base(policy.Exit{Cause: policy.CauseTimeout, Reason: "not ready within 30s (start_timeout): no line matches"}, func(f *explain.Facts, e *units.End) {
+		f.Program.Ready, f.Program.Rules.ReadyTimeout = units.Probe{Spec: probe.Spec{Kind: probe.Log, Where: "^listening"}}, 30*time.Second
+		e.During = policy.Starting
+	}),
+	"a line": func() explain.Facts {
+		f := base(exit(3))
+		f.State = policy.State{Phase: policy.Running, Since: before(time.Minute), Reason: "started"}
+		f.Probes = []units.ProbeStatus{{Of: "ready", Probe: "a line that matches ^listening", Told: true, Passed: true, At: before(time.Minute), Output: "listening on 80"}}
+		return f
+	}(),
 	"does not tell yet": func() explain.Facts {
 		f := base(exit(3))
 		f.State = policy.State{Phase: policy.Starting, Since: before(time.Minute), Reason: "executed, waits for READY=1"}

@@ -48,6 +48,8 @@ func toldWords(f Facts, p units.ProbeStatus) string {
 		return ", told " + ago(max(0, f.Now.Sub(at))) + " (WATCHDOG=1)" // it may be younger than the other facts
 	case p.Of == "alive" || p.Passed && p.At.IsZero():
 		return ""
+	case p.Passed && p.Output != "":
+		return fmt.Sprintf(", told %s: %q", f.when(p.At), p.Output)
 	case p.Passed:
 		return ", told " + f.when(p.At)
 	}
@@ -76,6 +78,12 @@ func unhealthy(f Facts) []string {
 
 // neverReady is the end of a program that was executed and not ready in time.
 func neverReady(f Facts) []string {
+	if r := f.Program.Ready; r.Kind != "" && !r.Kind.Asked() && !r.Kind.Notifies() {
+		return []string{
+			"it was executed, but did not write " + r.String() + " within start_timeout, " + policy.Words(f.Program.Rules.ReadyTimeout) + ", and msup stopped it for that",
+			"only whole lines are looked at; a program that buffers its output writes it late",
+		}
+	}
 	if f.Program.Ready.Kind.Notifies() {
 		return []string{
 			"it was executed, but did not say READY=1 (sd_notify(3)) within start_timeout, " + policy.Words(f.Program.StartTimeout) + ", and systemd ended it",

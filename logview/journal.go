@@ -68,12 +68,13 @@ func (e entry) lines(s Source) []Line {
 // journalArgs are the arguments of journalctl that are the same in every call. The units
 // are matched by the fields that journald itself adds: "-u" would also show what systemd
 // tells about the unit and the copies of lines that are in files anyway, and would count
-// both for --lines.
+// both for --lines. Those of a source that is relayed are not in files: what a supervisor has
+// given to the journal has a MSUP_STREAM.
 func journalArgs(sources []Source) (options, matches []string) {
 	options = []string{
 		"--output=json", "--no-pager",
 		"--all", // otherwise what is longer than 4096 bytes is null
-		"--output-fields=MESSAGE,_SYSTEMD_UNIT,_SYSTEMD_USER_UNIT",
+		"--output-fields=MESSAGE,_SYSTEMD_UNIT,_SYSTEMD_USER_UNIT,MSUP_STREAM,OBJECT_SYSTEMD_UNIT,OBJECT_SYSTEMD_USER_UNIT",
 	}
 	var system, user []string
 	for _, s := range sources {
@@ -98,7 +99,29 @@ func journalArgs(sources []Source) (options, matches []string) {
 	if system == nil {
 		options = append(options, "--quiet") // no hint that units of the system are not shown
 	}
-	return options, slices.Concat(matches, user)
+	matches = slices.Concat(matches, user)
+	for _, s := range sources {
+		if s.Relayed && s.Invocation == "" {
+			matches = slices.Concat(matches, []string{"+"}, s.relayed())
+		}
+	}
+	return options, matches
+}
+
+// relayed matches the entries that a supervisor has made of the lines of s.
+func (s Source) relayed() []string {
+	field, uid, streams := "OBJECT_SYSTEMD_UNIT=", 0, []string{Stdout, Stderr}
+	if s.User {
+		field, uid = "OBJECT_SYSTEMD_USER_UNIT=", os.Getuid()
+	}
+	if s.Stream != Both {
+		streams = []string{s.Stream}
+	}
+	matches := []string{field + s.Unit, "_UID=" + strconv.Itoa(uid)}
+	for _, name := range streams {
+		matches = append(matches, "MSUP_STREAM="+name)
+	}
+	return matches
 }
 
 // lastEntries reads the last entries in the window of every source, which are not all.

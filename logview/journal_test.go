@@ -161,3 +161,25 @@ func TestParseEntryRepeated(t *testing.T) {
 		t.Errorf("%q, %v", e.text, err)
 	}
 }
+
+// Lines that a supervisor has given to the journal are shown beside those of the unit itself.
+func TestRelayed(t *testing.T) {
+	dir := fakeJournal(t, `cat <<'END'
+{"__CURSOR":"c3","__REALTIME_TIMESTAMP":"3","_SYSTEMD_UNIT":"msup.service","OBJECT_SYSTEMD_UNIT":"msup-web.service","MSUP_STREAM":"stdout","MESSAGE":"three"}
+{"__CURSOR":"c2","__REALTIME_TIMESTAMP":"2","_SYSTEMD_UNIT":"msup.service","OBJECT_SYSTEMD_UNIT":"msup-web.service","MESSAGE":"the supervisor's own"}
+{"__CURSOR":"c1","__REALTIME_TIMESTAMP":"1","_SYSTEMD_UNIT":"msup-web.service","MESSAGE":"one"}
+END`)
+	r := newRecorder()
+	must(t, Tail(t.Context(), []Source{{Program: "web", Stream: Stdout, Unit: "msup-web.service", Relayed: true}}, Window{Lines: 5}, r.out))
+	if got, want := r.all(), []string{"web/stdout one", "web/stdout three"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	const match = "_SYSTEMD_UNIT=msup-web.service + OBJECT_SYSTEMD_UNIT=msup-web.service _UID=0 MSUP_STREAM=stdout"
+	if got := calls(t, dir); len(got) != 1 || !strings.HasSuffix(got[0], match) {
+		t.Errorf("calls %q, want %s", got, match)
+	}
+	both := Source{Unit: "msup-web.service", User: true, Relayed: true}
+	if got, want := strings.Join(both.relayed(), " "), fmt.Sprintf("OBJECT_SYSTEMD_USER_UNIT=msup-web.service _UID=%d MSUP_STREAM=stdout MSUP_STREAM=stderr", os.Getuid()); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

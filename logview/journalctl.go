@@ -113,12 +113,21 @@ func parseEntry(line []byte) (entry, error) {
 		Unit     jsonText `json:"_SYSTEMD_UNIT"`
 		UserUnit jsonText `json:"_SYSTEMD_USER_UNIT"`
 		Message  jsonText `json:"MESSAGE"`
+
+		Stream     jsonText `json:"MSUP_STREAM"` // of one that a supervisor has made
+		Object     jsonText `json:"OBJECT_SYSTEMD_UNIT"`
+		ObjectUser jsonText `json:"OBJECT_SYSTEMD_USER_UNIT"`
 	}
 	if err := json.Unmarshal(line, &raw); err != nil {
 		return entry{}, fmt.Errorf("cannot parse journal entry %.200q: %w", line, err)
 	}
 	e := entry{text: raw.Message, cursor: raw.Cursor, unit: unitKey{string(raw.Unit), false}}
-	if len(raw.UserUnit) > 0 { // its _SYSTEMD_UNIT is user@UID.service
+	switch {
+	case len(raw.Stream) > 0 && len(raw.ObjectUser) > 0:
+		e.unit = unitKey{string(raw.ObjectUser), true}
+	case len(raw.Stream) > 0 && len(raw.Object) > 0:
+		e.unit = unitKey{string(raw.Object), false}
+	case len(raw.UserUnit) > 0: // its _SYSTEMD_UNIT is user@UID.service
 		e.unit = unitKey{string(raw.UserUnit), true}
 	}
 	if us, err := strconv.ParseInt(raw.Time, 10, 64); err == nil {

@@ -29,6 +29,9 @@ type Source struct {
 	// For a source without a File:
 	Unit string // the program's unit, as the journal knows it
 	User bool   // the unit belongs to the user manager of the calling user
+	// Relayed says that its lines may have been given to the journal by a supervisor, which has
+	// named unit and stream, and not by the program.
+	Relayed bool
 	// Invocation is the invocation ID of the run that is meant, 32 hex digits; "" = all. A
 	// source that has one must be the only one.
 	Invocation string

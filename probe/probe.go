@@ -32,14 +32,16 @@ const (
 	Port Kind = "port" // a process of the program listens on a TCP port
 	Exec Kind = "exec" // a command exits with status 0; [Probe] does not run it
 
-	// These are not asked: the program tells systemd, by sd_notify(3).
+	// These are not asked. The program writes a line that matches Where, a regular expression.
+	Log Kind = "log"
+	// Or it tells systemd, by sd_notify(3).
 	Notify       Kind = "notify"        // READY=1 (Type=notify, systemd.service(5))
 	NotifyReload Kind = "notify-reload" // … and by RELOADING=1 and READY=1 how a reload goes (systemd 253)
 	Watchdog     Kind = "watchdog"      // WATCHDOG=1, again and again (WatchdogSec=)
 )
 
 // Asked reports whether the program is asked, and does not tell by itself.
-func (k Kind) Asked() bool { return k != "" && !k.Notifies() && k != Watchdog }
+func (k Kind) Asked() bool { return k != "" && !k.Notifies() && k != Watchdog && k != Log }
 
 // Notifies reports whether the program tells systemd when it is ready.
 func (k Kind) Notifies() bool { return k == Notify || k == NotifyReload }
@@ -69,6 +71,9 @@ type StatusRange struct {
 func (s Spec) String() string {
 	if s.Kind.Notifies() {
 		return "READY=1"
+	}
+	if s.Kind == Log {
+		return printable("a line that matches " + s.Where)
 	}
 	if s.Kind == Exec {
 		return printable(string(s.Kind) + " " + strings.Join(s.Argv, " "))

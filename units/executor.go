@@ -135,7 +135,7 @@ func (s *Supervisor) send1(p *program, w wish) {
 		p.failed = false
 		s.do(result{kind: resultStart, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
 			if prepare != nil {
-				if r.err = prepare(def); r.err != nil {
+				if r.err = prepare(def, r.attempt); r.err != nil {
 					return
 				}
 			}

@@ -52,6 +52,9 @@ type fakeSystemd struct {
 	ends     []string      // how they did
 	trace    func(string)
 
+	listen   func(units.Program) // what Config.Listen and Unlisten are
+	unlisten func(string)
+
 	prompt bool // programs say at once that they are ready
 
 	probe units.ProbeFunc // answers the probes of programs

@@ -219,7 +219,7 @@ func lastWins(env []string) []string {
 // openOutput opens one standard stream of a scope's process: the FIFO, or a stream to
 // journald, which takes the writer's unit from its control group.
 func openOutput(p Program, fifo, file string) (*os.File, error) {
-	if file == os.DevNull {
+	if file == os.DevNull && fifo == "" {
 		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	}
 	if fifo != "" {

@@ -100,7 +100,7 @@ func (p *program) toldStatus(pr *probing) ProbeStatus {
 	case pr == &p.alive:
 		st.Passed = p.state.Phase == policy.Running // systemd would have ended it
 	case p.state.Phase == policy.Running || !p.state.Ready.IsZero():
-		st.Passed, st.At = true, p.state.Ready
+		st.Passed, st.At, st.Output = true, p.state.Ready, p.heard
 	}
 	return st
 }

@@ -239,7 +239,7 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 		p.ended = p.invocation
 	}
 	p.invocation, p.pid, p.exit = "", 0, nil
-	p.condemned, p.blame, p.said = false, Blame{}, ""
+	p.condemned, p.blame, p.said, p.heard = false, Blame{}, "", ""
 	p.ready.status, p.alive.status = ProbeStatus{}, ProbeStatus{}
 	p.started, p.facts, p.used, p.oomKills, p.oomAt, p.sent = time.Time{}, nil, nil, 0, time.Time{}, nil
 	s.touch(p)

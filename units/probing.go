@@ -26,7 +26,7 @@ type ProbeStatus struct {
 	Passed    bool   `json:"passed"` // the last one
 	Error     string `json:"error"`  // of the last one; "" = it passed
 	Output    string `json:"output"` // its last line
-	// Told says that nobody is asked: the program tells systemd (sd_notify(3)).
+	// Told says that nobody is asked: the program tells systemd (sd_notify(3)), or writes a line.
 	Told    bool  `json:"told,omitempty"`
 	Latency int64 `json:"latency"` // of the last one, µs
 	// At is when the last one ended; zero = none has.
@@ -98,6 +98,9 @@ func (s *Supervisor) reprobe(p *program, before Program) {
 		if was.String() == is.String() && was.Interval == is.Interval {
 			continue
 		}
+		if pr == &p.ready && p.listening && is.Kind == probe.Log && s.cfg.Listen != nil {
+			s.cfg.Listen(p.def, p.attempt) // what was written is not looked at again
+		}
 		if pr.running {
 			pr.cancel()
 		}
@@ -105,6 +108,7 @@ func (s *Supervisor) reprobe(p *program, before Program) {
 		pr.serial++
 	}
 	s.attend(p)
+	s.listen(p)
 }
 
 // nextProbe is when the next probe of p is due, zero = none is.
@@ -199,6 +203,9 @@ func (st ProbeStatus) last() string {
 
 // lastProbe is what a program that is not ready says about it, "" = nothing.
 func (p *program) lastProbe() string {
+	if p.def.Ready.Kind == probe.Log {
+		return "no line matches"
+	}
 	if st := p.ready.status; st.Tries > 0 && !st.Passed && p.def.Rules.WaitsForReady(p.state) {
 		return st.last()
 	}

@@ -103,7 +103,7 @@ func serviceProperties(p Program, rt Runtime) []Property {
 	}
 	props = append(props, output("StandardOutput", rt.Stdout, p.Stdout)...)
 	props = append(props, output("StandardError", rt.Stderr, p.Stderr)...)
-	if p.Stdout == "" || p.Stderr == "" {
+	if p.Stdout == "" && rt.Stdout == "" || p.Stderr == "" && rt.Stderr == "" {
 		props = append(props, journalRate(p.Log.JournalRate)...)
 	}
 	if p.User != "" {
@@ -154,7 +154,7 @@ func execStart(p Program, version int) Property {
 // StandardError= inherit StandardOutput= otherwise.
 func output(name, fifo, file string) []Property {
 	switch {
-	case file == os.DevNull:
+	case fifo == "" && file == os.DevNull:
 		return []Property{{name, "null"}}
 	case fifo == "":
 		return []Property{{name, "journal"}}

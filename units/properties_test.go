@@ -74,6 +74,12 @@ func TestProperties(t *testing.T) {
 			watchdog(&p)
 			return units.Properties(p, service)
 		}(),
+		"line": func() []units.Property {
+			p := full()
+			byLine(&p)
+			p.Stdout, p.Stderr = "", os.DevNull
+			return units.Properties(p, service)
+		}(),
 		"notify-reload": func() []units.Property {
 			p := full()
 			notify(&p)

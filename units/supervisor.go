@@ -21,8 +21,13 @@ type Config struct {
 	// behind Prepare.
 	Output func(program string) (stdout, stderr string)
 	// Prepare is called before each start of the program, not by the loop: it may wait. Its
-	// error is a failed start.
-	Prepare func(def Program) error
+	// error is a failed start. From then on the output is looked at for the line that makes the
+	// program ready, if there is one, and [Supervisor.Heard] told of it with that attempt.
+	Prepare func(def Program, attempt int) error
+	// Listen changes which line that is; Unlisten says that there is none any more. They are
+	// called by the loop and must not block.
+	Listen   func(def Program, attempt int)
+	Unlisten func(program string)
 	// Forker starts the processes of scopes.
 	Forker Forker
 	// Watch tells that a program is up with this main process, so that Use can answer
@@ -164,6 +169,10 @@ type program struct {
 
 	said string // what the program has told systemd last (STATUS=)
 
+	listening bool          // its output is looked at for a line
+	heard     string        // that line, printable; "" = not yet
+	lines     []lineRequest // lines that came before systemd has said that it was executed
+
 	wish    wish // what systemd has not been asked yet
 	queued  bool // in Supervisor.queue
 	calling bool // a call is on its way; the next wish waits for its answer
@@ -228,6 +237,7 @@ func New(cfg Config) *Supervisor {
 					p.times.SavedTimes = *old.Times
 				}
 				p.started, p.oomKills, p.oomAt, p.sent = old.Started, old.OOMKills, old.OOMAt, old.Sent
+				p.listening = p.awaits()
 				for _, a := range old.Actions {
 					s.actions = append(s.actions, &action{SavedAction: a, p: p})
 				}
@@ -364,6 +374,7 @@ func (s *Supervisor) step(p *program, ev policy.Event) {
 		s.accompany(p)
 	}
 	s.attend(p)
+	s.listen(p)
 	switch action {
 	case policy.StartUnit:
 		p.attempt++

@@ -61,6 +61,12 @@ func startProject(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker un
 	r.sup = units.New(units.Config{
 		Project: project,
 		Bus:     fake, Saved: saved, Forker: forker, Probe: fake.probe,
+		Listen: func(def units.Program, _ int) {
+			if fake.listen != nil {
+				fake.listen(def)
+			}
+		},
+		Unlisten: fake.unlisten,
 		Log: func(rec units.Record) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

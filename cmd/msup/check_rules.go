@@ -43,6 +43,8 @@ func describeRules(p units.Program) (out [][2]string) {
 	switch {
 	case p.Ready.Kind.Notifies():
 		add("ready", "once it says %s to systemd (Type=%s); it has %s for that", p.Ready, p.Ready.Kind, policy.Words(p.StartTimeout))
+	case readyByLine(p):
+		add("ready", "once it writes %s; it has %s for that", p.Ready, policy.Words(r.ReadyTimeout))
 	case p.Ready.Kind != "":
 		add("ready", "once %s passes%s, asked every %s; it has %s for that", p.Ready, timesInRow(p.Ready.Threshold), policy.Words(p.Ready.Interval), policy.Words(r.ReadyTimeout))
 	}

@@ -43,7 +43,9 @@ func exportUnit(p units.Program, d dependencies, project string, version int, us
 	needs, unsaidNeeds := d.settings(p, project)
 	missing = slices.Concat(unsaidNeeds, unsaid, missing)
 	x.missing = append(missing, outputMissing(p)...)
-	if p.Ready.Kind.Asked() {
+	if readyByLine(p) {
+		x.missing = append(x.missing, "ready: systemd does not look at output; it is started for systemd once it is executed")
+	} else if p.Ready.Kind.Asked() {
 		x.missing = append(x.missing, "ready: systemd probes nothing; it is started for systemd once it is executed")
 	}
 	if p.Alive.Kind.Asked() {

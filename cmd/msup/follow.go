@@ -19,7 +19,7 @@ func sources(programs []units.Program, user bool) []logview.Source {
 			i, again := at[file]
 			switch {
 			case file == "":
-				s.Unit, s.User = p.Unit, user
+				s.Unit, s.User, s.Relayed = p.Unit, user, readyByLine(p)
 			case file == os.DevNull:
 				return
 			case again:

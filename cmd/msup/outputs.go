@@ -28,6 +28,11 @@ type outputs struct {
 	mu      sync.Mutex // of streams, never held while anything is waited for
 	streams map[string]programStreams
 	placed  map[string][]units.OutputSpan // where the output of the run under way begins, as Begin
+	listens map[string]*listening         // whose line is looked for
+
+	told   chan struct{} // closed when it is known whom to tell of a line, by heard
+	heard  func(program string, attempt int, line string) bool
+	closed chan struct{}
 
 	changing sync.Mutex        // of kept, of latest, and of what streams there are
 	latest   map[string]output // what redefine was told last
@@ -37,7 +42,7 @@ type outputs struct {
 }
 
 // programStreams are the streams of one program; both are the same one where both go to
-// one file, so that their order is kept. nil = to the journal only.
+// one file, so that their order is kept. nil = not through us.
 type programStreams struct {
 	stdout, stderr *capture.Stream
 	output         output // what they were opened for
@@ -48,10 +53,11 @@ type output struct {
 	unit, stdout, stderr string
 	user, group          string
 	log                  units.Log
+	byLine               bool // it is looked at for a line
 }
 
 func outputOf(p units.Program) output {
-	return output{p.Unit, p.Stdout, p.Stderr, p.User, p.Group, p.Log}
+	return output{p.Unit, p.Stdout, p.Stderr, p.User, p.Group, p.Log, readyByLine(p)}
 }
 
 func (p programStreams) each(f func(*capture.Stream)) {
@@ -64,12 +70,14 @@ func (p programStreams) each(f func(*capture.Stream)) {
 }
 
 // openOutputs opens the streams of every program. Descriptors that systemd kept for an
-// earlier supervisor are used again.
-func openOutputs(project units.Project, dir string, user bool) (*outputs, error) {
+// earlier supervisor are used again. saved is what that has left behind, nil = nothing: the
+// output of a program that was not ready then is looked at from the very next byte on.
+func openOutputs(project units.Project, dir string, user bool, saved *units.Saved) (*outputs, error) {
 	kept := openKept(activation.Files(true))
 	o := &outputs{
 		events: make(chan capture.Event, 1024), dir: dir, user: user, kept: kept,
 		streams: map[string]programStreams{}, placed: map[string][]units.OutputSpan{},
+		listens: map[string]*listening{}, told: make(chan struct{}), closed: make(chan struct{}),
 	}
 	var err error
 	if o.mover, err = capture.New(capture.Options{Notify: o.notify}); err != nil {
@@ -77,6 +85,9 @@ func openOutputs(project units.Project, dir string, user bool) (*outputs, error)
 	}
 	who := owners{}
 	for _, p := range project.Programs {
+		if saved != nil && saved.Programs[p.Name].Listens(p) {
+			o.listen(p, 0)
+		}
 		if err = o.open(p, who, kept.take); err != nil {
 			break
 		}
@@ -98,13 +109,17 @@ func (o *outputs) open(p units.Program, who owners, kept func(name string, two b
 	budget := capture.NewBudget(p.Log.JournalRate, p.Log.JournalRate*units.JournalBurst)
 	var errs error
 	one := func(name, file string) *capture.Stream {
-		if !isFile(file) || errs != nil {
+		if !captured(file, readyByLine(p)) || errs != nil {
 			return nil
 		}
 		fifo := p.Name + "." + name
 		cfg := streamConfig(p, name, file, o.user)
+		cfg.Expect = o.expectationOf(p.Name)
 		cfg.FIFO = filepath.Join(o.dir, fifo)
 		cfg.Writer, cfg.Owner = who.of(p)
+		if !isFile(file) {
+			cfg.Owner = nil
+		}
 		if cfg.Journal != nil {
 			cfg.Journal.Budget = budget
 		}
@@ -178,7 +193,7 @@ func notifyFD(state string, f *os.File) error {
 	return withFD(f, func(fd int) error { return send(unix.UnixRights(fd)) })
 }
 
-// fifos says where a program's standard streams go, "" = to the journal.
+// fifos says where a program's standard streams go, "" = not through us.
 func (o *outputs) fifos(program string) (stdout, stderr string) {
 	ps := o.of(program)
 	return fifoOf(ps.stdout), fifoOf(ps.stderr)
@@ -215,6 +230,7 @@ func (o *outputs) finishOnce(end func(*capture.Stream, context.Context) error) {
 	defer cancel()
 	o.changing.Lock()
 	defer o.changing.Unlock()
+	close(o.closed)
 	together(o.all(), func(_ int, s *capture.Stream) { _ = end(s, ctx) }) // nobody is left to tell
 	_ = o.mover.Close(ctx)
 }

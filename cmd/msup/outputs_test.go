@@ -16,7 +16,7 @@ import (
 func outputsOf(t *testing.T, programs ...units.Program) *outputs {
 	t.Helper()
 	t.Setenv("NOTIFY_SOCKET", "")
-	o, err := openOutputs(units.Project{Name: "test", Programs: programs}, t.TempDir(), false)
+	o, err := openOutputs(units.Project{Name: "test", Programs: programs}, t.TempDir(), false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

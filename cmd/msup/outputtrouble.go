@@ -45,9 +45,17 @@ func eventText(e capture.Event) string {
 	case capture.RotateFailed:
 		return fmt.Sprintf("%v; it grows meanwhile", e.Err)
 	case capture.JournalDropped:
-		return journalText(e.Lines, e.Bytes) + " not sent to the journal; the file has them"
+		return journalText(e.Lines, e.Bytes) + " not sent to the journal; " + whoHasThem(e.Stream)
 	}
 	return string(e.Kind)
+}
+
+// whoHasThem is where lines are that the journal has not got.
+func whoHasThem(s *capture.Stream) string {
+	if isFile(s.Config().File) {
+		return "the file has them"
+	}
+	return "they are lost"
 }
 
 func journalText(lines, bytes uint64) string {
@@ -76,7 +84,7 @@ func (o *outputs) warnings(program string) []string {
 			out = append(out, fmt.Sprintf("%v; it grows meanwhile", st.RotateErr))
 		}
 		if st.JournalDropped > 0 || st.JournalSkipped > 0 {
-			out = append(out, fmt.Sprintf("%s of %s not sent to the journal; the file has them", journalText(st.JournalDropped, st.JournalSkipped), name))
+			out = append(out, fmt.Sprintf("%s of %s not sent to the journal; %s", journalText(st.JournalDropped, st.JournalSkipped), name, whoHasThem(s)))
 		}
 	})
 	return out
@@ -88,6 +96,9 @@ func (o *outputs) report(program string) []control.OutputReport {
 	ps := o.of(program)
 	ps.each(func(s *capture.Stream) {
 		_, name := nameOf(s)
+		if !isFile(s.Config().File) {
+			return // to the journal
+		}
 		r := control.OutputReport{Streams: []string{name}, File: s.Config().File}
 		if ps.stdout == ps.stderr {
 			r.Streams = []string{stdoutStream, stderrStream}

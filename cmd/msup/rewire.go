@@ -17,9 +17,12 @@ import (
 // the very next byte, which somebody holds open meanwhile.
 
 // prepare gets a program's output ready for a start.
-func (o *outputs) prepare(def units.Program) error {
+func (o *outputs) prepare(def units.Program, attempt int) error {
 	if err := o.wire(def); err != nil {
 		return err
+	}
+	if readyByLine(def) {
+		o.fresh(def, attempt)
 	}
 	o.begin(def.Name)
 	return nil
@@ -74,8 +77,9 @@ func (o *outputs) redefine(project units.Project) map[string]error {
 
 // sameFIFOs reports whether the streams of a and b are read from the same FIFOs.
 func sameFIFOs(a, b output) bool {
+	shared := func(o output) bool { return o.stdout == o.stderr && o.stdout != "" }
 	return a.unit == b.unit && a.user == b.user && a.group == b.group &&
-		isFile(a.stdout) == isFile(b.stdout) && isFile(a.stderr) == isFile(b.stderr) && (a.stdout == a.stderr) == (b.stdout == b.stderr)
+		captured(a.stdout, a.byLine) == captured(b.stdout, b.byLine) && captured(a.stderr, a.byLine) == captured(b.stderr, b.byLine) && shared(a) == shared(b)
 }
 
 // rewire closes the streams of programs and opens those of their definitions, all at once: of

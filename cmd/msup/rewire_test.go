@@ -105,7 +105,7 @@ func TestOutputChangesWhileAStartIsOnItsWay(t *testing.T) {
 	if errs := o.redefine(units.Project{Programs: []units.Program{def("b.log")}}); len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	if err := o.prepare(def("a.log")); err != nil {
+	if err := o.prepare(def("a.log"), 1); err != nil {
 		t.Fatal(err)
 	}
 	write(t, o, "web", "a line\n")
@@ -136,7 +136,7 @@ func TestOutputThatNeedsARestart(t *testing.T) {
 		t.Errorf("FIFOs %s and %s before the next start", a, b)
 	}
 	write(t, o, "web", "second\n")
-	if err := o.prepare(two); err != nil {
+	if err := o.prepare(two, 1); err != nil {
 		t.Fatal(err)
 	}
 	a, b := o.fifos("web")
@@ -146,7 +146,7 @@ func TestOutputThatNeedsARestart(t *testing.T) {
 	if got := content(t, out); got != "first\nsecond\n" {
 		t.Errorf("file has %q", got)
 	}
-	if err := o.prepare(none); err != nil {
+	if err := o.prepare(none, 1); err != nil {
 		t.Fatal(err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(a), "web.*")); len(left) > 0 {

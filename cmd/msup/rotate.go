@@ -66,7 +66,7 @@ func (o *outputs) rotate(ctx context.Context, programs []string) []control.Rotat
 	seen := map[string]bool{}
 	for _, name := range programs {
 		o.of(name).each(func(s *capture.Stream) {
-			if file := s.Config().File; !seen[file] {
+			if file := s.Config().File; isFile(file) && !seen[file] {
 				seen[file] = true
 				files = append(files, control.Rotated{File: file})
 			}

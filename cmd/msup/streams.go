@@ -24,6 +24,24 @@ func nameOf(s *capture.Stream) (program, stream string) {
 
 // streamConfig is how one stream of a program is captured, its FIFO and its users apart.
 func streamConfig(p units.Program, name, file string, user bool) capture.Config {
+	cfg := capture.Config{File: os.DevNull} // what is for the journal alone, or for nobody, goes nowhere else
+	if isFile(file) {
+		cfg = fileConfig(p, file)
+	}
+	if !p.Log.NoJournal && file != os.DevNull {
+		priority := capture.PriorityStdout
+		if name == stderrStream {
+			priority = capture.PriorityStderr
+		}
+		cfg.Journal = &capture.JournalTarget{
+			Unit: p.Unit, UserManager: user, Identifier: p.Name, Priority: priority, Program: p.Name, Name: name,
+		}
+	}
+	return cfg
+}
+
+// fileConfig is how a file is written.
+func fileConfig(p units.Program, file string) capture.Config {
 	cfg := capture.Config{
 		File: file,
 		Rotation: capture.Rotation{
@@ -34,15 +52,6 @@ func streamConfig(p units.Program, name, file string, user bool) capture.Config 
 	}
 	if p.Log.Mode != nil {
 		cfg.Mode = os.FileMode(*p.Log.Mode)
-	}
-	if !p.Log.NoJournal {
-		priority := capture.PriorityStdout
-		if name == stderrStream {
-			priority = capture.PriorityStderr
-		}
-		cfg.Journal = &capture.JournalTarget{
-			Unit: p.Unit, UserManager: user, Identifier: p.Name, Priority: priority, Program: p.Name, Name: name,
-		}
 	}
 	return cfg
 }

@@ -124,7 +124,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	if what.strict && len(limits) > 0 {
 		return refuseUnenforced(project, limits)
 	}
-	outputs, err := openOutputs(project, dir, a.user)
+	outputs, err := openOutputs(project, dir, a.user, saved)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	defer blamer.close()
 	cfg := units.Config{
 		Project: project, Bus: bus, Saved: saved,
-		Output: outputs.fifos, Prepare: outputs.prepare,
+		Output: outputs.fifos, Prepare: outputs.prepare, Listen: outputs.listen, Unlisten: outputs.unlisten,
 		Forker: units.StubForker{}, Probe: askProgram, ProbeDir: filepath.Join(dir, "probes"),
 		Watch: func(unit string, pid uint32) {
 			peaks.watch(unit, pid)
@@ -159,6 +159,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	var defs *definitions
 	cfg.Dropped = func(program string) { go defs.dropped(program) }
 	sup = units.New(cfg)
+	outputs.tell(sup.Heard)
 	defs = &definitions{
 		app: a, bus: bus, dir: dir, run: run, sup: sup, outputs: outputs, log: log, project: project, limits: limits,
 	}

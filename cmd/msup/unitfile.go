@@ -103,12 +103,13 @@ func ownSection(t units.UnitType) string {
 
 // fifosOf are the paths of the FIFOs that the supervisor has for a program's output.
 func fifosOf(p units.Program, dir string) (stdout, stderr string) {
-	if isFile(p.Stdout) {
+	byLine := readyByLine(p)
+	if captured(p.Stdout, byLine) {
 		stdout = filepath.Join(dir, p.Name+"."+stdoutStream)
 	}
 	switch {
-	case !isFile(p.Stderr):
-	case p.Stderr == p.Stdout:
+	case !captured(p.Stderr, byLine):
+	case p.Stderr == p.Stdout && p.Stderr != "":
 		stderr = stdout
 	default:
 		stderr = filepath.Join(dir, p.Name+"."+stderrStream)
