@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -262,7 +263,10 @@ func readsAlike(data []byte, vars []envVar) bool {
 	for _, v := range vars {
 		_, raw, _ := strings.Cut(all[v.line-1], "=")
 		quoted := raw != "" && (raw[0] == '"' || raw[0] == '\'')
-		if v.value != raw && !(quoted && v.value == raw[1:len(raw)-1]) || strings.TrimSpace(raw) != raw {
+		if quoted {
+			raw = raw[1 : len(raw)-1]
+		}
+		if v.value != raw || !quoted && strings.TrimSpace(raw) != raw {
 			return false
 		}
 	}
@@ -285,17 +289,17 @@ func (f *envFile) get(name string) (string, bool) {
 	if f == nil {
 		return "", false
 	}
-	for i := len(f.vars) - 1; i >= 0; i-- {
-		if f.vars[i].name == name {
-			return f.vars[i].value, true
+	for _, v := range slices.Backward(f.vars) {
+		if v.name == name {
+			return v.value, true
 		}
 	}
 	return "", false
 }
 
-// envFile reads a file of environment variables, nil if it is missing. What is wrong with it
+// readEnvFile reads a file of environment variables, nil if it is missing. What is wrong with it
 // is in the report.
-func (in *input) envFile(path string, read dialect) (*envFile, error) {
+func (in *input) readEnvFile(path string, read dialect) (*envFile, error) {
 	data, err := in.files.readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

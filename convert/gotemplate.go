@@ -67,8 +67,7 @@ func renderTemplate(text string, values map[string]any) (string, error) {
 	}
 	var b limitedBuilder
 	if err := t.Execute(&b, values); err != nil {
-		var exec gotemplate.ExecError
-		if errors.As(err, &exec) {
+		if exec, ok := errors.AsType[gotemplate.ExecError](err); ok {
 			err = exec.Err
 		}
 		return "", err

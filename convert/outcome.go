@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"strings"
 
 	"msup/config"
 )
@@ -78,3 +79,16 @@ func (o *outcome) fail(hint, format string, args ...any) {
 
 // done adds the entry to the report.
 func (o *outcome) done() { o.in.report.add(o.Entry) }
+
+// inherited are variables that programs of a user's own find in the shell they are started from, and
+// hardly any can do without: tools are looked for in PATH and keep their caches in HOME.
+var inherited = []string{"PATH", "HOME", "USER", "LANG"}
+
+// inherit gives programs those variables from the environment of msup up.
+func (o *outcome) inherit(s *Section) {
+	o.set(s, "pass_environment", strings.Join(inherited, " "))
+	for _, name := range inherited {
+		o.in.env(name) // it is asked for
+	}
+	o.change("programs get these variables of the environment of msup up, and no others that are not named")
+}

@@ -566,11 +566,10 @@ func (p *pcProcess) httpProbe(o *outcome, n *node) string {
 		return fmt.Sprintf("http: %s %d", withMarks(url), status)
 	}
 	o.change("curl asks, because msup sends no headers")
-	script := `test "$(curl -s -o /dev/null -w '%{http_code}'`
-	for _, h := range headers {
-		script += " -H " + inQuotes(h)
+	for i, h := range headers {
+		headers[i] = "-H " + inQuotes(h)
 	}
-	script += fmt.Sprintf(` %s)" = %d`, url, status)
+	script := fmt.Sprintf(`test "$(curl -s -o /dev/null -w '%%{http_code}' %s %s)" = %d`, strings.Join(headers, " "), url, status)
 	return "exec: " + words("/bin/sh", "-c", withMarks(script))
 }
 

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -107,12 +108,8 @@ func (p *pcProcess) alike() bool {
 // values are what templates of the process have.
 func (p *pcProcess) values() map[string]any {
 	values := map[string]any{}
-	for name, v := range p.vars {
-		values[name] = v
-	}
-	for name, v := range valuesOf(p.value.get("vars")) {
-		values[name] = v
-	}
+	maps.Copy(values, p.vars)
+	maps.Copy(values, valuesOf(p.value.get("vars")))
 	values["PC_REPLICA_NUM"] = p.replica
 	if p.marks {
 		values["PC_REPLICA_NUM"] = replicaNumber(0)
@@ -192,7 +189,7 @@ func (p *pcProcess) convert() {
 		p.fail(p.place, config.Diagnostic{Section: p.name, Message: "the process has no command", Hint: "add command: or entrypoint:"})
 		return
 	}
-	if n := p.s.Name; n != p.name && !(p.replicas > 1) {
+	if n := p.s.Name; n != p.name && p.replicas == 1 {
 		o := p.outcome(p.place, p.name, "", "")
 		o.change("called %s", n)
 		o.done()
@@ -283,7 +280,7 @@ func (p *pcProcess) setCommand(o *outcome, argv []string) {
 
 // has reports whether the program has a variable.
 func (p *pcProcess) has(name string) bool {
-	return p.final[name] || slices.Contains([]string{"PC_PROC_NAME", "PC_REPLICA_NUM"}, name)
+	return p.final[name] || slices.Contains(inherited, name) || slices.Contains([]string{"PC_PROC_NAME", "PC_REPLICA_NUM"}, name)
 }
 
 func markedWords(list []string) []string {
@@ -434,8 +431,8 @@ func (p *pcProcess) replicaNumber() string {
 
 // lastOf is the last variable of a name.
 func lastOf(vars []envVar, name string) (int, bool) {
-	for i := len(vars) - 1; i >= 0; i-- {
-		if vars[i].name == name {
+	for i, v := range slices.Backward(vars) {
+		if v.name == name {
 			return i, true
 		}
 	}
@@ -472,7 +469,7 @@ func (p *pcProcess) ownEnvFile(n *node) *envFile {
 		path = filepath.Join(p.workingDir(), path)
 	}
 	o := p.outcome(n.place, p.name, "env_file", n.String())
-	f, err := p.input.envFile(path, godotenv)
+	f, err := p.readEnvFile(path, godotenv)
 	switch {
 	case err != nil:
 		o.fail("", "%v", err)

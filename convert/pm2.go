@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"msup/config"
@@ -83,12 +84,18 @@ func convertPM2(in *input) {
 		o.done()
 	}
 	defaults := in.document.section(defaultsSection, "", Place{})
+	o := in.outcome(Place{in.shown(path), 1}, "pm2", "", "")
 	for _, kv := range [][2]string{
 		// What pm2 does by itself, constants.js and lib/God.js.
 		{"stop_signal", "INT"}, {"stop_timeout", "1600ms"}, {"autorestart", "always"}, {"restart_delay", "0"},
 	} {
-		_ = defaults.set(Place{}, kv[0], kv[1])
+		o.set(defaults, kv[0], kv[1])
 	}
+	// systemd sets HOME for a program with a user.
+	if !slices.ContainsFunc(apps, func(app *node) bool { return app.get("uid") != nil || app.get("user") != nil }) {
+		o.inherit(defaults)
+	}
+	o.done()
 	for _, app := range apps {
 		pm.app(app)
 	}

@@ -468,7 +468,9 @@ func (a *pm2App) environment() {
 	}
 	a.entry("script").set(a.s, "command", words(a.env.command(a.words)...))
 	a.entry("script").sigPipe(a.s, a.raw)
-	a.entry("script").passed(a.s, a.raw, func(name string) bool { return taken[name] })
+	a.entry("script").passed(a.s, a.raw, func(name string) bool {
+		return taken[name] || slices.Contains(inherited, name)
+	})
 	o.set(a.s, "environment", strings.Join(a.env.list, " "))
 }
 

@@ -46,7 +46,7 @@ func convertProcessCompose(in *input) {
 	pc := &pcProject{input: in, shell: [2]string{"bash", "-c"}, names: map[string]string{}, split: map[string]int{}, used: map[string]bool{}}
 	dir := filepath.Dir(in.paths[0])
 	var err error
-	if pc.dotenv, err = in.envFile(filepath.Join(dir, ".env"), godotenv); err != nil {
+	if pc.dotenv, err = in.readEnvFile(filepath.Join(dir, ".env"), godotenv); err != nil {
 		in.fail(Place{File: in.shown(filepath.Join(dir, ".env"))}, config.Diagnostic{Message: err.Error()})
 	}
 	paths := in.paths
@@ -115,8 +115,7 @@ func (pc *pcProject) load(path string, extended bool) (*node, bool) {
 // parse replaces the variables of a file and reads it.
 func (pc *pcProject) parse(path string, data []byte) (*node, bool) {
 	text, err := replaceVariables(string(data), func(name string, line int) string { return pc.variable(path, name, line) })
-	var se *substError
-	if errors.As(err, &se) {
+	if se, ok := errors.AsType[*substError](err); ok {
 		pc.fail(Place{pc.shown(path), se.line}, config.Diagnostic{Message: se.msg})
 		return nil, false
 	}
@@ -457,11 +456,15 @@ func (pc *pcProject) convert(place Place) {
 		name = n.String()
 		place = n.place
 	}
+	first := Place{pc.shown(pc.paths[0]), 1}
 	if name = nameOfProject(name); name != "" {
 		_ = pc.document.section(projectSection, "", place).set(place, "project", name) // it is letters, digits and _
 	}
 	defaults := pc.document.section(defaultsSection, "", Place{})
-	_ = defaults.set(Place{}, "autorestart", "never") // unless a process says otherwise
+	o := pc.outcome(first, "process-compose", "", "")
+	o.set(defaults, "autorestart", "never") // unless a process says otherwise
+	o.inherit(defaults)
+	o.done()
 	pc.useDotenv(processes, defaults)
 	known := pcProjectKeys()
 	for _, k := range pc.root.keys {

@@ -111,6 +111,7 @@ func convertProcfile(in *input) {
 	if in.Out != dir {
 		file.set(defaults, "directory", in.path(dir))
 	}
+	file.inherit(defaults)
 	file.change("%s ends all processes when one ends; here each is started again by itself, up to max_restarts times", r.name())
 	file.done()
 	for _, line := range p.ignored {
@@ -175,7 +176,7 @@ func (in *input) procEnv(dir string, r *runner, defaults *Section) *envFile {
 	used := &envFile{}
 	for _, name := range files {
 		path := filepath.Join(dir, name)
-		file, err := in.envFile(path, read)
+		file, err := in.readEnvFile(path, read)
 		if err != nil {
 			in.fail(Place{File: in.shown(path)}, config.Diagnostic{Message: err.Error()})
 			continue
@@ -248,7 +249,7 @@ func (in *input) procEntry(r *runner, e procEntry, name, file string, port int, 
 		environment.add("PS", e.name+".1")
 	}
 	defer f.passed(s, argv, func(name string) bool {
-		return slices.Contains([]string{"PORT", "PS"}, name) || slices.Contains(r.inEnvironment, name) || strings.HasPrefix(name, "OVERMIND_PROCESS_")
+		return slices.Contains([]string{"PORT", "PS"}, name) || slices.Contains(inherited, name) || slices.Contains(r.inEnvironment, name) || strings.HasPrefix(name, "OVERMIND_PROCESS_")
 	})
 	f.set(s, "command", words(environment.command(literals(argv))...))
 	f.sigPipe(s, argv)

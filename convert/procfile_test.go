@@ -2,9 +2,6 @@ package convert
 
 import (
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -24,8 +21,7 @@ func run(t *testing.T, fsys map[string]string, opts Options, paths ...string) (t
 	}
 	res, err := Convert(m, paths, opts)
 	if err != nil {
-		var invalid *config.Error
-		if !errors.As(err, &invalid) {
+		if _, ok := errors.AsType[*config.Error](err); !ok {
 			return err.Error() + "\n", nil
 		}
 		return err.Error() + "\n", res.Report
@@ -34,37 +30,6 @@ func run(t *testing.T, fsys map[string]string, opts Options, paths ...string) (t
 		t.Errorf("what is written cannot be read: %v\n%s", err, res.Document.Text())
 	}
 	return string(res.Document.Text()), res.Report
-}
-
-// reported is a report for people, without the kept keys.
-func reported(t *testing.T, r *Report, all bool) string {
-	t.Helper()
-	var b strings.Builder
-	for _, e := range r.Entries {
-		if all || e.Verdict != Kept {
-			b.WriteString(e.String() + "\n")
-		}
-	}
-	return b.String()
-}
-
-// mounted is a file system that has a folder at a place.
-func mounted(t *testing.T, dir, at string) fstest.MapFS {
-	t.Helper()
-	m := fstest.MapFS{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		m[filepath.Join(at, rel)] = &fstest.MapFile{Data: data, Mode: 0o755}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
 }
 
 func TestProcfileErrors(t *testing.T) {

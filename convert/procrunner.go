@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -79,7 +80,7 @@ func (f *outcome) time(n *node, use func(string)) {
 
 // overmindSettings reads .overmind.env, where OVERMIND_X is --x.
 func (in *input) overmindSettings(r *runner, path string) {
-	file, err := in.envFile(path, godotenv)
+	file, err := in.readEnvFile(path, godotenv)
 	if err != nil {
 		in.fail(Place{File: in.shown(path)}, config.Diagnostic{Message: err.Error()})
 		return
@@ -192,7 +193,7 @@ func (in *input) tree(path string, data []byte, parse func(string, []byte) (*nod
 		return root, true
 	}
 	place := Place{File: in.shown(path)}
-	if te, ok := err.(*treeError); ok {
+	if te, ok := errors.AsType[*treeError](err); ok {
 		place.Line = te.line
 	}
 	in.fail(place, config.Diagnostic{Message: err.Error()})

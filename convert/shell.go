@@ -214,15 +214,15 @@ func oneLineWords(argv []string) (words []string, changed string) {
 	if !slices.ContainsFunc(argv, func(w string) bool { return unprintable(w) != "" }) {
 		return argv, ""
 	}
-	script := "exec"
+	script := []string{"exec"}
 	for _, word := range argv {
 		if unprintable(word) != "" {
-			script += ` "$(printf %b ` + quoteWord(escapeControl(word)) + `)"`
+			script = append(script, `"$(printf %b `+quoteWord(escapeControl(word))+`)"`)
 		} else {
-			script += " " + quoteWord(word)
+			script = append(script, quoteWord(word))
 		}
 	}
-	return []string{"/bin/sh", "-c", script}, "a shell puts its lines together again, because a value of msup's is one line"
+	return []string{"/bin/sh", "-c", strings.Join(script, " ")}, "a shell puts its lines together again, because a value of msup's is one line"
 }
 
 // escapeControl is a text as printf %b of sh(1) takes it.

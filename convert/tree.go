@@ -169,8 +169,7 @@ func commentLines(text string) []string {
 // yamlError is an error of the library's without its line, which is apart.
 func yamlError(err error) error {
 	e := &treeError{msg: strings.TrimPrefix(err.Error(), "yaml: ")}
-	var parse *yaml.LoadError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*yaml.LoadError](err); ok {
 		e.line, e.msg = parse.Mark.Line, parse.Message
 	}
 	return e

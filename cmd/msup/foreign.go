@@ -113,8 +113,7 @@ func convertFiles(paths []string, opts convert.Options) (*convert.Result, error)
 	opts.Lookup, opts.CPUs = os.LookupEnv, runtime.NumCPU()
 	opts.Hostname, _ = os.Hostname() // without one, who needs it is told
 	res, err := convert.Convert(os.DirFS("/"), paths, opts)
-	var refused *convert.RefusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*convert.RefusedError](err); ok {
 		return nil, &exitError{code: exitUsage, msg: refused.Error(), hint: refused.Hint}
 	}
 	return res, err
