@@ -13,7 +13,8 @@ import (
 
 // mustComplete reports whether another process waits for the end of this one.
 func (p *pcProcess) mustComplete() bool {
-	if p.value.get("availability").get("restart").String() == "always" {
+	// What is started again never completes, and a oneshot is asked nothing.
+	if alwaysRestarted(p.value) || p.value.get("readiness_probe") != nil || p.value.get("liveness_probe") != nil || p.value.get("ready_log_line") != nil {
 		return false
 	}
 	for _, k := range p.root.get("processes").keys {
@@ -24,6 +25,10 @@ func (p *pcProcess) mustComplete() bool {
 		}
 	}
 	return false
+}
+
+func alwaysRestarted(n *node) bool {
+	return n.get("availability").get("restart").String() == "always"
 }
 
 // dependencies are the processes that a process depends on.
@@ -55,6 +60,10 @@ func (p *pcProcess) dependsOn(o *outcome, n *node) {
 	for _, dep := range n.keys {
 		condition := dep.value.get("condition").String()
 		need, ok := needs[condition]
+		if other := p.root.get("processes").get(dep.name); other != nil && need.condition == "completed" && alwaysRestarted(other) {
+			need.condition = "ready"
+			o.change("%s is always started again and never completes: what waits for that waits until it is ready", dep.name)
+		}
 		if !ok {
 			o.fail("the conditions are process_started, process_healthy, process_log_ready, process_completed and process_completed_successfully", "%s is no condition", clip(condition))
 			continue
@@ -72,12 +81,12 @@ func (p *pcProcess) dependsOn(o *outcome, n *node) {
 			if need.condition != "" {
 				word += ":" + need.condition
 			}
-			if condition == "process_completed" {
+			if condition == "process_completed" && need.condition == "completed" {
 				word = "?" + word
 			}
 			list = append(list, word)
 		}
-		if need.why != "" {
+		if need.why != "" && need.condition == "completed" {
 			o.change("%s: %s", dep.name, need.why)
 		}
 	}
@@ -197,7 +206,7 @@ func (p *pcProcess) availability(o *outcome, n *node) {
 	}
 	o.set(p.s, "restart_delay", fmt.Sprintf("%ds", max(backoff, 1)))
 	o.set(p.s, "max_restarts", strconv.Itoa(maxRestarts))
-	if maxRestarts > 0 {
+	if maxRestarts > 0 && !p.oneshot {
 		o.set(p.s, "restart_reset", "0") // they are counted for good
 	}
 }
@@ -382,7 +391,7 @@ func (p *pcProcess) commonLog() {
 	}
 	o := p.outcome(n.place, p.name, "log_location", n.String())
 	p.writeTo(o, n.text, p.root.get("log_configuration"))
-	o.set(p.s, "log_prefix", literal(p.s.Name)+": ")
+	o.set(p.s, "log_prefix", "{{program}}: ")
 	if c := p.root.get("log_configuration"); c != nil && c.kind == mapNode {
 		p.configureLog(o, c)
 	}
