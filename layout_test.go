@@ -23,7 +23,7 @@ var imports = map[string][]string{
 	"logview":                    {"golang.org/x/sys"},
 	"units":                      {"policy", "probe", "property", "golang.org/x/sys", "github.com/hashicorp/go-envparse"},
 	"config":                     {"units", "policy", "probe", "property", "gopkg.in/ini.v1", "golang.org/x/sys", "github.com/kballard/go-shellquote"},
-	"convert":                    {"config", "units", "golang.org/x/sys", "mvdan.cc/sh/v3", "github.com/tailscale/hujson", "go.yaml.in/yaml/v4"},
+	"convert":                    {"config", "property", "units", "golang.org/x/sys", "mvdan.cc/sh/v3", "github.com/tailscale/hujson", "go.yaml.in/yaml/v4"},
 	"dbus":                       {"units", "github.com/godbus/dbus", "golang.org/x/sync", "golang.org/x/sys"},
 	"control":                    {"units", "policy", "cgroup", "golang.org/x/sys"},
 	"doctor":                     {"units", "cgroup"},

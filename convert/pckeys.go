@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"msup/property"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -237,6 +239,19 @@ func (p *pcProcess) success(o *outcome, n *node) {
 	}
 }
 
+// schedule starts the program at the times of a cron expression.
+func (o *outcome) schedule(s *Section, cron, zone string) bool {
+	events, ok := property.FromCron(cron)
+	if !ok {
+		o.drop("systemd has no words for "+quote(cron), "systemd.time(7) says how calendar events are written")
+		return false
+	}
+	for _, e := range events {
+		o.set(s, "schedule", strings.TrimSpace(e+" "+zone))
+	}
+	return true
+}
+
 func (p *pcProcess) schedule(o *outcome, n *node) {
 	cron, zone, every, onStart := "", "", "", false
 	o.fields(n, map[string]func(*node){
@@ -250,31 +265,18 @@ func (p *pcProcess) schedule(o *outcome, n *node) {
 			}
 		},
 	})
-	var times []string
 	switch {
 	case cron != "":
-		list, err := calendar(cron, zone)
-		if err != nil {
-			o.drop(err.Error(), "systemd.time(7) says how calendar expressions are written")
+		if !o.schedule(p.s, cron, zone) {
 			return
 		}
-		times = list
 	case every != "":
 		d, err := time.ParseDuration(every)
 		if err != nil || d <= 0 {
 			o.fail("use a time such as 30m", "%s is no time", clip(every))
 			return
 		}
-		times = []string{"every " + every}
-	default:
-		return
-	}
-	if keyOf(programSection, "schedule") == nil {
-		o.drop("msup has no schedules yet", "")
-		return
-	}
-	for _, t := range times {
-		o.set(p.s, "schedule", t)
+		o.set(p.s, "schedule", "every "+inTime(float64(max(d, time.Second).Milliseconds())))
 	}
 	if onStart {
 		o.drop("run_on_start: it runs at its times", "msup start "+p.s.Name+" runs it at once")

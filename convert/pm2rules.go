@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"msup/property"
 )
 
 // milliseconds reads a number of milliseconds.
@@ -128,19 +130,15 @@ func (a *pm2App) cron(o *outcome, n *node) {
 	if text == "0" || text == "" {
 		return
 	}
-	times, err := calendar(text, "")
-	ends := a.get("autorestart") != nil && a.get("autorestart").isFalse()
-	switch {
-	case err != nil:
-		o.drop(err.Error(), "systemd.time(7) says how calendar expressions are written")
-	case !ends:
-		o.drop("msup restarts no program that runs at a time of the clock", "max_age = 1d restarts it a day after its start; or a timer of systemd's with OnCalendar="+times[0]+" that runs msup restart "+a.s.Name)
-	case keyOf(programSection, "schedule") == nil:
-		o.drop("msup has no schedules yet", "")
-	default:
-		for _, t := range times {
-			o.set(a.s, "schedule", t)
+	if n := a.get("autorestart"); n == nil || !n.isFalse() {
+		instead := "max_age = 1d restarts it a day after its start"
+		if events, ok := property.FromCron(text); ok {
+			instead += "; or a second program with schedule = " + events[0] + " that runs msup restart " + a.s.Name
 		}
+		o.drop("msup restarts no program that runs at a time of the clock", instead)
+		return
+	}
+	if o.schedule(a.s, text, "") {
 		o.change("it is started at these times, and not by msup up as well")
 	}
 }
