@@ -478,3 +478,30 @@ func TestJointsAreSent(t *testing.T) {
 		r.stop()
 	})
 }
+
+// A supervisor that was killed between the decision to stop one that waits and the act leaves
+// nothing to wait for, although systemd keeps the failed unit of an earlier run.
+func TestStopOfOneThatWaitsIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		programs := []units.Program{program("web", needs("db")), program("db")}
+		r := start(t, fake, nil, programs...)
+		r.after(time.Second)
+		r.do(units.Stop, "db")
+		fake.die("msup-web.service", 1, 3, "exit-code")
+		r.after(2 * time.Second)
+		if got := r.phases(); got != "web STARTING, db STOPPED" || fake.units["msup-web.service"].facts.ActiveState != "failed" {
+			t.Fatal(got)
+		}
+		r.stop()
+		web := r.saved.Programs["web"]
+		web.State, _ = policy.Step(programs[0].Rules, web.State, policy.StopRequested{By: "by the test"}, time.Now())
+		r.saved.Programs["web"] = web
+		r = start(t, fake, r.saved, programs...)
+		r.after(time.Second)
+		if got := r.phases(); got != "web STOPPED, db STOPPED" || fake.units["msup-web.service"] != nil {
+			t.Errorf("%s\n%s", got, r.log())
+		}
+		r.stop()
+	})
+}

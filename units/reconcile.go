@@ -89,8 +89,8 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		}
 	case p.state.Phase.Up():
 		switch {
-		case !loaded || (f.ActiveState == "inactive" && f.JobID == 0):
-			s.onMissing(p)
+		case !loaded, f.JobID == 0 && (f.ActiveState == "inactive" || f.ActiveState == "failed" && f.InvocationID == p.ended):
+			s.onMissing(p) // of a failed one, the run before is still loaded
 		case fresh:
 			if f.ActiveState == "failed" && f.InvocationID != p.invocation {
 				// Another run took the place of the one we knew, and is over too.
@@ -134,6 +134,8 @@ func (s *Supervisor) onMissing(p *program) {
 		s.scopeGone(p, "success")
 	case p.exit != nil:
 		s.end(p, *p.exit)
+	case p.state.Phase == policy.Stopping && p.invocation == "":
+		s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"})
 	default:
 		p.result = "success"
 		s.step(p, policy.StopSeen{})
