@@ -7,7 +7,7 @@
 
 # Usage: install-deps.sh [--tests]
 #
-# --tests: also the C compiler that go test -race needs.
+# --tests: also the C compiler that go test -race needs, and supervisord, which msup is compared with.
 
 set -eu
 
@@ -56,6 +56,7 @@ need python3 python3 has_program python3
 if [ "${1-}" = --tests ]; then
 	need gcc gcc has_program gcc
 	need libc6-dev glibc-devel has_file /usr/include/stdlib.h
+	need supervisor supervisor has_program supervisord
 fi
 if [ "$family" = debian ] && [ "$(uname -m)" = x86_64 ]; then
 	need user-mode-linux '' has_file /usr/bin/linux.uml /usr/bin/linux
@@ -92,3 +93,8 @@ if [ "$family" = debian ]; then
 else
 	$sudo $install
 fi
+
+# Debian's package starts a supervisord that nobody has asked for.
+case " $missing " in
+*" supervisor "*) [ ! -d /run/systemd/system ] || $sudo systemctl disable --now --quiet supervisor.service 2>/dev/null || : ;;
+esac
