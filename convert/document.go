@@ -289,6 +289,17 @@ func (d *Document) Project() string {
 	return ""
 }
 
+// Programs is the number of its programs.
+func (d *Document) Programs() int {
+	n := 0
+	for _, s := range d.Sections {
+		if s.Kind == programSection {
+			n++
+		}
+	}
+	return n
+}
+
 func (d *Document) write() ([]byte, []Place) {
 	var text bytes.Buffer
 	var places []Place

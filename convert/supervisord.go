@@ -40,12 +40,11 @@ func isSupervisord(name string, content []byte) bool {
 		if !found || key == "" || strings.ContainsAny(key[:1], "#;[") || line[0] == ' ' || line[0] == '\t' {
 			continue
 		}
-		if programKeys[strings.ToLower(key)] == nil {
+		theirs, ours := programKeys[strings.ToLower(key)] != nil || ochinchinaKeys[key] != "", keyOf(programSection, key) != nil
+		if ours && !theirs {
 			return false
 		}
-		if keyOf(programSection, key) == nil {
-			only = true
-		}
+		only = only || theirs && !ours
 	}
 	return only
 }
@@ -115,7 +114,7 @@ func convertSupervisord(in *input) {
 	for _, e := range c.entries {
 		c.report.add(*e)
 	}
-	if len(c.programs) == 0 && len(c.problems) == 0 {
+	if len(c.programs) == 0 && len(c.problems) == 0 && c.Direct {
 		c.fail(Place{File: c.shown(c.paths[0])}, config.Diagnostic{Message: "there is no program in it that msup can run", Hint: "a program is [program:NAME] with a command"})
 	}
 }
@@ -139,10 +138,11 @@ func (c *supervisord) read() {
 		c.fail(include.place, config.Diagnostic{Section: "include", Message: "the section has no files", Hint: "add files = conf.d/*.conf, or remove the section"})
 		return
 	}
-	x := expansions{texts: map[string]string{"here": filepath.Dir(main), "host_node_name": c.Hostname}, env: c.lookup}
+	// Which files there are must be known now.
+	x := expansions{texts: map[string]string{"here": filepath.Dir(main), "host_node_name": c.Hostname}, env: c.env}
 	patterns, err := x.expand(files.value)
-	if err != nil || marked(patterns) {
-		c.wrong(files, cmp.Or(err, fmt.Errorf("a variable is not set")))
+	if err != nil {
+		c.wrong(files, err)
 		return
 	}
 	var missed []string
@@ -353,6 +353,9 @@ func (c *supervisord) findPrograms() {
 		}
 		priority := c.integer(s, "priority", 999, c.global)
 		value, ok := c.now(programs, c.global)
+		if value == "" {
+			continue // an empty group
+		}
 		for p := range strings.SplitSeq(value, ",") {
 			p = strings.TrimSpace(p)
 			if c.file.byName["program:"+p] == nil && c.file.byName["fcgi-program:"+p] == nil && ok {
@@ -518,7 +521,16 @@ func (c *supervisord) groups() {
 			}
 		}
 		if members == nil {
-			c.note(programs, Dropped, nil, "msup can run none of them", "")
+			if programs.value == "" {
+				c.note(programs, Kept, nil, "a group without programs is none", "")
+			} else {
+				c.note(programs, Dropped, nil, "msup can run none of them", "")
+			}
+			for _, k := range s.keys {
+				if k != programs {
+					c.note(k, c.entries[programs].Verdict, nil, "there is no such group", "")
+				}
+			}
 			continue
 		}
 		title := unique(taken, groupName(name))

@@ -57,7 +57,7 @@ func FuzzSupervisord(f *testing.F) {
 
 // saidByConfig are mistakes that supervisord would not have told of either when it read the file.
 func saidByConfig(d config.Diagnostic) bool {
-	return strings.Contains(d.Message, "is a name for a rotated") || strings.Contains(d.Message, "a name for a rotated") ||
+	return strings.HasPrefix(d.Message, "there is no program") || strings.Contains(d.Message, "is a name for a rotated") || strings.Contains(d.Message, "a name for a rotated") ||
 		strings.Contains(d.Message, "is not set") // {{env X}} of the fuzzer
 }
 

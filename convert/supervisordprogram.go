@@ -82,8 +82,19 @@ func (p *program) convert() {
 	}
 }
 
+// ochinchinaKeys are keys that ochinchina/supervisord has beside, and what to use instead.
+var ochinchinaKeys = map[string]string{
+	"depends_on": "depends_on = NAME", "restartpause": "restart_delay = SECONDS", "envFiles": "env_file = PATH", "envfiles": "env_file = PATH",
+	"cron": "a oneshot program and a schedule", "stdout_logfile_timestamp": "log_timestamps = rfc3339",
+	"restart_when_binary_changed": "msup restart", "pre_start_hooks": "before_start = COMMAND", "pre_stop_hooks": "before_stop = COMMAND",
+}
+
 // unknown is a key that supervisord does not know.
 func (c *supervisord) unknown(k *iniKey) {
+	if instead, ok := ochinchinaKeys[k.name]; ok {
+		c.note(k, Dropped, nil, "only ochinchina/supervisord knows the key", instead)
+		return
+	}
 	var names []string
 	for n := range programKeys {
 		names = append(names, n)

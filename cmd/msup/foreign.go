@@ -174,6 +174,9 @@ func (a *app) importFiles(paths []string, o importOptions) error {
 	if err != nil {
 		return err
 	}
+	if res.Document.Programs() == 0 {
+		fmt.Fprintf(a.stderr, "warning: %s: there is no program in it, and what comes of it is no configuration yet\n", paths[0])
+	}
 	dropped := res.Report.Count(convert.Dropped)
 	if o.strict && dropped > 0 && !o.report {
 		for _, e := range res.Report.Entries {
