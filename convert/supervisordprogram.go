@@ -85,7 +85,7 @@ func (p *program) convert() {
 // ochinchinaKeys are keys that ochinchina/supervisord has beside, and what to use instead.
 var ochinchinaKeys = map[string]string{
 	"depends_on": "depends_on = NAME", "restartpause": "restart_delay = SECONDS", "envFiles": "env_file = PATH", "envfiles": "env_file = PATH",
-	"cron": "a oneshot program and a schedule", "stdout_logfile_timestamp": "log_timestamps = rfc3339",
+	"cron": "schedule", "stdout_logfile_timestamp": "log_timestamps = rfc3339",
 	"restart_when_binary_changed": "msup restart", "pre_start_hooks": "before_start = COMMAND", "pre_stop_hooks": "before_stop = COMMAND",
 }
 
