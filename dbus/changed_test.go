@@ -21,6 +21,7 @@ var changes = []map[string]any{
 	{},
 	{"Result": "oom-kill", "ExecMainCode": int32(2), "ExecMainStatus": int32(-9), "MainPID": uint32(77), "StatusText": "serves", "ControlGroup": "/msup.slice/x"},
 	{"ActiveState": "failed", "SubState": "failed", "InvocationID": []byte{0xab, 0xcd}, "ActiveEnterTimestamp": uint64(1_000_000), "Job": jobProperty{7, "/j"}},
+	{"LastTriggerUSec": uint64(5_000_000), "LastTriggerUSecMonotonic": uint64(7), "NextElapseUSecRealtime": uint64(9_000_000), "NextElapseUSecMonotonic": uint64(0)},
 	{"InvocationID": []byte{}, "Transient": true, "Slice": "msup.slice", "FragmentPath": "", "LoadState": "loaded"},
 	{"A": byte(1), "B": int16(1), "C": uint64(3), "D": 1.5, "E": []string{"a", "bc"}, "F": []uint64{1}, "G": []uint64{}, "ActiveState": "active"},
 	{"A": [][]any{}, "B": map[string]string{"x": "y"}, "C": []jobProperty{{1, "/a"}, {2, "/b"}}, "D": godbus.MakeVariant([]string{"x"}), "SubState": "dead"},

@@ -6,6 +6,7 @@ import (
 
 	godbus "github.com/godbus/dbus/v5"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"msup/units"
 )
@@ -106,7 +107,7 @@ var odd = []any{
 func TestFactsOfOddTypes(t *testing.T) {
 	for _, name := range []string{
 		"LoadState", "ActiveState", "SubState", "Result", "InvocationID", "Job", "MainPID", "StatusText", "ExecMainCode", "ExecMainStatus",
-		"ActiveEnterTimestamp", "ControlGroup", "Slice", "FragmentPath", "Transient", "Unknown",
+		"ActiveEnterTimestamp", "LastTriggerUSec", "LastTriggerUSecMonotonic", "NextElapseUSecRealtime", "NextElapseUSecMonotonic", "ControlGroup", "Slice", "FragmentPath", "Transient", "Unknown",
 	} {
 		for _, v := range odd {
 			var f units.Facts
@@ -190,6 +191,43 @@ func TestServiceAndUnitPartsMakeOneEvent(t *testing.T) {
 	}
 	if len(d.runtime) != 0 {
 		t.Errorf("left over: %v", d.runtime)
+	}
+}
+
+// Of a timer's two next times the earlier one counts: that of a calendar event, or that of the
+// monotonic clock.
+func TestTimes(t *testing.T) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		t.Fatal(err)
+	}
+	in := func(d time.Duration) uint64 { return uint64((time.Duration(now.Nano()) + d).Microseconds()) }
+	calendar := time.Now().Add(time.Hour)
+	for name, tt := range map[string]struct {
+		realtime, monotonic uint64
+		want                time.Duration // 0 = none
+	}{
+		"a calendar event":     {uint64(calendar.UnixMicro()), 0, time.Hour},
+		"the monotonic clock":  {0, in(time.Minute), time.Minute},
+		"both":                 {uint64(calendar.UnixMicro()), in(2 * time.Hour), time.Hour},
+		"both, the other way":  {uint64(calendar.UnixMicro()), in(time.Minute), time.Minute},
+		"none":                 {0, 0, 0},
+		"infinity stands none": {^uint64(0), ^uint64(0), 0},
+	} {
+		d, events := newDecoder()
+		d.connected()
+		d.deliverChange("msup-a:due.timer", timerIface, map[string]any{
+			"NextElapseUSecRealtime": tt.realtime, "NextElapseUSecMonotonic": tt.monotonic,
+			"LastTriggerUSec": uint64(5_000_000), "LastTriggerUSecMonotonic": uint64(7), "Result": "success",
+		})
+		d.deliverChange("msup-a:due.timer", unitIface, map[string]any{"ActiveState": "active", "SubState": "waiting"})
+		f := (*events)[1].(units.UnitChanged).Facts
+		if f.Elapsed != 7 || !f.ElapsedAt.Equal(time.Unix(5, 0)) || f.ActiveState != "active" {
+			t.Errorf("%s: %+v", name, f)
+		}
+		if got := time.Until(f.NextElapse); f.NextElapse.IsZero() != (tt.want == 0) || tt.want != 0 && (got-tt.want).Abs() > 10*time.Second {
+			t.Errorf("%s: next in %s, want %s", name, got, tt.want)
+		}
 	}
 }
 

@@ -153,6 +153,8 @@ type SavedProgram struct {
 	OOMAt    time.Time `json:"oom_at,omitzero"`
 	// Sent is the last signal that was sent to the run on request.
 	Sent *SentSignal `json:"sent,omitempty"`
+	// Awaits is what it awaited, see [policy.Rules].
+	Awaits string `json:"awaits,omitempty"`
 	// Times is what the times of its schedule have come to; nil = none has come yet.
 	Times *SavedTimes `json:"times,omitempty"`
 	// Actions are those that are due or under way.

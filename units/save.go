@@ -79,7 +79,7 @@ func (s *Supervisor) savedProgram(p *program) SavedProgram {
 func (p *program) save() SavedProgram {
 	return SavedProgram{
 		State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result, PID: p.pid,
-		Exit: p.exit, Digest: p.digest, Unit: p.unit, Applied: p.applied, Dropping: p.dropping, Alone: p.alone,
+		Exit: p.exit, Digest: p.digest, Unit: p.unit, Applied: p.applied, Dropping: p.dropping, Awaits: p.def.Rules.Awaits, Alone: p.alone,
 		Started: p.started, OOMKills: p.oomKills, OOMAt: p.oomAt, Sent: p.sent,
 	}
 }

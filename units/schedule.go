@@ -382,9 +382,17 @@ func (s *Supervisor) reschedule(p *program, def Program, by string) {
 	if p.state.Armed && def.Rules.Awaits == "" && p.state.Phase == policy.Stopped {
 		s.step(p, policy.StopRequested{By: by + ": nothing starts it any more"})
 	}
-	armed := p.state.Armed
 	s.define(p, def)
-	if armed && before.Rules.Awaits != def.Rules.Awaits || before.Rules.Awaits == "" && def.Autostart && p.state.Phase != policy.Stopped {
+	s.rearm(p, before.Rules.Awaits, by)
+}
+
+// rearm has p wait for what its definition says, where it awaited something else before.
+func (s *Supervisor) rearm(p *program, awaited, by string) {
+	if awaited == p.def.Rules.Awaits {
+		return
+	}
+	s.touch(p)
+	if p.state.Armed || awaited == "" && p.def.Autostart && p.state.Phase != policy.Stopped && p.state.Phase != policy.Stopping {
 		s.step(p, policy.ArmRequested{By: by})
 	}
 }

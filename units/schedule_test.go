@@ -355,3 +355,64 @@ func killScheduled(t *testing.T, seed uint64) {
 		}
 	}
 }
+
+// The configuration has another schedule when the next supervisor takes over.
+func TestScheduleAtTakeover(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before, after func(*units.Program)
+		verb          units.Verb
+		reason        string
+		armed         bool
+	}{
+		"another one":              {scheduled("daily"), scheduled("weekly"), "", "taken over: waits for weekly", true},
+		"the same":                 {scheduled("daily"), scheduled("daily"), "", "autostart: waits for daily", true},
+		"for one that runs":        {func(*units.Program) {}, scheduled("weekly"), units.Start, "started", true},
+		"for one that is stopped":  {func(*units.Program) {}, scheduled("weekly"), units.Stop, "by the test: killed by SIGTERM", false},
+		"that somebody has ended":  {scheduled("daily"), scheduled("daily"), units.Stop, "by the test", false},
+		"none any more":            {scheduled("daily"), func(*units.Program) {}, "", "autostart: waits for daily", false},
+		"none, and one that is up": {scheduled("daily"), func(*units.Program) {}, units.Start, "started", false},
+		"whose timer was stopped":  {scheduled("daily"), scheduled("daily"), units.Start, "started", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake := newFake()
+				r := start(t, fake, nil, program("job", tt.before))
+				r.after(time.Second)
+				if tt.verb != "" {
+					r.do(tt.verb, "job")
+				}
+				r.after(time.Second)
+				if strings.HasPrefix(name, "whose timer") {
+					_ = fake.Stop(t.Context(), jobTimer)
+					r.after(time.Second)
+				}
+				r.stop()
+				r2 := start(t, fake, r.saved, program("job", tt.after))
+				defer r2.stop()
+				r2.after(time.Second)
+				if st := r2.status("job").State; st.Armed != tt.armed || st.Reason != tt.reason || fake.has(jobTimer) != tt.armed {
+					t.Errorf("%+v, timer %t\n%s", st, fake.has(jobTimer), r2.log())
+				}
+			})
+		})
+	}
+}
+
+// What is stopped without a supervisor has no timer any more that could start something.
+func TestLeftoverTimers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		def := program("job", scheduled("daily"))
+		r := start(t, fake, nil, def)
+		r.after(time.Second)
+		r.do(units.Start, "job")
+		r.after(time.Second)
+		r.stop()
+		if n, err := units.StopLeftovers(t.Context(), fake, units.Project{Name: units.DefaultProject, Programs: []units.Program{def}}); n != 1 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		if fake.has(jobTimer) || fake.stopped[0] != jobTimer {
+			t.Errorf("stopped %q", fake.stopped)
+		}
+	})
+}

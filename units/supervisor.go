@@ -424,6 +424,9 @@ func (s *Supervisor) begin() {
 	}
 	var start []*program
 	for _, p := range s.programs {
+		if takesOver && s.knew(p) && !s.down {
+			s.rearm(p, s.cfg.Saved.Programs[p.def.Name].Awaits, "taken over")
+		}
 		switch {
 		case s.down:
 		case p.def.Autostart && p.state.Phase == policy.Stopping && takesOver && s.cfg.Saved.Programs[p.def.Name].Dropping && !p.dropping:

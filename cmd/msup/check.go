@@ -100,11 +100,11 @@ func describeProgram(p units.Program) [][2]string {
 		add("env_file", "%s%s", f.Path, map[bool]string{true: " (optional)"}[f.Optional])
 	}
 	start := "with msup up"
-	if !p.Schedule.IsZero() {
-		start = "by its schedule, from msup up on"
-	}
 	if !p.Autostart {
 		start = "by hand"
+	}
+	if !p.Schedule.IsZero() {
+		start = "by its schedule, from " + map[bool]string{true: "msup up", false: "msup start"}[p.Autostart] + " on"
 	}
 	add("start", "%s", start)
 	out = append(out, describeRules(p)...)

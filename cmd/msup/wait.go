@@ -38,7 +38,7 @@ func waitCommand(a *app) *cobra.Command {
 
 It starts and stops nothing. It fails with exit status 3 as soon as one cannot come to that
 by itself any more: it gave up, it ended, somebody stopped it. A program that was not
-started yet is waited for. The supervisor may be restarted meanwhile.
+started yet is waited for, and so is one whose schedule goes on. The supervisor may be restarted meanwhile.
 
 ` + exitStatusHelp,
 		Example:           "  msup wait db --for ready --timeout 30s && ./run-tests\n  msup wait migrate --for completed",
@@ -197,13 +197,14 @@ func (w *waiting) outlook(name string) (reached bool, never string) {
 			return true, ""
 		case phase == policy.Running && !w.view.oneshot[name]:
 			return true, ""
-		case phase == policy.Exited:
+		case phase == policy.Exited && !w.view.armed[name]:
 			return false, is
 		}
 	}
 	switch {
 	case !known:
 		return false, "is in the project no more"
+	case w.view.armed[name]: // what it awaits starts it again
 	case phase.GaveUp() && w.view.next[name].IsZero(), phase == policy.Stopped && (moved || w.view.down):
 		return false, is
 	}

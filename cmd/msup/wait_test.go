@@ -64,3 +64,18 @@ func TestOutlook(t *testing.T) {
 		}
 	}
 }
+
+// What a schedule starts again is waited for, until that is no more.
+func TestWaitForASchedule(t *testing.T) {
+	for _, g := range []goal{goalReady, goalCompleted, goalStopped} {
+		w := newWaiting(g, []string{"x"})
+		w.view = newView(units.Snapshot{Ready: true, Programs: []units.Status{{Name: "x", State: policy.State{Phase: policy.Failed, Armed: true}}}}, nil)
+		if done, err := w.look(); done || err != nil {
+			t.Errorf("one that is to run again, for %s: %t, %v", g, done, err)
+		}
+		w.view.apply(units.Record{Seq: 1, Program: "x", From: policy.Failed, To: policy.Stopped})
+		if done, err := w.look(); done != (g == goalStopped) || done == (err != nil) {
+			t.Errorf("one that was stopped, for %s: %t, %v", g, done, err)
+		}
+	}
+}
