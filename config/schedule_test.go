@@ -73,7 +73,7 @@ schedule = none
 command = sleep 1
 autorestart = on-failure
 schedule = none
-schedule = 12:00
+schedule = 12:{{instance}}0
 instances = 2
 `)
 	if err != nil {
@@ -91,7 +91,7 @@ instances = 2
 			"daily or Sun 12:00 or every 90s", policy.Never, "msup-a:due.timer",
 		},
 		{"b", units.Schedule{Spread: time.Minute}, "", policy.OnFailure, "msup-b:due.timer"},
-		{"c@2", units.Schedule{Calendar: []string{"12:00"}, Spread: time.Minute}, "12:00", policy.OnFailure, "msup-c@2:due.timer"},
+		{"c@2", units.Schedule{Calendar: []string{"12:20"}, Spread: time.Minute}, "12:20", policy.OnFailure, "msup-c@2:due.timer"},
 	} {
 		p := c.Program(want.name)
 		if !slices.Equal(p.Schedule.Calendar, want.schedule.Calendar) || p.Schedule.Every != want.schedule.Every || p.Schedule.Spread != want.schedule.Spread ||

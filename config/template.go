@@ -20,7 +20,7 @@ func (k Key) templated() bool {
 	case k.Kind == Words, k.Kind == Path, k.Kind == Systemd:
 		return true
 	}
-	return k.Name == "log_prefix" || k.Name == "description"
+	return k.Name == "log_prefix" || k.Name == "description" || k.Name == scheduleKey
 }
 
 const (
