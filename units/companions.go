@@ -296,9 +296,15 @@ func companionPatterns(project string) []string {
 
 // removeCompanion has systemd forget a unit.
 func removeCompanion(ctx context.Context, bus Bus, unit string) error {
-	err := stopAndWait(ctx, bus, unit)
-	if reset := bus.Reset(ctx, unit); !errors.Is(reset, ErrNoSuchUnit) { // one that has failed stays
-		err = errors.Join(err, reset)
+	if err := stopAndWait(ctx, bus, unit); err != nil {
+		return err
+	}
+	list, err := bus.List(ctx, unit)
+	if err == nil && len(list) > 0 && list[0].ActiveState == "failed" {
+		err = bus.Reset(ctx, unit)
+	}
+	if errors.Is(err, ErrNoSuchUnit) {
+		return nil
 	}
 	return err
 }
