@@ -1,6 +1,7 @@
 package units_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -253,6 +254,14 @@ func TestReloadByNotification(t *testing.T) {
 		fake.tell(web, "", true)
 		r.after(time.Second)
 		r.do(units.ReloadProgram, "web")
+		// It does not say that it has reloaded.
+		fake.set(func() {
+			fake.reloadTakes, fake.reloadErr = 40*time.Second, fmt.Errorf("systemd has not answered: %w", context.DeadlineExceeded)
+		})
+		if _, err := r.sup.Do(t.Context(), units.Command{Verb: units.ReloadProgram, Programs: []string{"web"}}); err == nil ||
+			err.Error() != "cannot reload web: it has not said within 30s that it has reloaded (READY=1, start_timeout)" {
+			t.Error(err)
+		}
 		r.stop()
 	})
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"msup/policy"
+	"msup/probe"
 )
 
 // reloadTime bounds the reload of a program for which nothing is said: systemd gives the
@@ -27,8 +30,12 @@ func (s *Supervisor) reload(programs []*program, r commandRequest) error {
 	bus := s.cfg.Bus
 	failed := make(chan error, len(programs))
 	for _, p := range programs {
-		def, unit, limit := p.def, p.unit, reloadTime
-		limit = max(limit, def.StartTimeout+reloadTime/10)
+		def, unit, limit := p.def, p.unit, max(reloadTime, p.def.StartTimeout+reloadTime/10)
+		if def.Ready.Kind == probe.NotifyReload {
+			// systemd gives it up then, but not its job where the program has said RELOADING=1
+			// (service_enter_running, 257).
+			limit = def.StartTimeout + reloadTime/10
+		}
 		s.note(p, "is reloaded: %s", by(r.cmd, "by request"))
 		s.do(result{kind: resultReload, p: p}, func(_ context.Context, out *result) {
 			ctx, cancel := context.WithTimeout(s.ctx, limit)
@@ -63,6 +70,9 @@ func reloadFailure(ctx context.Context, bus Bus, def Program, unit string, err e
 				}
 			}
 		}
+	}
+	if def.Ready.Kind == probe.NotifyReload && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("cannot reload %s: it has not said within %s that it has reloaded (READY=1, start_timeout)", def.Name, policy.Words(def.StartTimeout))
 	}
 	return fmt.Errorf("cannot reload %s: %w", def.Name, err)
 }
