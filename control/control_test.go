@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"msup/control"
 	"msup/policy"
+	"msup/probe"
 	"msup/units"
 
 	"github.com/google/go-cmp/cmp"
@@ -192,6 +194,8 @@ func TestReportShape(t *testing.T) {
    "healthy": null,
    "probes": [],
    "said": null,
+   "hooks": [],
+   "actions": [],
    "memory": {
     "current": null,
     "peak": null,
@@ -244,5 +248,47 @@ func TestKilledBeforeItAnswers(t *testing.T) {
 	}
 	if _, err := client.Do(t.Context(), units.Command{Verb: units.Stop}); !errors.Is(err, control.ErrUnanswered) || errors.Is(err, control.ErrNoSupervisor) {
 		t.Errorf("Do: %v; nobody knows whether it was done", err)
+	}
+}
+
+// A program's probes and commands are told whether or not anything of them is under way.
+func TestReportOfProbesAndCommands(t *testing.T) {
+	def := units.Program{
+		Name:  "web",
+		Ready: units.Probe{Spec: probe.Spec{Kind: probe.Notify}, Threshold: 1}, Alive: units.Probe{Spec: probe.Spec{Kind: probe.TCP, Where: "localhost:80"}, Interval: time.Second, Timeout: 500 * time.Millisecond, Threshold: 3},
+		Hooks:   units.Hooks{BeforeStart: []units.Hook{{Path: "/bin/check", Argv: []string{"check", "a b"}}}, AfterStop: []units.Hook{{Path: "/bin/tidy", Argv: []string{"tidy"}, MayFail: true}}},
+		Actions: units.Actions{Failed: &units.Hook{Path: "/bin/page", Argv: []string{"page"}}, Restart: &units.Hook{Path: "/bin/count", Argv: []string{"count"}}},
+	}
+	status := func(st units.Status) string {
+		r := control.Describe(def, st)
+		got, err := json.Marshal([]any{r.Probed, r.Healthy, r.Probes, r.Hooks, r.Actions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(got)
+	}
+	const (
+		asked = `"probe":"tcp localhost:80","told":false,"tries":%d,"interval":1,"timeout":0.5,`
+		hooks = `[{"key":"before_start","command":["/bin/check","a b"],"may_fail":false},{"key":"after_stop","command":["/bin/tidy"],"may_fail":true}],`
+	)
+	want := `[true,null,[{"of":"ready","probe":"READY=1","told":true,"tries":0,"interval":null,"timeout":null,"passed":false,"in_row":0,"threshold":1,"error":null,"output":null,"latency_usec":null,"at":null},` +
+		`{"of":"alive",` + fmt.Sprintf(asked, 0) + `"passed":null,"in_row":0,"threshold":3,"error":null,"output":null,"latency_usec":null,"at":null}],` + hooks +
+		`[{"key":"on_failed","command":["/bin/page"],"may_fail":false,"unit":null},{"key":"on_restart","command":["/bin/count"],"may_fail":false,"unit":null}]]`
+	if diff := cmp.Diff(want, status(units.Status{State: policy.State{Phase: policy.Stopped}})); diff != "" {
+		t.Errorf("stopped (-want +got):\n%s", diff)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	want = `[true,false,[{"of":"ready","probe":"READY=1","told":true,"tries":0,"interval":null,"timeout":null,"passed":true,"in_row":0,"threshold":1,"error":null,"output":null,"latency_usec":null,"at":"2026-01-02T03:04:05Z"},` +
+		`{"of":"alive",` + fmt.Sprintf(asked, 2) + `"passed":false,"in_row":1,"threshold":3,"error":"refused","output":null,"latency_usec":7,"at":"2026-01-02T03:04:05Z"}],` + hooks +
+		`[{"key":"on_failed","command":["/bin/page"],"may_fail":false,"unit":null},{"key":"on_restart","command":["/bin/count"],"may_fail":false,"unit":"msup-web:on-restart:7.service"}]]`
+	got := status(units.Status{
+		State: policy.State{Phase: policy.Running}, Actions: []units.SavedAction{{Kind: units.ActionRestart, Unit: "msup-web:on-restart:7.service"}},
+		Probes: []units.ProbeStatus{
+			{Of: "ready", Probe: "READY=1", Told: true, Passed: true, Threshold: 1, At: at},
+			{Of: "alive", Probe: "tcp localhost:80", Tries: 2, InRow: 1, Threshold: 3, Error: "refused", Latency: 7, At: at},
+		},
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("running (-want +got):\n%s", diff)
 	}
 }

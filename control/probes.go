@@ -1,6 +1,7 @@
 package control
 
 import (
+	"slices"
 	"time"
 
 	"msup/policy"
@@ -16,6 +17,10 @@ type ProbeReport struct {
 	// which is Output. It has no tries.
 	Told  bool `json:"told"`
 	Tries int  `json:"tries"`
+	// Interval and Timeout are those between two tries and of one, in seconds; null = nobody is
+	// asked. Of a watchdog Interval is its time.
+	Interval *float64 `json:"interval"`
+	Timeout  *float64 `json:"timeout"`
 	// All that follows is of the last one that has ended, null = none has.
 	Passed      *bool      `json:"passed"`
 	InRow       int        `json:"in_row"`    // the last so many had the same result
@@ -81,8 +86,25 @@ func (r ProbeReport) Status() units.ProbeStatus {
 func (r *ProgramReport) health(def units.Program, st units.Status) {
 	r.Ready = st.State.Phase == policy.Running
 	r.Probes = []ProbeReport{}
-	for _, p := range st.Probes {
-		r.Probes = append(r.Probes, probeReport(p))
+	for _, of := range []struct {
+		name string
+		def  units.Probe
+	}{{"ready", def.Ready}, {"alive", def.Alive}} {
+		if of.def.Kind == "" {
+			continue
+		}
+		p := units.ProbeStatus{Of: of.name, Probe: of.def.String(), Told: !of.def.Kind.Asked(), Threshold: of.def.Threshold}
+		if i := slices.IndexFunc(st.Probes, func(p units.ProbeStatus) bool { return p.Of == of.name }); i >= 0 {
+			p = st.Probes[i]
+		}
+		rep := probeReport(p)
+		switch d := of.def; {
+		case d.Kind.Asked():
+			rep.Interval, rep.Timeout = new(d.Interval.Seconds()), new(d.Timeout.Seconds())
+		case d.Every > 0:
+			rep.Interval = new(d.Every.Seconds())
+		}
+		r.Probes = append(r.Probes, rep)
 		if p.Of == "alive" && (p.Tries > 0 || p.Told) && st.State.Phase == policy.Running {
 			r.Healthy = new(p.Passed)
 		}

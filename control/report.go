@@ -78,17 +78,21 @@ type ProgramReport struct {
 	// Probed says that it is probed, or tells systemd how it is, Ready that it is RUNNING, Healthy
 	// whether the last probe of alive has passed, or its watchdog is satisfied; null = there is
 	// none, or none has ended.
+	// Probes are all that it has, also while nobody is asked.
 	Probed  bool          `json:"probed"`
 	Ready   bool          `json:"ready"`
 	Healthy *bool         `json:"healthy"`
 	Probes  []ProbeReport `json:"probes"`
 	// Said is what the program has told systemd last (STATUS=, sd_notify(3)).
-	Said   *string      `json:"said"`
-	Memory MemoryReport `json:"memory"`
-	CPU    CPUReport    `json:"cpu"`
-	Tasks  *uint64      `json:"tasks"`
-	Stdout *string      `json:"stdout"` // file; null = the journal only
-	Stderr *string      `json:"stderr"`
+	Said *string `json:"said"`
+	// Hooks are the commands beside it, Actions those that are run when something has happened.
+	Hooks   []CommandReport `json:"hooks"`
+	Actions []ActionReport  `json:"actions"`
+	Memory  MemoryReport    `json:"memory"`
+	CPU     CPUReport       `json:"cpu"`
+	Tasks   *uint64         `json:"tasks"`
+	Stdout  *string         `json:"stdout"` // file; null = the journal only
+	Stderr  *string         `json:"stderr"`
 	// Output is what became of the output that goes to files, as far as a supervisor knows.
 	Output []OutputReport `json:"output"`
 	// Warnings are what is not as configured: a limit that does not hold, a log file that
@@ -186,6 +190,7 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 		}
 	}
 	r.health(def, st)
+	r.commands(def, st)
 	r.DependsOn, r.WaitsFor = []NeedReport{}, []WaitReport{}
 	for _, n := range def.Needs {
 		r.DependsOn = append(r.DependsOn, NeedReport{n.Of, n.Condition, n.Optional})

@@ -192,5 +192,8 @@ func present(f Facts) []string {
 	if f.Said != "" && s.Phase.Up() {
 		out = append(out, fmt.Sprintf("it says: %q", f.Said))
 	}
+	for _, action := range f.Actions {
+		out = append(out, action.Kind.Key()+" runs, as "+action.Unit)
+	}
 	return out
 }

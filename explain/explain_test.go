@@ -218,6 +218,7 @@ var cases = map[string]explain.Facts{
 		f := base(exit(3))
 		f.Program.Ready = units.Probe{Spec: probe.Spec{Kind: probe.Notify}}
 		f.State = policy.State{Phase: policy.Running, Since: before(time.Minute), Reason: "started"}
+		f.Actions = []units.SavedAction{{Kind: units.ActionFailed, Unit: "msup-shop-web:on-failed:7.service"}}
 		f.Said, f.Settings.WatchdogAt = "serves 3 clients", before(2*time.Second)
 		f.Probes = []units.ProbeStatus{
 			{Of: "ready", Probe: "READY=1", Told: true, Passed: true, At: before(time.Minute)},

@@ -39,6 +39,8 @@ type Facts struct {
 	Schedule *units.ScheduleStatus
 	// Probes are what probes of the run under way have said.
 	Probes []units.ProbeStatus
+	// Actions are the commands that run, because something has happened to it.
+	Actions []units.SavedAction
 	// Said is what it has told systemd last (STATUS=).
 	Said string
 	// Warnings are what is not as configured: a limit that does not hold, a log file that

@@ -149,7 +149,7 @@ func (s *Saved) Statuses(project Project) []Status {
 	out := make([]Status, len(project.Programs))
 	for i, def := range project.Programs {
 		old := s.Programs[def.Name]
-		out[i] = Status{Name: def.Name, Unit: cmp.Or(old.Unit, def.Unit), State: old.State, Removed: def.Removed, Program: def, Digest: def.Digest}
+		out[i] = Status{Name: def.Name, Unit: cmp.Or(old.Unit, def.Unit), State: old.State, Removed: def.Removed, Actions: old.Actions, Program: def, Digest: def.Digest}
 		out[i].Leaving = old.Dropping
 		if old.State.Phase.Up() && old.State.Phase != policy.Stopping && old.Digest != "" {
 			out[i].Digest, out[i].Started = def.digestNow(old.Digest), s.Definitions[old.Digest]
@@ -163,7 +163,7 @@ func (s *Saved) Statuses(project Project) []Status {
 // behind and what systemd says. old is the saved state, if there was one; f the facts of
 // [Bus.Read], if the unit is loaded.
 func Unsupervised(def Program, project string, old SavedProgram, known bool, f Facts, loaded bool) Status {
-	st := Status{Name: def.Name, Unit: def.Unit, State: old.State, Result: old.Result, Removed: def.Removed}
+	st := Status{Name: def.Name, Unit: def.Unit, State: old.State, Result: old.Result, Removed: def.Removed, Actions: old.Actions}
 	if !known {
 		st.State = policy.State{Phase: policy.Stopped, Reason: "not running"}
 	} else if old.State.Phase == policy.Starting && !def.Rules.WaitsForReady(old.State) {

@@ -54,6 +54,8 @@ type Status struct {
 	WaitsFor []Wait `json:"waits_for,omitempty"`
 	// Probes are what probes of the run under way have said, as far as this supervisor knows.
 	Probes []ProbeStatus `json:"probes,omitempty"`
+	// Actions are those due or under way.
+	Actions []SavedAction `json:"actions,omitempty"`
 	// Said is what the program has told systemd last (STATUS=, sd_notify(3)); "" = nothing.
 	Said string `json:"said,omitempty"`
 

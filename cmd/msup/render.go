@@ -20,7 +20,7 @@ func renderCommand(a *app) *cobra.Command {
 		Short: "Print programs as unit files, or as systemd-run lines",
 		Long: `Print, for each program of the configuration (all without names; globs and GROUP:* work), the
 unit file that is equivalent to what msup sends to systemd. It needs no supervisor and no systemd, and
-changes nothing. msup's own part, restarts and output, is in comments: a unit file that
+changes nothing. msup's own part (restarts, probes, output and the like) is in comments: a unit file that
 runs without msup is what msup export writes.
 
 With --run each program is one systemd-run line instead, which starts the same, with output
@@ -118,13 +118,17 @@ func renderUnit(p units.Program, rt units.Runtime, dir string) (string, error) {
 	if p.Sandbox != "" {
 		f.head = append(f.head, "sandbox = "+p.Sandbox)
 	}
+	f.head = append(f.head, ownPart(p)...)
 	f.notes["After"] = "at shutdown msup's supervisor ends last"
 	f.notes["Wants"] = "it waits for what it depends on in msup; this tells systemd of the order"
 	f.notes["PartOf"] = "other programs depend on it"
 	f.notes["RemainAfterExit"] = "until msup has seen how it ended"
 	for _, line := range describeRules(p) {
-		if line[0] == "restart" {
+		switch line[0] {
+		case "restart":
 			f.notes["Restart"] = "msup restarts it: " + line[1]
+		case "restart on", "never on", "on oom":
+			f.notes["Restart"] += "; " + line[0] + " " + line[1]
 		}
 	}
 	for _, out := range []struct{ setting, fifo, file string }{{"StandardOutput", rt.Stdout, p.Stdout}, {"StandardError", rt.Stderr, p.Stderr}} {
@@ -148,6 +152,22 @@ func renderTimer(p units.Program, project string) string {
 			{Name: "Description", Value: p.TimerDescription()}, {Name: "After", Value: units.SupervisorUnit(project)},
 		}, p.Schedule.Settings()...),
 	}.String()
+}
+
+// ownPart says what of a program no setting of systemd's has.
+func ownPart(p units.Program) (out []string) {
+	for _, line := range describeRules(p) {
+		switch line[0] {
+		case "oneshot", "started", "needs", "retry", "ready", "alive", "max age":
+			out = append(out, line[0]+": "+line[1])
+		}
+	}
+	for _, a := range units.ActionKinds {
+		if h := p.Actions.Of(a.Kind); h != nil {
+			out = append(out, a.Key+": "+hookText(*h)+", in a unit of its own")
+		}
+	}
+	return out
 }
 
 // runLine is the systemd-run(1) line that starts the same as msup would.

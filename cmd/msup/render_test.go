@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"msup/policy"
+	prober "msup/probe"
 	"msup/property"
 	"msup/units"
 
@@ -60,6 +61,14 @@ func TestRender(t *testing.T) {
 		StopCommand:   []units.Hook{{Path: "/usr/bin/ctl", Argv: []string{"/usr/bin/ctl", "stop", "100%"}}},
 		ReloadCommand: []units.Hook{{Path: "/bin/kill", Argv: []string{"/bin/kill", "-HUP", "1"}}},
 	}
+	told := rendered()
+	told.Ready, told.Alive = units.Probe{Spec: prober.Spec{Kind: prober.Notify}}, units.Probe{Spec: prober.Spec{Kind: prober.Watchdog, Where: "30s", Every: 30 * time.Second}}
+	told.StartTimeout, told.Rules.Ready = 90*time.Second, told.Ready.String()
+	told.Actions = units.Actions{Failed: &units.Hook{Path: "/usr/bin/page", Argv: []string{"page", "a b"}}, OOM: &units.Hook{Path: "/bin/true", Argv: []string{"true"}, MayFail: true}}
+	line := rendered()
+	line.Ready, line.Stdout = units.Probe{Spec: prober.Spec{Kind: prober.Log, Where: `port \d+`}}, ""
+	line.Alive = units.Probe{Spec: prober.Spec{Kind: prober.TCP, Where: "127.0.0.1:80"}, Interval: time.Second, Timeout: time.Second, Threshold: 3}
+	line.Rules.Ready, line.Rules.ReadyTimeout = line.Ready.String(), 90*time.Second
 	needs := []units.Program{rendered(), once, rendered(), rendered(), rendered()}
 	for i, name := range []string{"web", "migrate", "db", "my-cache", "front"} {
 		needs[i].Name, needs[i].Unit = name, "msup-"+name+".service"
@@ -88,6 +97,10 @@ func TestRender(t *testing.T) {
 		"export-needs":     func() (string, error) { return exportNeeds(0) },
 		"export-needed":    func() (string, error) { return exportNeeds(1) },
 		"export-follows":   func() (string, error) { return exportNeeds(4) },
+		"render-told":      func() (string, error) { return renderUnit(told, of("default", 252), "/run/msup/default") },
+		"render-line":      func() (string, error) { return renderUnit(line, of("default", 252), "/run/msup/default") },
+		"export-told":      func() (string, error) { return export(told, 252, false) },
+		"export-line":      func() (string, error) { return export(line, 252, false) },
 		"render-252":       func() (string, error) { return renderUnit(rendered(), of("default", 252), "/run/msup/default") },
 		"render-254":       func() (string, error) { return renderUnit(rendered(), of("default", 254), "/run/msup/default") },
 		"render-aged":      func() (string, error) { return renderUnit(aged, of("default", 252), "/run/msup/default") },

@@ -12,6 +12,7 @@ import (
 	"msup/control"
 	"msup/explain"
 	"msup/logview"
+	"msup/policy"
 	"msup/units"
 
 	"github.com/spf13/cobra"
@@ -231,7 +232,11 @@ func (g *gatherer) statusOf(ctx context.Context, def units.Program, p control.Pr
 		st.Said = *p.Said
 	}
 	st.Schedule = p.Schedule.Status()
+	st.Actions = old.Actions
 	for _, probe := range p.Probes {
+		if !p.State.Up() || probe.Tries == 0 && !probe.Told && probe.Of == "ready" && p.State == policy.Running {
+			continue // nobody is asked
+		}
 		st.Probes = append(st.Probes, probe.Status())
 	}
 	if p.PID != nil {

@@ -22,7 +22,7 @@ func (g *gatherer) facts(ctx context.Context, def units.Program, lines int) expl
 	f := explain.Facts{
 		Now: g.now, Program: def, User: g.a.user, Supervised: g.supervisor.Active,
 		State: st.State, Ends: g.saved.EndsOf(def.Name), PID: st.PID, Invocation: st.Invocation, Warnings: g.warnings[def.Name],
-		Probes: st.Probes, Said: st.Said, Needs: units.NeedStatuses(g.t.project.Programs, def.Name, g.status), Schedule: st.Schedule,
+		Probes: st.Probes, Said: st.Said, Actions: st.Actions, Needs: units.NeedStatuses(g.t.project.Programs, def.Name, g.status), Schedule: st.Schedule,
 	}
 	if st.Invocation == old.Invocation && st.State.Phase.Up() {
 		f.Started, f.OOMKills, f.OOMAt = old.Started, old.OOMKills, old.OOMAt
