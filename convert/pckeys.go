@@ -3,6 +3,7 @@ package convert
 import (
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -590,5 +591,22 @@ func (p *pcProcess) readyLine(o *outcome, n *node) {
 		o.fail("remove one of them", "a process cannot have readiness_probe too")
 		return
 	}
-	o.drop("msup does not look for a line of output", "ready = exec: COMMAND, or port")
+	o.set(p.s, "ready", "log: "+literal(linePattern(n.String())))
+	o.set(p.s, "start_timeout", "1d") // process-compose waits for ever
+}
+
+// linePattern is a regular expression for a text, without characters that mean something where it
+// stands.
+func linePattern(text string) string {
+	pattern := regexp.QuoteMeta(text)
+	for _, c := range `"'#;` {
+		pattern = strings.ReplaceAll(pattern, string(c), fmt.Sprintf(`\x%02x`, c))
+	}
+	if strings.HasPrefix(pattern, " ") {
+		pattern = `\x20` + pattern[1:]
+	}
+	if strings.HasSuffix(pattern, " ") {
+		pattern = pattern[:len(pattern)-1] + `\x20`
+	}
+	return pattern
 }

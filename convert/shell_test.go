@@ -75,3 +75,20 @@ func TestShellWordsRun(t *testing.T) {
 		}
 	}
 }
+
+func TestShellReads(t *testing.T) {
+	for text, want := range map[string]string{
+		"echo $A ${B:-x} \"$C\" '$D' $1 $? ${#E}":                              "A B C E",
+		"A=1; export B=2; for C in x; do echo $A $B $C; done; read D; echo $D": "",
+		"echo $PATH $PWD $((F + 1))":                                           "",
+		"x=$(cat $G); echo $x":                                                 "G",
+	} {
+		got := strings.Join(shellReads([]string{"bash", "-c", text}), " ")
+		if got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+	if got := shellReads([]string{"./x", "-c", "$A"}); got != nil {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,116 @@
+package convert
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The rules by which process-compose merges files.
+func TestMerge(t *testing.T) {
+	for _, test := range []struct{ base, over, want string }{
+		{"a: 1\nb: 2\n", "b: 3\nc: 4\n", "{a: 1, b: 3, c: 4}"},
+		{"a: {x: 1, y: 2}\n", "a: {y: 3}\n", "{a: {x: 1, y: 3}}"},
+		{"a: x\nb: 1\nc: true\n", "a: ''\nb: 0\nc: false\n", "{a: x, b: 1, c: true}"}, // what is empty replaces nothing
+		{"a: [1]\n", "a: [2]\n", "{a: [1, 2]}"},
+		{"namespace: [1]\n", "namespace: [2]\n", "{namespace: [2]}"},
+		{"namespace: a\n", "namespace: [b, c]\n", "{namespace: [b, c]}"},
+		{"environment: [A=1, B=2]\n", "environment: [B=x=y, C=3]\n", "{environment: [A=1, B=x=y, C=3]}"},
+		{"a: {x: 1}\n", "a:\n", "{a: {x: 1}}"},
+	} {
+		base, err := parseYAML("base", []byte(test.base))
+		if err != nil {
+			t.Fatal(err)
+		}
+		over, err := parseYAML("over", []byte(test.over))
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := base.String()
+		if got := (&input{}).merge(base, over, "").String(); got != test.want {
+			t.Errorf("%s and %s: %s, want %s", test.base, test.over, got, test.want)
+		}
+		if base.String() != before {
+			t.Errorf("merging changes %s into %s", before, base)
+		}
+	}
+}
+
+// Which of several sources of a variable wins: .env, the project, env_file, the process.
+func TestProcessEnvironment(t *testing.T) {
+	text, _ := run(t, map[string]string{
+		"/srv/app/process-compose.yaml": "environment: [A=project, B=project]\nprocesses:\n  p:\n    command: ./p\n    env_file: p.env\n    environment: [C=process, D=process]\n",
+		"/srv/app/.env":                 "A=dotenv\nX=dotenv\n",
+		"/srv/app/p.env":                "B=file\nC=file\nY=file\n",
+	}, Options{}, "process-compose.yaml")
+	want := `[msup]
+project = app
+
+[defaults]
+autorestart = never
+pass_environment = PATH HOME USER LANG
+env_file = .env
+environment = A=project
+environment = B=project
+
+[program p]
+command = /usr/bin/env A=project C=process ./p
+environment = D=process
+env_file = p.env
+`
+	if diff := cmp.Diff(want, text); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestProcessComposeErrors(t *testing.T) {
+	deep := "processes:\n"
+	for i := range 300 {
+		deep += fmt.Sprintf("  p%d: {extends: p%d, command: x}\n", i, i+1)
+	}
+	deep += "  p300: {command: x}\n"
+	files := map[string]string{}
+	for i := range 3 {
+		files[fmt.Sprintf("/srv/app/%d.yaml", i)] = fmt.Sprintf("extends: %d.yaml\nprocesses: {a: {command: x}}\n", (i+1)%3)
+	}
+	for _, test := range []struct{ name, text, want string }{
+		{"no processes", "version: 1\n", "process-compose.yaml:1: there are no processes in it"},
+		{"a list", "- processes\n", "process-compose.yaml:1: the file is a list, not a mapping with processes"},
+		{"yaml", "processes:\n  a: [\n", "process-compose.yaml:3: did not find expected"},
+		{"variable", "processes:\n  a: {command: '${A'}\n", "process-compose.yaml:2: ${A is not closed by }"},
+		{"itself", "processes:\n  a: {extends: a, command: x}\n", "process-compose.yaml:2: [a] extends: the process extends itself"},
+		{"cycle", "processes:\n  a: {extends: b}\n  b: {extends: a}\n", "[a] extends: the process extends itself"},
+		{"unknown", "processes:\n  a: {extends: b}\n", "[a] extends: there is no process b"},
+		{"deep", deep, "processes extend each other more than 100 times"},
+		{"extends itself", "extends: process-compose.yaml\nprocesses: {a: {command: x}}\n", "process-compose.yaml: [extends] the file extends itself"},
+		{"extends in a circle", "extends: 0.yaml\nprocesses: {a: {command: x}}\n", "0.yaml: [extends] the file extends itself"},
+		{"extends nothing", "extends: missing.yaml\n", "missing.yaml: cannot read missing.yaml: file does not exist"},
+		{"bomb", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\nprocesses: {a: {command: x}}\n", "more than 200000 values"},
+		{"ready", "processes:\n  a: {command: x, ready_log_line: y, readiness_probe: {exec: {command: z}}}\n", "[a] ready_log_line: a process cannot have readiness_probe too"},
+	} {
+		files["/srv/app/process-compose.yaml"] = test.text
+		begin := time.Now()
+		got, _ := run(t, files, Options{}, "process-compose.yaml")
+		if !strings.Contains(got, test.want) {
+			t.Errorf("%s: %s", test.name, got)
+		}
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("%s took %v", test.name, took)
+		}
+	}
+}
+
+// Several files that the user names are merged; no override is looked for then.
+func TestSeveralFiles(t *testing.T) {
+	text, _ := run(t, map[string]string{
+		"/srv/app/compose.yaml":          "processes:\n  a: {command: ./a}\n",
+		"/srv/app/compose.override.yaml": "processes:\n  b: {command: ./b}\n",
+		"/srv/app/local.yaml":            "processes:\n  a: {command: ./local}\n",
+	}, Options{}, "compose.yaml", "local.yaml")
+	if !strings.Contains(text, "command = ./local") || strings.Contains(text, "./b") {
+		t.Error(text)
+	}
+}
