@@ -47,7 +47,10 @@ func withNumber(text string, n int) string {
 
 var errTemplateLarge = errors.New("what the template makes is larger than 64 KiB")
 
-// renderTemplate executes a template. A name that is not among the values is an error.
+// noValue is what a template prints for a name that is not among the values.
+const noValue = "<no value>"
+
+// renderTemplate executes a template.
 func renderTemplate(text string, values map[string]any) (string, error) {
 	if !strings.Contains(text, "{{") {
 		return text, nil
@@ -55,7 +58,7 @@ func renderTemplate(text string, values map[string]any) (string, error) {
 	if len(text) > maxScript {
 		return "", errTemplateLarge
 	}
-	t, err := gotemplate.New("").Option("missingkey=error").Funcs(boundedFunctions).Parse(text)
+	t, err := gotemplate.New("").Funcs(boundedFunctions).Parse(text)
 	if err != nil {
 		return "", errors.New(strings.TrimPrefix(err.Error(), "template: :"))
 	}

@@ -126,6 +126,9 @@ func (p *pcProcess) render(o *outcome, n *node) string {
 			Hint: "double braces are a template of process-compose's; is_template_disabled: true takes them as they are",
 		})
 	}
+	if strings.Contains(text, noValue) && !strings.Contains(n.String(), noValue) {
+		o.change("its template names what is in no vars: there is %s in its place, as in process-compose", noValue)
+	}
 	return text
 }
 
