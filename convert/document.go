@@ -123,6 +123,37 @@ func (s *Section) unset(name string) {
 	s.Keys = slices.DeleteFunc(s.Keys, func(k Key) bool { return k.Name == name })
 }
 
+// programs are the sections of programs.
+func (d *Document) programs() []*Section {
+	var list []*Section
+	for _, s := range d.Sections {
+		if s.Kind == programSection {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// share puts keys that all of some sections have, with one value, into [defaults].
+func (d *Document) share(sections []*Section, names ...string) {
+	if len(sections) < 2 {
+		return
+	}
+	defaults := d.section(defaultsSection, "", Place{})
+	for _, name := range names {
+		value := sections[0].get(name)
+		if value == "" || slices.ContainsFunc(sections, func(s *Section) bool { return s.get(name) != value }) {
+			continue
+		}
+		i := slices.IndexFunc(sections[0].Keys, func(k Key) bool { return k.Name == name })
+		defaults.unset(name)
+		defaults.Keys = append(defaults.Keys, sections[0].Keys[i])
+		for _, s := range sections {
+			s.unset(name)
+		}
+	}
+}
+
 // inOrder puts the keys into the order of the reference.
 func (s *Section) inOrder() {
 	at := map[string]int{}

@@ -48,7 +48,7 @@ func convertPM2(in *input) {
 		parse = parseYAML
 	case strings.HasSuffix(ext, "js"):
 		if data, err = in.runScript(path); err != nil {
-			in.fail(Place{File: in.shown(path)}, config.Diagnostic{Message: err.Error(), Hint: scriptHint(in.shown(path))})
+			in.fail(Place{File: in.shown(path)}, config.Diagnostic{Message: err.Error(), Hint: in.scriptHint(in.shown(path))})
 			return
 		}
 	}
@@ -99,6 +99,7 @@ func convertPM2(in *input) {
 	for _, app := range apps {
 		pm.app(app)
 	}
+	in.document.share(in.document.programs(), "stop_timeout", "autorestart", "max_restarts", "restart_reset", "restart_delay", "restart_backoff", "restart_delay_max", "log_timestamps", "user", "group")
 }
 
 // appsOf are the apps of a file: those of apps, of a list, or the one that the file is.
@@ -143,7 +144,12 @@ func (in *input) runScript(path string) ([]byte, error) {
 }
 
 // scriptHint says how to make JSON of a script.
-func scriptHint(path string) string {
-	json := strings.TrimSuffix(strings.TrimSuffix(path, filepath.Ext(path)), ".config") + ".config.json"
-	return fmt.Sprintf("node -p 'JSON.stringify(require(\"./%s\"), null, 2)' > %s makes JSON of it, once; msup import --allow-exec runs it", filepath.Base(path), json)
+func (in *input) scriptHint(path string) string {
+	base := filepath.Base(path)
+	name := strings.TrimSuffix(strings.TrimSuffix(base, filepath.Ext(base)), ".config")
+	hint := fmt.Sprintf("node -p 'JSON.stringify(require(\"./%s\"), null, 2)' > %s.config.json makes JSON of it, once", base, name)
+	if in.Exec == nil {
+		hint += "; msup import --allow-exec runs it"
+	}
+	return hint
 }

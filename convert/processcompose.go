@@ -505,31 +505,16 @@ func (pc *pcProject) convert(place Place) {
 
 // hoistLog puts what all programs with a log file have into [defaults].
 func (pc *pcProject) hoistLog(all []*pcProcess) {
-	defaults := pc.document.section(defaultsSection, "", Place{})
 	var files []*Section
 	for _, p := range all {
 		if p.s.get("stdout") != "" {
 			files = append(files, p.s)
 		}
 	}
-	if len(files) < 2 {
-		return
-	}
-	names := []string{"log_max_size", "log_backups", "log_max_age", "log_compress", "log_timestamps", "log_mode"}
 	if len(files) == len(all) {
-		names = append([]string{"stdout", "stderr", "log_prefix"}, names...)
+		pc.document.share(files, "stdout", "stderr", "log_prefix")
 	}
-	for _, name := range names {
-		value := files[0].get(name)
-		if value == "" || slices.ContainsFunc(files, func(s *Section) bool { return s.get(name) != value }) {
-			continue
-		}
-		i := slices.IndexFunc(files[0].Keys, func(k Key) bool { return k.Name == name })
-		defaults.Keys = append(defaults.Keys, files[0].Keys[i])
-		for _, s := range files {
-			s.unset(name)
-		}
-	}
+	pc.document.share(files, "log_max_size", "log_backups", "log_max_age", "log_compress", "log_timestamps", "log_mode")
 }
 
 func didYouMean(name string, known []string) string {
