@@ -16,7 +16,8 @@ import (
 // be entered.
 var imports = map[string][]string{
 	"policy":                     {},
-	"probe":                      {"golang.org/x/sys"},
+	"netstat":                    {},
+	"probe":                      {"netstat", "golang.org/x/sys"},
 	"property":                   {"golang.org/x/sys"},
 	"cgroup":                     {"golang.org/x/sys"},
 	"capture":                    {"golang.org/x/sys"},

@@ -141,6 +141,7 @@ func (l *loader) load(main *source) (*Config, error) {
 	l.fillAll()
 	l.crossCheck()
 	l.loadedNeeds()
+	l.checkSockets()
 	return l.result()
 }
 

@@ -137,6 +137,7 @@ func diffProgram(st units.Status, def units.Program) units.ProgramPlan {
 	case units.Restartable(st.State.Phase):
 		p.Effect = units.EffectRestart
 		p.Stops = st.State.Phase.Up()
+		p.Refuses = inForce.Listens() && def.Listens()
 		p.Starts = !p.Stops && st.State.Phase != policy.Backoff
 	default:
 		p.Effect = units.EffectNextStart

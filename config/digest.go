@@ -29,6 +29,7 @@ var liveKeys = []string{
 	"ready", "alive", // but not between what is asked and what is told, see toldKind
 	"ready_interval", "ready_timeout", "ready_threshold",
 	"alive_interval", "alive_timeout", "alive_threshold",
+	"on_demand", "idle_stop",
 }
 
 // liveLimits are those too: SetUnitProperties changes them.

@@ -40,11 +40,16 @@ func (l *loader) checkUsers(d *draft) {
 			l.report(s.src, s.diagnostic(fmt.Sprintf("there is no %s %s on this machine", u.key, u.name), ""))
 		}
 	}
-	name, group, _ := strings.Cut(d.Log.Owner, ":")
-	switch s := d.at("log_owner"); {
+	l.checkOwner(d, "log_owner", d.Log.Owner, "only root can give a file to another user")
+}
+
+// checkOwner checks that USER or USER:GROUP of a key exist.
+func (l *loader) checkOwner(d *draft, key, owner, onlyRoot string) {
+	name, group, _ := strings.Cut(owner, ":")
+	switch s := d.at(key); {
 	case name == "":
 	case l.host.euid != 0:
-		l.report(s.src, s.diagnostic("only root can give a file to another user", "remove the key, or run msup as root"))
+		l.report(s.src, s.diagnostic(onlyRoot, "remove the key, or run msup as root"))
 	case !l.host.knownUser(name):
 		l.report(s.src, s.diagnostic(fmt.Sprintf("there is no user %s on this machine", name), ""))
 	case group != "" && !l.host.knownGroup(group):

@@ -47,7 +47,7 @@ const (
 )
 
 // keys is the one place that knows the keys.
-var keys = slices.Concat(programKeys, needKeys, restartKeys, startKeys, lifeKeys, scheduleKeys, hookKeys, actionKeys, probeKeys, outputKeys, systemKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
+var keys = slices.Concat(programKeys, needKeys, restartKeys, startKeys, lifeKeys, scheduleKeys, listenKeys, hookKeys, actionKeys, probeKeys, outputKeys, systemKeys, groupKeys, projectKeys, limitKeys(projectSection), includeKeys)
 
 // programKeys say what a program is and how it runs.
 var programKeys = []Key{
@@ -115,8 +115,8 @@ var programKeys = []Key{
 	},
 	{
 		Section: programSection, Name: "pass_environment", Kind: Scalar, Unset: "none", Repeats: true, Allowed: "names of variables, separated by spaces or commas", Example: "LANG DATABASE_URL",
-		Doc:   "Variables that it gets from the environment of msup up, as far as they are set there; environment wins over them.",
-		set:   setPassEnvironment,
+		Doc: "Variables that it gets from the environment of msup up, as far as they are set there; environment wins over them.",
+		set: setPassEnvironment,
 	},
 	{
 		Section: programSection, Name: "env_file", Kind: Path, Unset: "none", Repeats: true, Allowed: "the path of a file; a - before it lets it be missing", Example: "-/etc/default/web",
@@ -268,7 +268,7 @@ var notSections = map[string]string{
 	"inet_http_server": "msup has no server; remove the section",
 	"rpcinterface":     "msup has no server; remove the section",
 	"eventlistener":    "msup has no events; a program is [program NAME]",
-	"fcgi-program":     "msup has no sockets for FastCGI; a program is [program NAME]",
+	"fcgi-program":     "a program is [program NAME], its socket is listen = unix:PATH",
 	"Unit":             "this is a unit file's; for each program write [program NAME], settings of systemd's as systemd.NAME = value",
 	"Service":          "this is a unit file's; for each program write [program NAME], settings of systemd's as systemd.NAME = value",
 	"Install":          "this is a unit file's; remove the section: msup up starts what has autostart",

@@ -252,6 +252,8 @@ func TestKeys(t *testing.T) {
 				}
 			case k.Name == "journal":
 				text += "command = sleep\nstdout = null\nstderr = null\n"
+			case k.Name == "on_demand":
+				text += "command = sleep\nlisten = 8080\n"
 			case k.Section == programSection:
 				text += "command = sleep\n"
 			default:

@@ -94,26 +94,39 @@ func setTimestamps(t *target, s setting) error {
 }
 
 func setLogMode(t *target, s setting) error {
-	mode, err := strconv.ParseUint(s.value, 8, 32)
+	mode, err := parseFileMode(s.value)
 	switch {
-	case err != nil || mode > 0o777:
-		return fmt.Errorf("%s is not an octal file mode", quote(s.value))
+	case err != nil:
+		return err
 	case mode&0o200 == 0:
 		return fmt.Errorf("%s does not let the owner write", quote(s.value))
 	case mode&0o002 != 0:
 		t.warn(s, "every user of the machine can change these files", "")
 	}
-	t.prog.Log.Mode = new(uint32(mode))
+	t.prog.Log.Mode = &mode
 	return nil
 }
 
-func setLogOwner(t *target, s setting) error {
-	name, group, both := strings.Cut(s.value, ":")
-	if name == "" || strings.Contains(group, ":") || (both && group == "") {
-		return fmt.Errorf("%s is not USER or USER:GROUP", quote(s.value))
+func parseFileMode(text string) (uint32, error) {
+	mode, err := strconv.ParseUint(text, 8, 32)
+	if err != nil || mode > 0o777 {
+		return 0, fmt.Errorf("%s is not an octal file mode", quote(text))
 	}
-	t.prog.Log.Owner = s.value
-	return nil
+	return uint32(mode), nil
+}
+
+func setLogOwner(t *target, s setting) (err error) {
+	t.prog.Log.Owner, err = parseOwner(s.value)
+	return err
+}
+
+// parseOwner reads USER or USER:GROUP.
+func parseOwner(text string) (string, error) {
+	name, group, both := strings.Cut(text, ":")
+	if name == "" || strings.Contains(group, ":") || (both && group == "") {
+		return "", fmt.Errorf("%s is not USER or USER:GROUP", quote(text))
+	}
+	return text, nil
 }
 
 // fillOutput completes what becomes of a program's output, and checks it by itself.

@@ -67,6 +67,7 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 	if len(l.errors) == 0 {
 		t.completeMemory(here)
 		checkRules(t)
+		l.checkListen(t)
 	}
 	if len(l.errors) > 0 {
 		return p, nil, &Error{Diagnostics: sorted(l.errors)}

@@ -173,21 +173,28 @@ func parsePath(kind probe.Kind) func(*target, setting, string) (probe.Spec, erro
 		case len(words) != 1:
 			return spec, hinted("quote a path with spaces, for example "+string(kind)+`: "/run/my shop"`, "%s is more than one path", quote(what))
 		}
-		spec.Where = words[0]
-		switch {
-		case spec.Where == "" || strings.ContainsRune(spec.Where, 0):
-			return spec, fmt.Errorf("%s is no path", quote(spec.Where))
-		case kind == probe.Unix && spec.Where[0] == '@': // an abstract one
-		default:
-			if spec.Where, err = absPath(t, s, spec.Where); err != nil {
-				return spec, err
-			}
-		}
-		if kind == probe.Unix && len(spec.Where) > maxSocketPath {
-			return spec, hinted(fmt.Sprintf("use one of at most %d bytes", maxSocketPath), "%s is too long for the path of a socket", quote(spec.Where))
-		}
-		return spec, nil
+		spec.Where, err = filePath(t, s, words[0], kind == probe.Unix)
+		return spec, err
 	}
+}
+
+// filePath is the absolute path of a file or of a Unix socket; of the latter, a name in the
+// abstract namespace stays as it is.
+func filePath(t *target, s setting, path string, socket bool) (string, error) {
+	var err error
+	switch {
+	case path == "" || strings.ContainsRune(path, 0):
+		return "", fmt.Errorf("%s is no path", quote(path))
+	case socket && path[0] == '@': // an abstract one
+	default:
+		if path, err = absPath(t, s, path); err != nil {
+			return "", err
+		}
+	}
+	if socket && len(path) > maxSocketPath {
+		return "", hinted(fmt.Sprintf("use one of at most %d bytes", maxSocketPath), "%s is too long for the path of a socket", quote(path))
+	}
+	return path, nil
 }
 
 func parseExec(_ *target, _ setting, what string) (probe.Spec, error) {

@@ -158,6 +158,7 @@ func (l *loader) fill(d *draft) {
 	t.completeMemory(d.at("memory_high"))
 	t.completeProbes()
 	checkRules(t)
+	l.checkListen(t)
 	l.fillOutput(d)
 	d.Settings = written(d.all)
 	d.Digest, d.FormerDigest = d.digest()

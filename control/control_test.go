@@ -24,6 +24,8 @@ type silent struct{ events chan units.BusEvent }
 
 func (s silent) Events() <-chan units.BusEvent                                           { return s.events }
 func (silent) Start(context.Context, string, []units.Property, bool, ...units.Aux) error { return nil }
+func (silent) StartUnit(context.Context, string) error                                   { return nil }
+func (silent) RestartUnit(context.Context, string) error                                 { return nil }
 func (silent) Stop(context.Context, string) error                                        { return units.ErrNoSuchUnit }
 func (silent) Kill(context.Context, string, string, int32) error                         { return nil }
 func (silent) Reload(context.Context, string) error                                      { return nil }
@@ -189,6 +191,7 @@ func TestReportShape(t *testing.T) {
    "signal": null,
    "depends_on": [],
    "waits_for": [],
+   "listen": null,
    "probed": false,
    "ready": false,
    "healthy": null,

@@ -73,8 +73,9 @@ type ProgramReport struct {
 	Signal        *string    `json:"signal"`    // of the last end, if a signal ended it
 	// DependsOn is what it waits for before each start, as it is written; WaitsFor what it waits
 	// for now, program by program.
-	DependsOn []NeedReport `json:"depends_on"`
-	WaitsFor  []WaitReport `json:"waits_for"`
+	DependsOn []NeedReport  `json:"depends_on"`
+	WaitsFor  []WaitReport  `json:"waits_for"`
+	Listen    *ListenReport `json:"listen"` // null = systemd does not listen for it
 	// Probed says that it is probed, or tells systemd how it is, Ready that it is RUNNING, Healthy
 	// whether the last probe of alive has passed, or its watchdog is satisfied; null = there is
 	// none, or none has ended.
@@ -189,6 +190,7 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 			r.ExitCode = new(e.Code)
 		}
 	}
+	r.Listen = listenReport(def, st)
 	r.health(def, st)
 	r.commands(def, st)
 	r.DependsOn, r.WaitsFor = []NeedReport{}, []WaitReport{}

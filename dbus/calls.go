@@ -136,6 +136,18 @@ func (w *watch) awaitRemoved(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// StartUnit implements [units.Bus].
+func (c *Conn) StartUnit(ctx context.Context, unit string) error {
+	_, err := c.manager(ctx, "StartUnit", unit, "replace")
+	return err
+}
+
+// RestartUnit implements [units.Bus].
+func (c *Conn) RestartUnit(ctx context.Context, unit string) error {
+	_, err := c.manager(ctx, "RestartUnit", unit, "replace")
+	return err
+}
+
 // Stop implements [units.Bus].
 func (c *Conn) Stop(ctx context.Context, unit string) error {
 	_, err := c.manager(ctx, "StopUnit", unit, "replace")

@@ -51,6 +51,7 @@ func changedFacts(h fixedHeader, msg []byte) (iface string, f units.Facts, ok bo
 var facts = map[string]bool{
 	"LoadState": true, "ActiveState": true, "SubState": true, "Result": true, "InvocationID": true, "Job": true,
 	"MainPID": true, "StatusText": true, "ExecMainCode": true, "ExecMainStatus": true, "ActiveEnterTimestamp": true,
+	"InactiveExitTimestampMonotonic": true, "ActiveEnterTimestampMonotonic": true,
 	"ActiveExitTimestampMonotonic": true, "ExecMainStartTimestampMonotonic": true, "ExecMainExitTimestampMonotonic": true,
 	"LastTriggerUSec": true, "LastTriggerUSecMonotonic": true, "NextElapseUSecRealtime": true, "NextElapseUSecMonotonic": true,
 	"ExecMainStartTimestamp": true, "ExecMainExitTimestamp": true,

@@ -42,6 +42,10 @@ func setFact(f *units.Facts, name string, v any) {
 		set(&f.ExecMainStatus, v)
 	case "ActiveEnterTimestamp":
 		f.ActiveEnter = realtime(v)
+	case "InactiveExitTimestampMonotonic":
+		set(&f.InactiveExit, v)
+	case "ActiveEnterTimestampMonotonic":
+		set(&f.ActiveEntered, v)
 	case "ActiveExitTimestampMonotonic":
 		set(&f.ActiveExit, v)
 	case "ExecMainStartTimestampMonotonic":

@@ -17,6 +17,7 @@ const (
 	serviceIface  = "org.freedesktop.systemd1.Service"
 	scopeIface    = "org.freedesktop.systemd1.Scope"
 	timerIface    = "org.freedesktop.systemd1.Timer"
+	socketIface   = "org.freedesktop.systemd1.Socket"
 	propsIface    = "org.freedesktop.DBus.Properties"
 	driverPath    = "/org/freedesktop/DBus"
 	driverIface   = "org.freedesktop.DBus"
@@ -121,7 +122,7 @@ func (d *decoder) changedTo(path godbus.ObjectPath, iface string, f units.Facts)
 		return
 	}
 	switch iface {
-	case serviceIface, scopeIface, timerIface:
+	case serviceIface, scopeIface, socketIface, timerIface:
 		d.runtime[path] = f
 	case unitIface:
 		f.Unit = unit

@@ -96,11 +96,17 @@ func exitMeaning(f Facts, e units.End) []string {
 		return append(out, fmt.Sprintf("systemd uses %d for a program that it cannot execute, but this one had been executed: it ran for %s", code, span(ran)))
 	}
 	out = append(out, statusMeaning(code))
+	if code != 0 && f.Program.Listens() && ran < ownSocket {
+		out = append(out, "if it says that its address is in use: systemd listens for it, and it must take that socket (LISTEN_FDS) and not open its own")
+	}
 	if e.To == policy.Exited {
 		out = append(out, "it counts as ending well (success_exit_codes), so it is not started again")
 	}
 	return out
 }
+
+// ownSocket is how soon a program fails that tries to listen by itself.
+const ownSocket = 10 * time.Second
 
 func timeout(f Facts, e units.End) []string {
 	limit := func(d *time.Duration, key string) string {

@@ -186,9 +186,9 @@ func present(f Facts) []string {
 	case s.Phase.Up() && f.PID != 0:
 		since += fmt.Sprintf(" (PID %d)", f.PID)
 	case f.never(): // or nothing is kept of it, when the project was down
-		return []string{string(s.Phase) + ": " + s.Reason}
+		return append([]string{string(s.Phase) + ": " + s.Reason}, sockets(f)...)
 	}
-	out := slices.Concat([]string{string(s.Phase) + since + ": " + s.Reason}, needs(f), probes(f))
+	out := slices.Concat([]string{string(s.Phase) + since + ": " + s.Reason}, needs(f), sockets(f), probes(f))
 	if f.Said != "" && s.Phase.Up() {
 		out = append(out, fmt.Sprintf("it says: %q", f.Said))
 	}

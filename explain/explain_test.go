@@ -76,6 +76,15 @@ func stopping(by string) func(*explain.Facts, *units.End) {
 }
 
 var cases = map[string]explain.Facts{
+	"sockets-fails": base(exit(1), func(f *explain.Facts, e *units.End) {
+		f.Program.Listen.Addresses = []units.Address{{Network: units.ListenTCP, Where: "8080"}, {Network: units.ListenUnix, Where: "/run/web.sock"}}
+		e.Started = before(9 * time.Second)
+	}),
+	"sockets-armed": base(exit(0), func(f *explain.Facts, e *units.End) {
+		f.Program.Listen = units.Listen{Addresses: []units.Address{{Network: units.ListenTCP, Where: "8080"}}, OnDemand: true}
+		f.State = policy.State{Phase: policy.Stopped, Reason: "no connection for 10m: exit status 0, waits for a connection to 8080", Since: before(8 * time.Second), Armed: true}
+		e.To, e.During, e.By = policy.Stopped, policy.Stopping, "no connection for 10m"
+	}),
 	"needs-lost": base(exit(1), func(f *explain.Facts, _ *units.End) {
 		f.State = policy.State{Phase: policy.Failed, Unmet: true, Reason: "needs db, which is FAILED: exit status 3, gave up after 5 restarts", Since: before(5 * time.Second)}
 		f.Needs = []units.NeedStatus{

@@ -42,6 +42,7 @@ func next(f Facts) Next {
 	case scheduled && !s.Phase.Up():
 	case s.Phase.GaveUp():
 		n.Lines = append(n.Lines, "gave up: it stays down until msup start "+name+", which clears the count of restarts")
+	case f.Program.Listens() && s.Armed && (s.Phase == policy.Stopped || s.Phase == policy.Exited): // said above
 	case s.Phase == policy.Exited:
 		n.Lines = append(n.Lines, fmt.Sprintf("it ended well and stays down (autorestart = %s); msup start %s starts it", r.Autorestart, name))
 	case f.never():

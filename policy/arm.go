@@ -15,6 +15,12 @@ type (
 	// Triggered says that what the program awaits has come, and what that is. A run that is
 	// under way, or about to begin, is enough; one that is not armed is not started.
 	Triggered struct{ By string }
+	// Activated says that systemd itself has started the unit, and why: somebody connects to one
+	// of its sockets. That is the restart a program waits for, be it due or not.
+	Activated struct{ By string }
+	// Idled says that nobody needs the program that runs, and how that is known. Armed, it is
+	// stopped until what it awaits comes again.
+	Idled struct{ Reason string }
 	// Disarmed says that what the program awaits cannot come any more, and why: because it has
 	// failed, or because somebody has seen to that.
 	Disarmed struct {
@@ -25,6 +31,8 @@ type (
 
 func (ArmRequested) event() {}
 func (Triggered) event()    {}
+func (Activated) event()    {}
+func (Idled) event()        {}
 func (Disarmed) event()     {}
 
 func (s State) arm(r Rules, ev ArmRequested, now time.Time) (State, Action) {
@@ -51,6 +59,31 @@ func (s State) triggered(ev Triggered, now time.Time) (State, Action) {
 		return s, None
 	}
 	return s.cleared().launch(now, ev.By)
+}
+
+func (s State) activated(r Rules, ev Activated, now time.Time) State {
+	reason := ev.By
+	switch s.Phase {
+	case Backoff:
+		if s.Failures == 0 || r.StartRetries == nil {
+			s.use(r, now)
+		}
+		reason = s.retold(r, now) + ": " + reason
+	case Stopped, Exited:
+		s = s.cleared()
+	default:
+		return s
+	}
+	s = s.to(Starting, now, reason)
+	s.Started = now
+	return s
+}
+
+func (s State) idle(ev Idled, now time.Time) (State, Action) {
+	if s.Phase != Running || !s.Armed {
+		return s, None
+	}
+	return s.to(Stopping, now, ev.Reason), StopUnit
 }
 
 func (s State) disarmed(ev Disarmed, now time.Time) State {

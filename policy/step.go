@@ -80,6 +80,10 @@ func Step(r Rules, s State, ev Event, now time.Time) (State, Action) {
 		return s.arm(r, ev, now)
 	case Triggered:
 		return s.triggered(ev, now)
+	case Activated:
+		return s.activated(r, ev, now), None
+	case Idled:
+		return s.idle(ev, now)
 	case Disarmed:
 		return s.disarmed(ev, now), None
 	case Started:

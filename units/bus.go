@@ -43,6 +43,8 @@ type Facts struct {
 	ActiveEnter time.Time // when it last became active; zero = never
 
 	// CLOCK_MONOTONIC in microseconds, 0 = never (…TimestampMonotonic).
+	InactiveExit  uint64 // it was no longer inactive last: the begin of a run
+	ActiveEntered uint64 // ActiveEnter
 	ActiveExit    uint64 // it was active last: its end, or the begin of a stop
 	ExecMainStart uint64 // its main process was forked
 	ExecMainExit  uint64 // its main process ended
@@ -114,6 +116,9 @@ type Bus interface {
 	// Start queues the start of a fresh transient unit. With reset a failed unit of that
 	// name is unloaded first. The units in aux are made with it, and not started.
 	Start(ctx context.Context, unit string, props []Property, reset bool, aux ...Aux) error
+	// StartUnit queues the start of a unit that is loaded, RestartUnit its stop and start.
+	StartUnit(ctx context.Context, unit string) error
+	RestartUnit(ctx context.Context, unit string) error
 	Stop(ctx context.Context, unit string) error
 	// Kill sends a signal to processes of the unit; who is "all" or "main".
 	Kill(ctx context.Context, unit, who string, signal int32) error

@@ -85,7 +85,7 @@ func (s *Supervisor) makeCompanions(list []Facts) {
 			continue
 		}
 		c := &companion{def: leftover(f.Unit), leaving: true}
-		if i := slices.IndexFunc(s.programs, func(p *program) bool { return p.def.TimerUnit() == f.Unit }); i >= 0 {
+		if i := slices.IndexFunc(s.programs, func(p *program) bool { return p.def.TimerUnit() == f.Unit || p.def.SocketUnit() == f.Unit }); i >= 0 {
 			c.of = s.programs[i] // which may want it again
 			c.of.companions = append(c.of.companions, c)
 		} else {
@@ -148,9 +148,15 @@ func (s *Supervisor) make(c *companion) {
 	}
 	c.asked, c.gone, c.again, c.old = true, false, false, false
 	bus, def, leaving := s.cfg.Bus, c.def, c.leaving
+	service, timeout := "", companionTimeout
+	if c.of != nil && def.Name() == c.of.def.SocketUnit() && !c.of.state.Phase.Up() {
+		service, timeout = c.of.unit, c.of.def.StopTime()+companionTimeout
+	}
 	s.do(result{kind: resultCompanion, companion: c}, func(ctx context.Context, r *result) {
 		if leaving {
-			r.err = removeCompanion(ctx, bus, def.Name())
+			if r.err = removeCompanion(ctx, bus, def.Name()); r.err == nil && service != "" {
+				r.err = stopWithin(ctx, bus, service, timeout) // a connection has started it in the last moment
+			}
 		} else {
 			r.err = def.Ensure(ctx, bus)
 		}
@@ -160,6 +166,7 @@ func (s *Supervisor) make(c *companion) {
 // accompanied reports whether the companions are there without which p must not be started,
 // and sees to it if not.
 func (s *Supervisor) accompanied(p *program) bool {
+	s.accompany(p)
 	for _, list := range [][]*companion{s.shared, p.companions} { // the project's own slice is the first
 		for _, c := range list {
 			if c.holds(p) && !c.made {
@@ -191,26 +198,45 @@ func (s *Supervisor) onCompanion(r result) {
 		return // else it is asked again when the connection is back
 	case c.leaving:
 		s.forgetCompanion(c)
+		if c.of != nil && c.def.Name() == c.of.def.SocketUnit() {
+			c.of.pin.digest = ""
+			c.of.attempt++ // what was read before means nothing
+			s.touch(c.of)
+		}
 		if r.err != nil {
 			s.note(c.of, "cannot stop %s: %v", c.def.Name(), r.err)
 		}
 		return
 	case r.err == nil:
 		c.made = !c.gone
+		s.paired(c)
 		s.makeOthers(c)
 		return
 	}
 	s.makeOthers(c)
 	text := fmt.Sprintf("cannot make %s: %v", c.def.Name(), r.err)
-	s.note(c.of, "%s", text)
+	if errors.Is(r.err, ErrListen) {
+		text = r.err.Error()
+	}
+	told := false
 	for _, p := range s.programs {
 		if p.wish == wishStart && c.holds(p) {
+			told = c.of != nil
 			p.wish = noWish
-			s.end(p, policy.Exit{Cause: policy.CauseStart, Final: true, Reason: text})
+			s.end(p, policy.Exit{Cause: policy.CauseStart, Final: !errors.Is(r.err, ErrListen), Reason: text})
 		}
 	}
-	if c.of != nil {
+	switch {
+	case told:
+	case c.sockets() != nil && (c.of.state.Phase.Up() || c.of.state.Phase == policy.Backoff):
+		s.note(c.of, "%s", text)
+	case c.sockets() != nil:
 		s.step(c.of, policy.Disarmed{Reason: text, Failed: true})
+	case c.of != nil:
+		s.note(c.of, "%s", text)
+		s.step(c.of, policy.Disarmed{Reason: text, Failed: true})
+	default:
+		s.note(nil, "%s", text)
 	}
 }
 
@@ -312,12 +338,16 @@ func removeCompanion(ctx context.Context, bus Bus, unit string) error {
 // stopAndWait stops a unit and waits until that is done: as long as the stop is queued, a start
 // fails.
 func stopAndWait(ctx context.Context, bus Bus, unit string) error {
+	return stopWithin(ctx, bus, unit, companionTimeout)
+}
+
+func stopWithin(ctx context.Context, bus Bus, unit string, timeout time.Duration) error {
 	if err := bus.Stop(ctx, unit); errors.Is(err, ErrNoSuchUnit) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, companionTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		list, err := bus.List(ctx, unit)
@@ -342,6 +372,9 @@ func (s *Supervisor) wanted(p *program) []Companion {
 	var out []Companion
 	if p.state.Armed && !p.def.Schedule.IsZero() {
 		out = append(out, timer{p.def, s.cfg.Project.Name})
+	}
+	if p.listens() {
+		out = append(out, s.socketsOf(p))
 	}
 	return out
 }

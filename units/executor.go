@@ -27,12 +27,14 @@ const (
 	resultList
 	resultClean
 	resultCompanion
-	resultExec      // a scope's process has executed its command, or could not
-	resultChild     // a scope's process has ended
-	resultAdopted   // the process of a scope was looked for
-	resultStopAgain // it is time to repeat a stop
-	resultConform   // the limits of a unit were to be changed
-	resultLeftovers // a scope whose process has ended was asked to stop
+	resultConnections // those of a program were counted
+	resultSocketRead  // a unit of sockets that was removed was looked at
+	resultExec        // a scope's process has executed its command, or could not
+	resultChild       // a scope's process has ended
+	resultAdopted     // the process of a scope was looked for
+	resultStopAgain   // it is time to repeat a stop
+	resultConform     // the limits of a unit were to be changed
+	resultLeftovers   // a scope whose process has ended was asked to stop
 	resultLeftoversAgain
 	resultAction     // the start of an action was asked for
 	resultActionRead // the unit of an action was looked at
@@ -58,6 +60,8 @@ type result struct {
 	probing   *probing          // the probe, and as which it was begun
 	serial    int
 	probe     probe.Result
+	open      int       // connections
+	last      time.Time // when the last of the others ended
 }
 
 // callTimeout bounds one call to systemd. It is long because a manager that starts
@@ -98,7 +102,7 @@ func (s *Supervisor) pump() {
 	crowded := len(s.queue) > 0 && s.lingering() >= lingersPerSlot*s.cfg.Bus.MaxJobs()
 	for _, p := range s.queue {
 		// A program that holds a slot has a job already and may replace it.
-		if p.calling || (p.wish == wishStart && crowded && p.def.Ready.Kind.Notifies()) || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) || s.held(p) {
+		if p.calling || p.companionsLeave() || (p.wish == wishStart && crowded && p.def.Ready.Kind.Notifies()) || (s.slots >= s.cfg.Bus.MaxJobs() && !p.slot) || s.held(p) {
 			s.queue[n] = p
 			n++
 			continue
@@ -149,11 +153,20 @@ func (s *Supervisor) send1(p *program, w wish) {
 				}
 				rt.PID = r.child.PID()
 			}
+			if def.Listens() {
+				r.err = startPinned(ctx, bus, def)
+				return
+			}
 			r.err = bus.Start(ctx, unit, Properties(def, rt), reset)
 		})
 	case wishStop:
-		p.calling = true
-		s.take(p)
+		stop := bus.Stop
+		if p.state.Phase.Up() {
+			s.take(p)
+		} else if p.pin.lingers {
+			stop = func(ctx context.Context, unit string) error { return stopLingering(ctx, bus, unit) }
+		}
+		p.calling, p.pin.lingers = true, false
 		// One after the other, so that programs are told to stop in the order decided on.
 		before, told := s.lastStop, make(chan struct{})
 		s.lastStop = told
@@ -167,7 +180,7 @@ func (s *Supervisor) send1(p *program, w wish) {
 			}
 			call, cancel := context.WithTimeout(s.ctx, callTimeout) // the wait does not count
 			defer cancel()
-			r.err = bus.Stop(call, unit)
+			r.err = stop(call, unit)
 		})
 	case wishReset:
 		if !p.failed {
@@ -244,6 +257,10 @@ func (s *Supervisor) onResult(r result) {
 			s.note(nil, "cannot clean up everything: %v", r.err)
 		}
 		s.over = ErrDown
+	case resultConnections:
+		s.onConnections(r)
+	case resultSocketRead:
+		s.onSocketRead(r)
 	case resultCompanion:
 		s.onCompanion(r)
 	case resultStopAgain:
@@ -325,6 +342,7 @@ func (s *Supervisor) onStopReply(r result) {
 			s.end(p, policy.Exit{Cause: policy.CauseUnknown, Reason: "was not running"})
 		}
 	default:
+		p.pin.lingers = !p.state.Phase.Up() && p.pinned()
 		s.note(p, "cannot stop %s: %v; trying again", p.unit, r.err)
 		s.do(result{kind: resultStopAgain, p: p, attempt: p.attempt}, waitToStopAgain)
 	}
@@ -347,7 +365,7 @@ const stopAgainDelay = 2 * time.Second
 
 // stopAgain repeats a stop that systemd has not taken.
 func (s *Supervisor) stopAgain(p *program) {
-	if (p.state.Phase == policy.Stopping || p.exit != nil) && p.wish == noWish && !p.calling {
+	if (p.state.Phase == policy.Stopping || p.exit != nil || p.pin.lingers) && p.wish == noWish && !p.calling {
 		s.want(p, wishStop)
 	}
 }

@@ -79,7 +79,7 @@ func exitOf(f Facts, m Memory) policy.Exit {
 	case codeExited:
 		e.Cause, e.Reason = policy.CauseExit, fmt.Sprintf("exit status %d", status)
 		// Only before the unit has become active are these statuses systemd's own.
-		if step, ok := execSteps[status]; ok && f.ActiveEnter.IsZero() && f.StatusText == "" {
+		if step, ok := execSteps[status]; ok && !f.executed() && f.StatusText == "" {
 			if ran(f) < setupTime {
 				e.Cause, e.Reason = policy.CauseExec, fmt.Sprintf("systemd could not execute it: %s (status %d)", step, status)
 			} else {
@@ -98,6 +98,12 @@ func exitOf(f Facts, m Memory) policy.Exit {
 		}
 	}
 	return e
+}
+
+// executed reports whether systemd has seen that the program was executed: that makes the unit
+// active. One whose failure is ignored becomes active too, when it has ended.
+func (f Facts) executed() bool {
+	return !f.ActiveEnter.IsZero() && (f.ActiveEntered == 0 || f.ExecMainExit == 0 || f.ActiveEntered <= f.ExecMainExit)
 }
 
 // failedBefore reports whether result, of a start without a main process, is that of a command

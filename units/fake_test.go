@@ -32,32 +32,36 @@ type fakeSystemd struct {
 	// What the next starts of a unit come to; the last stays in force.
 	outcomes map[string][]outcome
 	// hold makes start jobs wait until it is closed.
-	hold     chan struct{}
-	cut      bool // the connection is lost
-	version  int
-	maxJobs  int
-	wrong    []string      // rules of the protocol that were broken
-	stopErr  error         // what Stop answers, if not nil
-	setErr   error         // the same of SetProperties
-	setTakes time.Duration // how long SetProperties takes
-	setLate  time.Duration // … and how long it takes to have an effect
-	sliceErr error         // what the start of a slice answers, if not nil
-	ordered  bool          // the slice is there that programs are ordered after; it is in no list
-	orderErr error         // what the start of that answers, if not nil
-	timerErr error         // the same of a timer
-	pinned   bool          // a unit that ended well stays loaded: something refers to it
-	unheard  bool          // the answer of a start is lost with the connection
-	late     time.Duration // how much later than it is made a list arrives
-	random   *rand.Rand    // programs end by themselves, each with another status
-	ends     []string      // how they did
-	trace    func(string)
+	hold           chan struct{}
+	cut            bool // the connection is lost
+	version        int
+	maxJobs        int
+	wrong          []string       // rules of the protocol that were broken
+	stopErr        error          // what Stop answers, if not nil
+	setErr         error          // the same of SetProperties
+	setTakes       time.Duration  // how long SetProperties takes
+	setLate        time.Duration  // … and how long it takes to have an effect
+	sliceErr       error          // what the start of a slice answers, if not nil
+	ordered        bool           // the slice is there that programs are ordered after; it is in no list
+	orderErr       error          // what the start of that answers, if not nil
+	timerErr       error          // the same of a timer
+	pinned         bool           // a unit that ended well stays loaded: something refers to it
+	unheard        bool           // the answer of a start is lost with the connection
+	late           time.Duration  // how much later than it is made a list arrives
+	listenErr      bool           // systemd cannot listen
+	waiting        map[string]int // connections that wait, by service
+	taken, refused int
+	random         *rand.Rand // programs end by themselves, each with another status
+	ends           []string   // how they did
+	trace          func(string)
 
 	listen   func(units.Program) // what Config.Listen and Unlisten are
 	unlisten func(string)
 
 	prompt bool // programs say at once that they are ready
 
-	probe units.ProbeFunc // answers the probes of programs
+	probe       units.ProbeFunc                               // answers the probes of programs
+	connections func([]units.Address) (int, time.Time, error) // counts those to programs
 
 	reloadErr   error // what Reload answers, and how long that takes
 	reloadTakes time.Duration
@@ -76,12 +80,13 @@ type fakeUnit struct {
 	facts units.Facts
 	props map[string]any // as they were set
 	slow  time.Duration  // how long it takes to stop
+	again bool           // it is started when it has stopped
 }
 
 func newFake() *fakeSystemd {
 	return &fakeSystemd{
 		units: map[string]*fakeUnit{}, events: make(chan units.BusEvent, 100_000),
-		outcomes: map[string][]outcome{}, version: 252, maxJobs: 512,
+		outcomes: map[string][]outcome{}, waiting: map[string]int{}, version: 252, maxJobs: 512,
 	}
 }
 
@@ -109,7 +114,7 @@ func (f *fakeSystemd) changed(u *fakeUnit) {
 	f.emit(units.UnitChanged{Facts: facts})
 }
 
-func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Property, reset bool, _ ...units.Aux) error {
+func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Property, reset bool, aux ...units.Aux) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.cut {
@@ -143,14 +148,27 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		delete(f.units, name)
 		f.emit(units.UnitRemoved{Unit: name})
 	}
-	slice := f.place(props)
+	if strings.HasSuffix(name, ".socket") {
+		return f.startSocket(name, props, aux)
+	}
+	u := f.loaded(name, props)
+	f.units[name] = u
+	return f.launch(name, u)
+}
+
+// loaded is a transient unit that is not started yet.
+func (f *fakeSystemd) loaded(name string, props []units.Property) *fakeUnit {
+	return &fakeUnit{slow: stopTook, facts: units.Facts{
+		Unit: name, LoadState: "loaded", ActiveState: "inactive", SubState: "dead", Result: "success",
+		Transient: true, Slice: f.place(props), Supervisors: supervisors(props),
+	}, props: asMap(props)}
+}
+
+// launch queues the start of a unit that is there.
+func (f *fakeSystemd) launch(name string, u *fakeUnit) error {
 	f.serial++
 	f.job++
-	u := &fakeUnit{slow: stopTook, facts: units.Facts{
-		Unit: name, LoadState: "loaded", ActiveState: "inactive", SubState: "dead", Result: "success",
-		JobID: f.job, Transient: true, Slice: slice, Supervisors: supervisors(props),
-	}, props: asMap(props)}
-	f.units[name] = u
+	u.facts.JobID = f.job
 	f.changed(u)
 	out := outcome{}
 	if list := f.outcomes[name]; len(list) > 0 {
@@ -176,6 +194,8 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		}
 		u.facts.InvocationID = invocation
 		f.changed(u) // inactive still
+		u.facts.ExecMainCode, u.facts.ExecMainStatus, u.facts.ExecMainExit, u.facts.MainExit, u.facts.Result = 0, 0, 0, time.Time{}, "success"
+		u.facts.InactiveExit = monotonic()
 		u.facts.InvocationID, u.facts.ExecMainStart, u.facts.MainStart = invocation, monotonic(), time.Now()
 		u.facts.ActiveState, u.facts.SubState, u.facts.MainPID = "activating", "start", uint32(1000+f.serial)
 		f.changed(u)
@@ -188,11 +208,12 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 		if kind := u.props["Type"]; (kind == "notify" || kind == "notify-reload") && !f.awaitReady(name, u) {
 			return
 		}
-		u.facts.ActiveState, u.facts.SubState, u.facts.ActiveEnter = "active", "running", time.Now()
+		u.facts.ActiveState, u.facts.SubState, u.facts.ActiveEnter, u.facts.ActiveEntered = "active", "running", time.Now(), monotonic()
 		f.changed(u)
 		f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
 		u.facts.JobID = 0
 		f.changed(u)
+		f.take(name)
 		own := f.random != nil
 		if own {
 			out = f.anyOutcome()
@@ -300,6 +321,9 @@ func (f *fakeSystemd) tell(name, status string, ready bool) {
 // end is the end of a unit's main process. A late repetition of the last snapshot follows,
 // as systemd sends them. A unit that ended well by itself stays (RemainAfterExit=).
 func (f *fakeSystemd) end(name string, u *fakeUnit, code, status int32, result string) {
+	if list, _ := u.props["ExecStart"].([]units.ExecCommand); len(list) == 1 && list[0].IgnoreFailure && (result == "exit-code" || result == "signal" || result == "core-dump") {
+		result = "success"
+	}
 	u.facts.ExecMainCode, u.facts.ExecMainStatus, u.facts.Result, u.facts.MainPID = code, status, result, 0
 	u.facts.ExecMainExit, u.facts.MainExit = monotonic(), time.Now()
 	if result == "success" && u.facts.ActiveState == "active" && u.props["RemainAfterExit"] == true {
@@ -308,7 +332,7 @@ func (f *fakeSystemd) end(name string, u *fakeUnit, code, status int32, result s
 		f.changed(u)
 		return
 	}
-	if u.facts.ActiveExit == 0 && !u.facts.ActiveEnter.IsZero() {
+	if u.facts.ActiveExit <= u.facts.InactiveExit && !u.facts.ActiveEnter.IsZero() {
 		u.facts.ActiveExit = u.facts.ExecMainExit + 1
 	}
 	f.over(name, u, result)
@@ -325,6 +349,15 @@ func (f *fakeSystemd) over(name string, u *fakeUnit, result string) {
 	}
 	f.changed(u)
 	f.changed(u)
+	if u.again {
+		u.again = false
+		_ = f.launch(name, u)
+		return
+	}
+	if f.units[socketOf(name)] != nil {
+		f.poll(name)
+		return
+	}
 	if result == "success" && !f.pinned || u.props["CollectMode"] == "inactive-or-failed" {
 		delete(f.units, name)
 		f.emit(units.UnitRemoved{Unit: name})
@@ -381,6 +414,7 @@ func (f *fakeSystemd) stopNow(name string, code, status int32, result string) {
 	u.facts.ActiveState, u.facts.SubState, u.facts.ActiveExit = "deactivating", "stop-sigterm", monotonic()-1
 	if status == 9 && result == "timeout" { // the time for the stop was over
 		u.facts.ActiveExit = monotonic() - 10_000_000
+		u.facts.InactiveExit = min(u.facts.InactiveExit, u.facts.ActiveExit-1)
 	}
 	f.end(name, u, code, status, result)
 }
@@ -515,10 +549,16 @@ func (f *fakeSystemd) stop(name string, u *fakeUnit) {
 	f.job++
 	job := f.job
 	u.facts.JobID = job
-	if u.facts.ActiveState == "inactive" {
+	if u.facts.ActiveState == "inactive" || u.facts.ActiveState == "failed" && f.units[socketOf(name)] != nil {
 		f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
-		delete(f.units, name)
-		f.emit(units.UnitRemoved{Unit: name})
+		if u.facts.JobID = 0; f.units[socketOf(name)] == nil {
+			delete(f.units, name)
+			f.emit(units.UnitRemoved{Unit: name})
+		}
+		return
+	}
+	if strings.HasSuffix(name, ".socket") {
+		f.stopSocket(name, job)
 		return
 	}
 	exited := u.facts.SubState == "exited"
@@ -533,8 +573,10 @@ func (f *fakeSystemd) stop(name string, u *fakeUnit) {
 		if f.units[name] != u {
 			return
 		}
-		f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
-		u.facts.JobID = 0
+		if !u.again { // else its job goes on
+			f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
+			u.facts.JobID = 0
+		}
 		if exited {
 			f.over(name, u, "success")
 		} else {
@@ -597,7 +639,15 @@ func (f *fakeSystemd) Properties(_ context.Context, name string, names ...string
 	}
 	out := map[string]any{}
 	for _, n := range names {
-		if v, ok := u.props[n]; ok {
+		switch v := u.props[n].(type) {
+		case nil:
+		case []units.ExecCommand:
+			var rows [][]any
+			for _, c := range v {
+				rows = append(rows, []any{c.Path, c.Argv, c.IgnoreFailure})
+			}
+			out[n] = rows
+		default:
 			out[n] = v
 		}
 	}

@@ -40,6 +40,20 @@ func (m mortal) Start(ctx context.Context, unit string, props []units.Property, 
 	return m.fakeSystemd.Start(ctx, unit, props, reset, aux...)
 }
 
+func (m mortal) StartUnit(ctx context.Context, unit string) error {
+	if m.dead.Load() {
+		return errDead
+	}
+	return m.fakeSystemd.StartUnit(ctx, unit)
+}
+
+func (m mortal) RestartUnit(ctx context.Context, unit string) error {
+	if m.dead.Load() {
+		return errDead
+	}
+	return m.fakeSystemd.RestartUnit(ctx, unit)
+}
+
 func (m mortal) Stop(ctx context.Context, unit string) error {
 	if m.dead.Load() {
 		return errDead

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"msup/policy"
+	"msup/probe"
 )
 
 // This file turns what systemd says into events of the policy. Signals of a run that
@@ -27,6 +28,8 @@ func (s *Supervisor) onBus(ev BusEvent) {
 			s.observeAction(a, ev.Facts)
 		} else if c := s.companionOf(ev.Facts.Unit); c != nil && c.of != nil && c.of.timerOf() == c {
 			s.observeTimer(c.of, ev.Facts)
+		} else if c := s.companionOf(ev.Facts.Unit); c != nil && c.sockets() != nil {
+			s.observeSockets(c, ev.Facts)
 		}
 	case UnitRemoved:
 		if p := s.byUnit[ev.Unit]; p != nil {
@@ -35,6 +38,9 @@ func (s *Supervisor) onBus(ev BusEvent) {
 			s.lookAtAction(a) // at a daemon-reexec systemd says so of every unit
 		} else if c := s.companionOf(ev.Unit); c != nil && c.of != nil && c.of.timerOf() == c {
 			s.timerGone(c)
+		} else if c := s.companionOf(ev.Unit); c != nil && c.sockets() != nil {
+			c.made = false
+			s.lookAtSockets(c) // at a daemon-reexec systemd says so of every unit
 		} else if c != nil {
 			s.companionRemoved(c)
 		}
@@ -52,7 +58,8 @@ func (s *Supervisor) onBus(ev BusEvent) {
 		s.connected, s.ready = false, false
 	case Reloaded:
 		// Every start sends the full definition again, so what systemd has read back from
-		// its lossy text does not matter.
+		// its lossy text does not matter, but where sockets keep it loaded.
+		s.recheckAllSockets()
 	}
 }
 
@@ -61,6 +68,7 @@ func (s *Supervisor) observe(p *program, f Facts) {
 	if f.InvocationID == "" || f.InvocationID == p.ended {
 		return // never started, or old news
 	}
+	f = f.ofThisRun()
 	switch f.ActiveState {
 	case "inactive", "failed":
 		if f.JobID != 0 {
@@ -77,6 +85,9 @@ func (s *Supervisor) observe(p *program, f Facts) {
 		if !p.state.Phase.Up() && f.Slice == "" {
 			// Nobody here has started it: see whether it is ours at all.
 			s.look(p)
+			return
+		}
+		if !p.state.Phase.Up() && p.pinned() && p.invocation != f.InvocationID && !s.activated(p) {
 			return
 		}
 		s.alive(p, f)
@@ -98,6 +109,9 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		s.end(p, e)
 		// Whatever was wanted was meant for the other run; this one has its definition.
 		p.wish, p.digest = noWish, digest
+		if p.pinned() {
+			s.replaced(p)
+		}
 	}
 	if p.invocation != f.InvocationID {
 		p.invocation = f.InvocationID
@@ -124,6 +138,8 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		s.step(p, policy.Started{Random: rand.Float64()})
 		if p.def.Ready.Kind.Notifies() {
 			s.step(p, policy.Ready{At: f.ActiveEnter})
+		} else if p.pin.activated && p.def.Ready.Kind == probe.Log {
+			s.step(p, policy.Ready{}) // nobody has looked for the line
 		}
 		s.conform(p)
 	case f.ActiveState == "deactivating" && f.JobID == 0 && f.Result == "timeout":
@@ -131,6 +147,7 @@ func (s *Supervisor) alive(p *program, f Facts) {
 	case f.ActiveState == "deactivating" && f.JobID != 0 && f.Result == "success" && !p.scope.exited && p.exit == nil:
 		// With another Result systemd ends it for a reason of its own, and the job may be
 		// that of its start.
+		p.pin.stopSeen = p.pin.stopSeen || p.state.Phase != policy.Stopping
 		s.step(p, policy.StopSeen{})
 	}
 }
@@ -144,6 +161,11 @@ func (s *Supervisor) exited(p *program, f Facts) {
 		return
 	}
 	e := exitOf(f, s.memory(p, f.Result))
+	if p.pinned() && p.state.Phase != policy.Stopping {
+		p.facts, p.pin.lingers = &f, true
+		s.end(p, e)
+		return
+	}
 	p.exit, p.facts = &e, &f
 	s.touch(p)
 	if p.state.Phase != policy.Stopping {
@@ -239,7 +261,7 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 		p.ended = p.invocation
 	}
 	p.invocation, p.pid, p.exit = "", 0, nil
-	p.condemned, p.blame, p.said, p.heard = false, Blame{}, "", ""
+	p.condemned, p.blame, p.said, p.heard, p.pin.stopSeen, p.pin.activated = false, Blame{}, "", "", false, false
 	p.ready.status, p.alive.status = ProbeStatus{}, ProbeStatus{}
 	p.started, p.facts, p.used, p.oomKills, p.oomAt, p.sent = time.Time{}, nil, nil, 0, time.Time{}, nil
 	s.touch(p)
@@ -264,6 +286,9 @@ func (s *Supervisor) onRemoved(p *program) {
 func (s *Supervisor) onJobRemoved(p *program, j JobRemoved) {
 	switch p.state.Phase {
 	case policy.Starting:
+		if p.pinned() && j.Result == "done" {
+			return // it may have been the stop of what the run before has left behind
+		}
 		p.startJob = j.Result
 		if j.Result != "done" {
 			s.look(p)

@@ -62,7 +62,12 @@ func (o order) Ensure(ctx context.Context, bus Bus) error {
 			return err
 		case f.ActiveState == "active" && f.JobID == 0:
 			return nil
-		case f.LoadState == "not-found", f.ActiveState == "inactive" && f.JobID == 0: // it is loaded when a unit is ordered after it
+		case f.JobID != 0:
+		case f.Transient: // somebody has stopped it, and sockets keep it loaded with their service
+			if err := bus.StartUnit(ctx, o.Name()); err != nil && !errors.Is(err, ErrNoSuchUnit) {
+				return err
+			}
+		case f.LoadState == "not-found" || f.ActiveState == "inactive": // or it came into being with what is ordered after it
 			if err := bus.Start(ctx, o.Name(), o.properties(), false); err == nil || !errors.Is(err, ErrUnitExists) {
 				return err
 			}

@@ -39,6 +39,8 @@ type ProgramPlan struct {
 	// Awaits is what a new program waits for instead of being started, in words; "" = it does not.
 	Awaits string `json:"awaits,omitempty"`
 	Stops  bool   `json:"stops"` // it runs now, and will not, or not the same
+	// Refuses: its sockets are made anew, and for a moment who connects is refused.
+	Refuses bool `json:"refuses"`
 	// InForce: the supervisor has read all of it already. The run was started before that, or
 	// msup set has overridden something.
 	InForce bool        `json:"in_force"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"msup/policy"
@@ -217,6 +218,10 @@ func (p *program) waiting() policy.State {
 	st := p.state
 	if waits := p.waits(); len(waits) > 0 {
 		st.Reason = waitWords(waits) + ", " + policy.Words(time.Since(st.Started).Truncate(time.Second))
+		return st
+	}
+	if st.Armed && p.def.Listens() && (st.Phase == policy.Stopped || st.Phase == policy.Exited) && !strings.HasSuffix(st.Reason, p.def.Rules.Awaits) {
+		st.Reason += ", waits for " + p.def.Rules.Awaits
 		return st
 	}
 	waits := p.def.Rules.WaitsForReady(st)

@@ -71,6 +71,9 @@ type Program struct {
 	Ready Probe `json:"ready,omitzero"`
 	Alive Probe `json:"alive,omitzero"`
 
+	// Listen are the sockets that systemd hands it.
+	Listen Listen `json:"listen,omitzero"`
+
 	StopSignal  syscall.Signal `json:"stop_signal"`  // first signal of a stop
 	StopTimeout time.Duration  `json:"stop_timeout"` // then SIGKILL
 

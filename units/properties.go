@@ -147,7 +147,10 @@ func serviceProperties(p Program, rt Runtime) []Property {
 
 // execStart gives the program's argv to systemd so that it arrives unchanged.
 func execStart(p Program, version int) Property {
-	return execProperty("ExecStart", []Hook{{Path: p.Path, Argv: p.Argv}}, version)
+	// A service that has failed is started again by its socket as soon as somebody waits there.
+	// One that has ended well, by systemd's lights, stays "active (exited)", and it is the
+	// policy that decides (see [Listen]).
+	return execProperty("ExecStart", []Hook{{Path: p.Path, Argv: p.Argv, MayFail: p.Listens()}}, version)
 }
 
 // output connects one standard stream. It always says where to, because systemd lets

@@ -55,6 +55,7 @@ func (s *Supervisor) onList(r result) {
 }
 
 func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
+	f = f.ofThisRun()
 	known := f.InvocationID != "" && (f.InvocationID == p.invocation || f.InvocationID == p.ended)
 	if loaded && !known {
 		if why := Foreign(f, s.cfg.Project.Name); why != "" {
@@ -107,8 +108,13 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 				s.want(p, wishStop)
 			}
 		}
+	case loaded && f.SubState == "exited" && f.InvocationID == p.ended && p.pinned():
+		p.pin.lingers = true
+		s.touch(p)
 	default:
-		if running {
+		if running && p.pinned() {
+			s.observe(p, f)
+		} else if running {
 			// It runs although nobody here has started it.
 			p.invocation, p.pid, p.digest = f.InvocationID, f.MainPID, ""
 			s.step(p, policy.Started{Adopted: true, Random: rand.Float64(), Unready: p.def.Ready.Kind.Notifies() && unready(f)})
@@ -192,6 +198,7 @@ func Unsupervised(def Program, project string, old SavedProgram, known bool, f F
 		}
 	}
 	switch {
+	case loaded && f.SubState == "exited" && def.Type == Service && known && f.InvocationID == old.Ended: // seen, and kept loaded by its sockets
 	case loaded && f.SubState == "exited" && def.Type == Service:
 		unseen()
 	case loaded && f.ActiveState != "inactive" && f.ActiveState != "failed":

@@ -147,6 +147,9 @@ type SavedProgram struct {
 	Alone bool `json:"alone,omitempty"`
 	// Applied stands for the limits that the unit of the run has, see [LiveProperties].
 	Applied string `json:"applied,omitempty"`
+	// Paired is [Program.Digest] of the definition that its sockets and its service were made by;
+	// "" = it has none.
+	Paired string `json:"paired,omitempty"`
 	// Started is when the main process of the run was started; zero = not known.
 	Started time.Time `json:"started,omitzero"`
 	// OOMKills is how many processes of the run under way were killed for memory, the last

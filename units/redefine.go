@@ -142,6 +142,7 @@ func (s *Supervisor) define(p *program, def Program) {
 	p.state = def.Rules.Bound(p.state, time.Now())
 	s.touch(p)
 	s.reprobe(p, before)
+	s.watchIdle(p)
 	s.reaccompany(p)
 	if p.wish == wishStart {
 		s.startBy(p) // systemd has not been told of the old one
@@ -209,12 +210,18 @@ func (s *Supervisor) conform(p *program) {
 		return
 	}
 	p.conforming = true
+	unknown := p.has == nil && p.pinned()
 	bus, unit, live := s.cfg.Bus, p.unit, p.live
 	all := LiveProperties(p.def, bus.DefaultTasksMax())
 	// Each property costs systemd a file.
 	props := slices.DeleteFunc(slices.Clone(all), func(want Property) bool { return slices.Contains(p.has, want) })
 	p.has = nil
 	s.do(result{kind: resultConform, p: p, attempt: p.attempt, live: live, props: all}, func(ctx context.Context, r *result) {
+		if unknown {
+			if props, r.err = differing(ctx, bus, unit, props); r.err != nil || len(props) == 0 {
+				return
+			}
+		}
 		r.err = bus.SetProperties(ctx, unit, props)
 	})
 }

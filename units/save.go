@@ -13,6 +13,15 @@ import (
 
 // settle ends a turn of the loop.
 func (s *Supervisor) settle() {
+	for _, p := range s.touched {
+		s.accompany(p)
+		s.unpin(p)
+	}
+	for _, p := range s.programs {
+		if p.state.Armed && len(p.needs) > 0 {
+			s.accompany(p) // what it needs may have changed
+		}
+	}
 	s.keep()
 	s.pump()
 	for _, f := range s.later {
@@ -80,6 +89,7 @@ func (p *program) save() SavedProgram {
 	return SavedProgram{
 		State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result, PID: p.pid,
 		Exit: p.exit, Digest: p.digest, Unit: p.unit, Applied: p.applied, Dropping: p.dropping, Awaits: p.def.Rules.Awaits, Alone: p.alone,
+		Paired:  p.pin.digest,
 		Started: p.started, OOMKills: p.oomKills, OOMAt: p.oomAt, Sent: p.sent,
 	}
 }
@@ -93,8 +103,10 @@ func (s *Supervisor) all() Saved {
 	}
 	for _, p := range s.programs {
 		out.Programs[p.def.Name] = s.savedProgram(p)
-		if d, ok := s.definitions[p.digest]; ok {
-			out.Definitions[p.digest] = d
+		for _, digest := range []string{p.digest, p.pin.digest} {
+			if d, ok := s.definitions[digest]; ok {
+				out.Definitions[digest] = d
+			}
 		}
 	}
 	s.definitions = maps.Clone(out.Definitions) // those of runs that are over are not needed

@@ -125,7 +125,7 @@ func EnsureSlice(ctx context.Context, bus Bus, s Slice) error {
 		}
 		f, err = bus.Read(ctx, s.Unit)
 	}
-	differ, err := s.differ(ctx, bus)
+	differ, err := differing(ctx, bus, s.Unit, s.Settings())
 	if err != nil || len(differ) == 0 {
 		return err
 	}
@@ -138,18 +138,17 @@ const sliceRetry = 20 * time.Millisecond
 // mostAbsent is how often a slice may be gone again after its name was taken.
 const mostAbsent = 3
 
-// differ lists the settings that the slice has not.
-func (s Slice) differ(ctx context.Context, bus Bus) ([]Property, error) {
-	settings := s.Settings()
-	names := make([]string, len(settings))
-	for i, p := range settings {
+// differing lists those of these properties that the unit has not.
+func differing(ctx context.Context, bus Bus, unit string, props []Property) ([]Property, error) {
+	names := make([]string, len(props))
+	for i, p := range props {
 		names[i] = p.Name
 	}
-	has, err := bus.Properties(ctx, s.Unit, names...)
+	has, err := bus.Properties(ctx, unit, names...)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(settings, func(p Property) bool {
+	return slices.DeleteFunc(props, func(p Property) bool {
 		v, ok := has[p.Name]
 		return v == p.Value || !ok && p.Value == Infinity
 	}), nil

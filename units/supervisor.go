@@ -41,6 +41,12 @@ type Config struct {
 	// Blame tells whose limit was met when the unit lost a process for memory. It is called
 	// by the loop and must not block.
 	Blame func(unit string) Blame
+	// Holder says who has the address that systemd cannot listen on, "nginx (PID 12)"; "" = it is
+	// not known. It is not called by the loop.
+	Holder func(Address) string
+	// Connections counts the connections to addresses, and says when the last of those that are
+	// over ended, zero = it is not known. It is not called by the loop. nil = no idle_stop holds.
+	Connections func([]Address) (open int, last time.Time, err error)
 	// Probe asks a program; nil = nobody is asked. It is not called by the loop.
 	Probe ProbeFunc
 	// ProbeDir is a folder for the output of commands that probe; "" = it is lost.
@@ -186,6 +192,8 @@ type program struct {
 
 	companions []*companion // its own
 	times      times
+	pin        pin
+	idle       idling
 }
 
 // wish is what a program wants of systemd next. A later one replaces an earlier one that
@@ -236,6 +244,7 @@ func New(cfg Config) *Supervisor {
 				if old.Times != nil {
 					p.times.SavedTimes = *old.Times
 				}
+				p.pin.digest = def.digestNow(old.Paired)
 				p.started, p.oomKills, p.oomAt, p.sent = old.Started, old.OOMKills, old.OOMAt, old.Sent
 				p.listening = p.awaits()
 				for _, a := range old.Actions {
@@ -317,6 +326,7 @@ func (s *Supervisor) wind(timer *time.Timer) {
 		for _, p := range s.programs {
 			earlier(p.due())
 			earlier(p.nextProbe())
+			earlier(p.idle.due)
 		}
 	}
 	if s.cfg.Alive != nil {
@@ -345,6 +355,7 @@ func (s *Supervisor) onTime(now time.Time) {
 				s.step(p, policy.DeadlineReached{Probe: p.lastProbe()})
 			}
 			s.probeDue(p, now)
+			s.idleDue(p, now)
 		}
 	}
 	if s.cfg.Alive != nil && !s.aliveAt.After(now) {
@@ -371,14 +382,15 @@ func (s *Supervisor) step(p *program, ev policy.Event) {
 	}
 	if !state.Equal(before) {
 		s.touch(p)
-		s.accompany(p)
 	}
 	s.attend(p)
 	s.listen(p)
+	s.watchIdle(p)
 	switch action {
 	case policy.StartUnit:
 		p.attempt++
 		p.startJob = ""
+		s.recheckSockets(p)
 		s.startBy(p)
 		s.want(p, wishStart)
 	case policy.StopUnit:
@@ -508,7 +520,13 @@ func (s *Supervisor) stopAll(by string) {
 
 // descend takes the last step of going down when no program is up any more.
 func (s *Supervisor) descend() {
-	if !s.down || s.cleaning || !s.ready || s.companionsAsked() {
+	if !s.down || s.cleaning || !s.ready {
+		return
+	}
+	for _, p := range s.touched {
+		s.accompany(p)
+	}
+	if s.companionsAsked() {
 		return
 	}
 	for _, p := range s.programs {

@@ -60,7 +60,7 @@ func startProject(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker un
 	ctx, r.cancel = context.WithCancel(t.Context())
 	r.sup = units.New(units.Config{
 		Project: project,
-		Bus:     fake, Saved: saved, Forker: forker, Probe: fake.probe,
+		Bus:     fake, Saved: saved, Forker: forker, Probe: fake.probe, Connections: fake.connections,
 		Listen: func(def units.Program, _ int) {
 			if fake.listen != nil {
 				fake.listen(def)

@@ -61,9 +61,12 @@ func (a *app) alreadyUp(ctx context.Context, t *target, rep control.Report) erro
 
 // refuseForeign fails when names of the project's units are taken.
 func (a *app) refuseForeign(ctx context.Context, bus bus, project units.Project) error {
-	names := make([]string, len(project.Programs))
-	for i, p := range project.Programs {
-		names[i] = p.Unit
+	names := make([]string, 0, len(project.Programs))
+	for _, p := range project.Programs {
+		names = append(names, p.Unit)
+		if p.Listens() {
+			names = append(names, p.SocketUnit())
+		}
 		if !p.Schedule.IsZero() {
 			names = append(names, p.TimerUnit())
 		}

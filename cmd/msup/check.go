@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"msup/policy"
 	"msup/property"
 	"msup/units"
 
@@ -105,6 +106,15 @@ func describeProgram(p units.Program) [][2]string {
 	}
 	if !p.Schedule.IsZero() {
 		start = "by its schedule, from " + map[bool]string{true: "msup up", false: "msup start"}[p.Autostart] + " on"
+	}
+	if p.Listens() {
+		add("listen", "%s", listenWords(p))
+	}
+	if p.Listen.OnDemand {
+		start += ", by the first connection"
+		if p.Listen.IdleStop > 0 {
+			start += fmt.Sprintf("; stopped after %s without one", policy.Words(p.Listen.IdleStop))
+		}
 	}
 	add("start", "%s", start)
 	out = append(out, describeRules(p)...)

@@ -162,6 +162,8 @@ func effectWords(p units.ProgramPlan) string {
 		return "restart, it had given up and is started"
 	case p.Effect == units.EffectRestart && !p.Stops:
 		return "restart, it waits for its next start and gets it now"
+	case p.Effect == units.EffectRestart && p.Refuses:
+		return "restart, its sockets too: for a moment connections are refused"
 	case p.Effect == units.EffectNextStart:
 		return "next-start, it does not run"
 	}

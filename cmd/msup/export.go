@@ -24,8 +24,8 @@ func exportCommand(a *app) *cobra.Command {
 		Long: `Write programs (all without names; globs and GROUP:* work) into the folder DIR as unit files
 with systemd's own Restart=: a service each, under the name that its unit has with msup, so
 that systemctl and journalctl go on by the same names, and msup, which touches no unit that
-is not its own, cannot run a second copy. A schedule gets a timer, a slice a file if it has
-limits, and log files that msup rotates a configuration for logrotate.
+is not its own, cannot run a second copy. A schedule gets a timer, listen a socket, a slice a
+file if it has limits, and log files that msup rotates a configuration for logrotate.
 
 What has no equivalent is named on standard error and in the file. No existing file is
 overwritten without --force.
@@ -65,6 +65,9 @@ func (a *app) export(dir string, patterns []string, version int, force bool) err
 		written := []exported{x}
 		if !p.Schedule.IsZero() {
 			written = append(written, exportTimer(p, cfg.Name))
+		}
+		if p.Listens() {
+			files = append(files, exportSocket(p, cfg.Name))
 		}
 		for _, x := range written {
 			files = append(files, outFile{x.name, x.file.String()})

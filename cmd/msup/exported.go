@@ -25,6 +25,10 @@ type exported struct {
 func exportUnit(p units.Program, d dependencies, project string, version int, user bool) (exported, error) {
 	wasScope := p.Type == units.Scope
 	p.Type = units.Service
+	listens := p.Listens()
+	idle := p.Listen.IdleStop > 0
+	onDemand := p.Listen.OnDemand
+	p.Listen = units.Listen{}
 	x := exported{name: units.UnitName(project, p.Name, units.Service)}
 	settings, err := formatted(units.Properties(p, units.Runtime{Project: project, Version: version}))
 	if err != nil {
@@ -51,12 +55,21 @@ func exportUnit(p units.Program, d dependencies, project string, version int, us
 	if p.Alive.Kind.Asked() {
 		x.missing = append(x.missing, "alive: systemd probes nothing; WatchdogSec= is for programs that notify it")
 	}
+	if listens {
+		settings = put(settings, "Requires", p.SocketUnit())
+	}
+	if idle {
+		x.missing = append(x.missing, "idle_stop: systemd stops nothing that is idle; systemd-socket-proxyd can, see its --exit-idle-time=")
+	}
 	if wasScope {
 		x.missing = append(x.missing, "unit_type = scope: a unit file starts a service")
 	}
 	x.file = unitFile{own: "Service", settings: slices.Concat(settings, needs, restart), install: "multi-user.target"}
 	if user {
 		x.file.install = "default.target"
+	}
+	if onDemand {
+		x.file.install = "" // its socket has one
 	}
 	if !p.Autostart && p.Schedule.IsZero() {
 		x.file.install = ""

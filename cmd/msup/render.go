@@ -110,6 +110,10 @@ func renderUnit(p units.Program, rt units.Runtime, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	text := ""
+	if p.Listens() {
+		text = renderSocket(p, rt.Project) + "\n"
+	}
 	f := unitFile{own: ownSection(p.Type), settings: settings, notes: map[string]string{}}
 	f.head = []string{fmt.Sprintf("%s: program %s, as msup sends it to systemd %d", p.Unit, p.Name, rt.Version)}
 	if p.Type == units.Scope {
@@ -122,6 +126,9 @@ func renderUnit(p units.Program, rt units.Runtime, dir string) (string, error) {
 	f.notes["After"] = "at shutdown msup's supervisor ends last"
 	f.notes["Wants"] = "it waits for what it depends on in msup; this tells systemd of the order"
 	f.notes["PartOf"] = "other programs depend on it"
+	if p.Listens() {
+		f.notes["ExecStart"] = "whatever its end: else the socket would start it again at once, and not when msup does"
+	}
 	f.notes["RemainAfterExit"] = "until msup has seen how it ended"
 	for _, line := range describeRules(p) {
 		switch line[0] {
@@ -136,7 +143,7 @@ func renderUnit(p units.Program, rt units.Runtime, dir string) (string, error) {
 			f.notes[out.setting] = "a FIFO; msup takes it to " + sink(out.file, p.Log)
 		}
 	}
-	text := f.String()
+	text += f.String()
 	if !p.Schedule.IsZero() {
 		text += "\n" + renderTimer(p, rt.Project)
 	}
@@ -179,6 +186,9 @@ func runLine(p units.Program, rt units.Runtime, user bool) (string, error) {
 	words := []string{"systemd-run", "--unit=" + p.Unit}
 	if user {
 		words = append(words, "--user")
+	}
+	if p.Listens() {
+		words = append(words, socketFlags(p, rt.Project)...) // systemd-run only listens then
 	}
 	argv := p.Argv
 	switch {

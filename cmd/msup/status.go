@@ -226,6 +226,17 @@ func (a *app) printStatus(rep control.Report) {
 			}
 		}
 	}
+	listens := slices.ContainsFunc(rep.Programs, func(p control.ProgramReport) bool { return p.Listen != nil })
+	if listens {
+		at := slices.Index(header, "PID")
+		header = slices.Insert(header, at, "LISTEN")
+		for i := range spare {
+			if spare[i] >= at {
+				spare[i]++
+			}
+		}
+		spare = append([]int{at}, spare...)
+	}
 	tab := newTable(a.stdout, header...)
 	tab.spare, tab.minLast = spare, 24
 	for _, p := range rep.Programs {
@@ -237,6 +248,13 @@ func (a *app) printStatus(rep control.Report) {
 		}
 		if probed {
 			cells = slices.Insert(cells, 2, health(p))
+		}
+		if listens {
+			at := 2
+			if probed {
+				at = 3
+			}
+			cells = slices.Insert(cells, at, plain(listen(p)))
 		}
 		if grouped {
 			cells = slices.Insert(cells, 1, plain(cmp.Or(deref(p.Group), "-")))
@@ -372,4 +390,12 @@ func health(p control.ProgramReport) cell {
 		}
 	}
 	return plain("failing")
+}
+
+// listen is where systemd listens for a program.
+func listen(p control.ProgramReport) string {
+	if p.Listen == nil {
+		return "-"
+	}
+	return strings.Join(p.Listen.Addresses, " ")
 }

@@ -145,6 +145,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		Project: project, Bus: bus, Saved: saved,
 		Output: outputs.fifos, Prepare: outputs.prepare, Listen: outputs.listen, Unlisten: outputs.unlisten,
 		Forker: units.StubForker{}, Probe: askProgram, ProbeDir: filepath.Join(dir, "probes"),
+		Holder: holder, Connections: connections,
 		Watch: func(unit string, pid uint32) {
 			peaks.watch(unit, pid)
 			blamer.watch(unit, pid)
