@@ -100,7 +100,11 @@ func exitMeaning(f Facts, e units.End) []string {
 		out = append(out, "if it says that its address is in use: systemd listens for it, and it must take that socket (LISTEN_FDS) and not open its own")
 	}
 	if e.To == policy.Exited {
-		out = append(out, "it counts as ending well (success_exit_codes), so it is not started again")
+		text := "it counts as ending well (success_exit_codes), so it is not started again"
+		if f.State.Armed {
+			text += " before it is due" // by its schedule, or a connection
+		}
+		out = append(out, text)
 	}
 	return out
 }

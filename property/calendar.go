@@ -50,10 +50,11 @@ func ParseCalendar(text string) (Calendar, error) {
 }
 
 func parseCalendar(text string) (c Calendar, err error) {
-	rest := text
-	if rest, c.zone, err = cutZone(text); err != nil {
+	rest, zone, err := cutZone(text)
+	if err != nil {
 		return c, err
 	}
+	c.zone = zone
 	if strings.Trim(rest, " ") == "" {
 		return c, fmt.Errorf("it is empty")
 	}
@@ -395,8 +396,12 @@ func (c *Calendar) parts() []calendarPart {
 		lastDay = 28 // no month ends earlier
 	}
 	return []calendarPart{
-		{"year", &c.year, 1970, 2199, 4, 1}, {"month", &c.month, 1, 12, 2, 1}, {"day", &c.day, 1, lastDay, 2, 1},
-		{"hour", &c.hour, 0, 23, 2, 1}, {"minute", &c.minute, 0, 59, 2, 1}, {"second", &c.second, 0, 60_000_000 - 1, 2, 1_000_000},
+		{"year", &c.year, 1970, 2199, 4, 1},
+		{"month", &c.month, 1, 12, 2, 1},
+		{"day", &c.day, 1, lastDay, 2, 1},
+		{"hour", &c.hour, 0, 23, 2, 1},
+		{"minute", &c.minute, 0, 59, 2, 1},
+		{"second", &c.second, 0, 60_000_000 - 1, 2, 1_000_000},
 	}
 }
 

@@ -236,7 +236,7 @@ func (s *Supervisor) followNeeds(p *program) {
 			p.wish = noWish
 			s.step(p, policy.NeedLost{Reason: e.lost()})
 		}
-	case p.state.Unmet:
+	case p.state.Unmet && p.def.Schedule.IsZero(): // the next try of one with a schedule is its next time
 		switch worst, e := p.await(); worst {
 		case policy.Met:
 			s.step(p, policy.NeedBack{Reason: "what it needs is there"})

@@ -315,6 +315,10 @@ func (p *program) busy() string {
 		return run + " has failed and is tried again"
 	case policy.Stopping:
 		return run + " is being stopped"
+	case policy.Starting:
+		if words := waitWords(p.waits()); words != "" {
+			return run + " " + words
+		}
 	}
 	return run + " is not over"
 }

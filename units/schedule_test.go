@@ -416,3 +416,39 @@ func TestLeftoverTimers(t *testing.T) {
 		}
 	})
 }
+
+// A run at its time has what it depends on started, and waits for it. Without that it has
+// failed, and the next time is the next try.
+func TestScheduleWithNeeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.outcomes[jobUnit] = []outcome{{run: time.Second, code: 1, res: "success"}}
+		broken := outcome{fail: &units.Facts{ExecMainCode: 1, ExecMainStatus: 203, Result: "exit-code"}}
+		fake.outcomes["msup-db.service"] = []outcome{broken, {}}
+		db := program("db", func(p *units.Program) {
+			p.Autostart, p.Rules.Autorestart, p.Rules.StartPeriod = false, policy.Never, 2*time.Second
+		})
+		r := start(t, fake, nil, program("job", scheduled("daily"), needs("db:ready")), db)
+		defer r.stop()
+		r.after(time.Second)
+		r.want("up", "job STOPPED, db STOPPED", 0)
+		fake.elapse(jobTimer)
+		r.after(time.Second)
+		r.want("its need has failed", "job FAILED, db FAILED", 0)
+		r.do(units.Start, "db")
+		r.after(3 * time.Second)
+		r.want("its need is there, and not its time", "job FAILED, db RUNNING", 0)
+		r.do(units.Stop, "db")
+		r.after(time.Second)
+		fake.elapse(jobTimer)
+		r.after(time.Second)
+		r.want("its time again", "job STARTING, db STARTING", 0)
+		fake.elapse(jobTimer)
+		r.after(2 * time.Second)
+		r.want("its need is there", "job RUNNING, db RUNNING", 1)
+		if log := r.log(); !strings.Contains(log, "waits for db (ready)\n") || !strings.Contains(log, "job: skipped its time") {
+			t.Error(log)
+		}
+		r.after(2 * time.Second)
+	})
+}
