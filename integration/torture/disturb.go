@@ -522,6 +522,7 @@ func (r *run) downAndUp() {
 		r.fail("down", "", from, "left after msup down (%d %s):\n%s", said.status, said.text, strings.Join(r.left(), "\n"))
 		r.tell("down", "--kill", "-p", "default")
 	}
+	r.downs = append(r.downs, window{from, time.Now()})
 	r.away(from, time.Now())
 	r.up("up again")
 }

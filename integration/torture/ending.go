@@ -98,6 +98,7 @@ func (r *run) lastDown(before []string) {
 	r.note("the last down")
 	from := time.Now()
 	s := r.tell("down", "-p", "default")
+	r.downs = append(r.downs, window{from, time.Now()})
 	r.figure("the last down took %s", s.took)
 	if !s.ok() {
 		r.fail("down", "", from, "msup down failed: %d %s", s.status, s.text)

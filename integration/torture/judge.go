@@ -25,6 +25,11 @@ func (r *run) judge() {
 	}
 	tolerance := r.stalls.tolerance()
 	ends, bytes := 0, int64(0)
+	logs, lives := map[string][]transition{}, map[string][]*life{}
+	for _, p := range r.programs {
+		logs[p.name] = of(all, p.name)
+		lives[p.name], _ = readBook(p.book) // one that cannot be read is told of below
+	}
 	for _, p := range r.programs {
 		c := &caseOf{program: p, log: of(all, p.name), tolerance: tolerance, absences: r.absences, damaged: r.damaged, fail: r.fail}
 		if p.book != "" {
@@ -34,6 +39,7 @@ func (r *run) judge() {
 			}
 		}
 		c.judge()
+		c.order(logs, lives, r.downs)
 		for _, l := range c.lives {
 			if !l.over().IsZero() {
 				ends++
@@ -313,11 +319,14 @@ func (c *caseOf) delays(exits []*transition) {
 			continue // somebody asked for a start, or for a stop
 		}
 		end, start := c.lives[i].over(), c.lives[i+1].start
+		if slices.ContainsFunc(after, func(t transition) bool { return t.at.Before(start) && (t.to == policy.Stopping || t.to == policy.Stopped) }) {
+			continue // it was stopped before it could begin
+		}
 		took, absent := start.Sub(end), c.absent(end, start)
 		if took < delay-slip {
 			c.found("delays", start, "started %s after %v, %s too early", took.Round(time.Millisecond), c.lives[i], (delay - took).Round(time.Millisecond))
 		}
-		if took > delay+absent+c.tolerance {
+		if took > delay+absent+c.tolerance && len(c.program.needs) == 0 {
 			c.found("delays", start, "started %s after %v; its delay is %s, and no supervisor was there for %s",
 				took.Round(time.Millisecond), c.lives[i], delay, absent.Round(time.Millisecond))
 		}

@@ -21,6 +21,7 @@ const (
 	halted role = "halted" // stopped with systemctl
 	deaf   role = "deaf"   // stopped with msup, and takes no notice of SIGTERM
 	pawn   role = "pawn"   // stopped, started and restarted with msup
+	follow role = "follow" // restarted when what it depends on has ended
 )
 
 // program is one program of the configuration.
@@ -33,6 +34,7 @@ type program struct {
 	files   []output
 	writes  bool // until it is told that it is enough
 	scope   bool
+	needs   []string      // what it depends on, but what is optional
 	longest time.Duration // life of one that ends by itself
 	rules   policy.Rules  // as msup reads them
 	stop    time.Duration
@@ -151,6 +153,29 @@ func cast(dir, victim string, d time.Duration, has func(key string) bool) []*pro
 	}
 	for i := range 2 {
 		crasher(fmt.Sprintf("ic@%d", i+1), "-how 0,6,SIGKILL -least 200ms -most 1500ms", append(quick, "autorestart = always", "restart_delay = 300ms")...)
+	}
+
+	// What they depend on ends again and again, and with a probe it takes its time to be there.
+	depends := func(p *program, on string) {
+		p.keys = append(p.keys, "depends_on = "+on)
+		for word := range strings.FieldsSeq(on) {
+			if name, _, _ := strings.Cut(word, ":"); !strings.HasPrefix(name, "?") {
+				p.needs = append(p.needs, name)
+			}
+		}
+	}
+	if has("depends_on") {
+		crasher("ndb", "-how 1,SIGKILL,0 -least 400ms -most 1500ms", append(quick, "autorestart = always", "restart_delay = 200ms",
+			"ready = exec: /bin/sleep 0.05", "ready_interval = 200ms", "alive = exec: /bin/true", "alive_interval = 500ms")...)
+		crasher("nweb", "-how 2 -least 300ms -most 1200ms", append(quick, "restart_delay = 0")...)
+		depends(all[len(all)-1], "ndb:ready")
+		for i := range 2 {
+			crasher(fmt.Sprintf("nin@%d", i+1), "-how 3,SIGKILL -least 200ms -most 900ms", append(quick, "restart_delay = 0")...)
+			depends(all[len(all)-1], "nweb ?ndb:healthy")
+		}
+		depends(add("nfollow", follow, "", "quiet", append(quick, "on_dependency = restart")...), "ndb:ready")
+		add("npawn", pawn, "", "quiet")
+		depends(add("nabove", pawn, "", "quiet"), "npawn")
 	}
 
 	mass := 16

@@ -52,6 +52,7 @@ var Checks = []struct{ Name, About string }{
 	{"exits", "every exit is in the transition log, once and with its cause, and no other is"},
 	{"chain", "the transition log goes from state to state without a gap"},
 	{"restarts", "restarts are counted and given up as the policy says"},
+	{"order", "nothing begins before what it depends on is there, and msup down stops nothing that something depends on"},
 	{"delays", "a restart comes after its delay, neither earlier nor later, whatever happened to the supervisor meanwhile"},
 	{"stops", "a stop is respected, whoever asks for it, and takes no longer than stop_timeout"},
 	{"commands", "commands do what they have said they did, and do not fail while a supervisor is there"},
@@ -87,6 +88,7 @@ type run struct {
 	mu       sync.Mutex // of what follows
 	result   Result
 	absences []absence
+	downs    []window // belongs to the goroutine that takes the steps
 
 	replaced int       // supervisors restarted in fair weather because they could not be reached
 	quits    int       // supervisors ended by SIGQUIT, to count their goroutines
