@@ -295,6 +295,7 @@ func TestOverride(t *testing.T) {
 		"memory_limit=lots":   `"lots" is not a size`,
 		"memory_limit=":       "the value is empty",
 		"max_restarts=-1":     "max_restarts:",
+		"depends_on=b":        "msup set takes no commands, paths and lists of names",
 		"journal_rate=5":      "this cannot change while the program runs",
 		"log_max_size=banana": `"banana" is not the size of a file`,
 	} {

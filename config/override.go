@@ -37,7 +37,9 @@ func Override(p units.Program, key, value string) (units.Program, []Diagnostic, 
 		return fail("unknown key", unknownKeyHint(programSection, key))
 	case k.Name == instancesKey:
 		return fail("instances are not set one by one", "msup scale "+cmp.Or(p.Base, p.Name)+"="+value+" changes their number")
-	case !k.Live() || k.Kind == Path || k.Kind == Words || (k.Name == journalRateKey && !throughUs(p)):
+	case k.Live() && (k.Kind == Path || k.Kind == Words):
+		return fail("msup set takes no commands, paths and lists of names", "change the configuration; msup reload applies it while the program runs")
+	case !k.Live() || (k.Name == journalRateKey && !throughUs(p)):
 		return fail("this cannot change while the program runs", "change the configuration; msup reload applies it")
 	case value == "":
 		return fail("the value is empty", "write for example "+key+"="+k.Example)

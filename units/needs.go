@@ -269,7 +269,7 @@ type Wait struct {
 	Program   string           `json:"program"`
 	Condition policy.Condition `json:"condition"`
 	Since     time.Time        `json:"since"` // when its start was asked for
-	// State is the other program's, if it stays in that unless somebody does something.
+	// Idle is how the other program is, if it is down and is started only on request.
 	Idle policy.Phase `json:"idle,omitempty"`
 }
 
@@ -298,6 +298,14 @@ func (p *program) unmet() (out []Wait) {
 	}
 	return out
 }
+
+// stuck reports whether something that is waited for is down.
+func stuck(waits []Wait) bool {
+	return slices.ContainsFunc(waits, func(w Wait) bool { return w.Idle != "" })
+}
+
+// Stuck reports whether the program waits for one that is down, and is started only on request.
+func (st Status) Stuck() bool { return stuck(st.WaitsFor) }
 
 // waitWords is "waits for db (ready), cache (started) and 3 more"; "" if it waits for nothing.
 func waitWords(waits []Wait) string {

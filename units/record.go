@@ -21,6 +21,8 @@ type Record struct {
 	Next time.Time `json:"next,omitzero"`
 	// Armed says that the program may be started by what it awaits.
 	Armed bool `json:"armed,omitempty"`
+	// Stuck says that it waits for a program which is down, and is started only on request.
+	Stuck bool `json:"stuck,omitempty"`
 }
 
 // String is the record without its time: "web STARTING -> RUNNING: started".

@@ -409,15 +409,14 @@ func (s *Supervisor) changed(p *program, from policy.Phase) {
 	if p.slot && p.state.Phase != policy.Starting && p.state.Phase != policy.Stopping {
 		s.release(p)
 	}
-	reason := p.state.Reason
-	if p.state.Phase == policy.Starting {
-		if words := waitWords(p.unmet()); words != "" {
-			reason += ", " + words
-		}
+	r := Record{
+		Program: p.def.Name, Unit: p.unit, From: from, To: p.state.Phase, Reason: p.state.Reason, Next: p.state.NextStart(), Armed: p.state.Armed,
 	}
-	s.record(Record{
-		Program: p.def.Name, Unit: p.unit, From: from, To: p.state.Phase, Reason: reason, Next: p.state.NextStart(), Armed: p.state.Armed,
-	})
+	if waits := p.unmet(); len(waits) > 0 && p.state.Phase == policy.Starting {
+		r.Reason += ", " + waitWords(waits)
+		r.Stuck = stuck(waits)
+	}
+	s.record(r)
 	s.trigger(p, from)
 }
 

@@ -153,7 +153,7 @@ func startMissing(ctx context.Context, t *target, v *view) error {
 	missing := map[units.Verb][]string{}
 	for _, p := range t.project.Programs {
 		st := v.programs[p.Name]
-		if !p.Autostart || !st.GaveUp() && st != policy.Stopped || v.armed[p.Name] {
+		if !p.Autostart || !st.GaveUp() && st != policy.Stopped && !v.stuck[p.Name] || v.armed[p.Name] {
 			continue
 		}
 		verb := units.Start
@@ -203,7 +203,7 @@ func (a *app) settle(ctx context.Context, t *target, v *view, timeout time.Durat
 
 // verdict sums up what became of the programs; those that gave up make exit status 3.
 func (a *app) verdict(v *view, names []string) error {
-	var running, waiting, ended, gaveUp, stopped, restarting int
+	var running, waiting, ended, gaveUp, stopped, stuck, restarting int
 	for _, name := range names {
 		switch phase := v.programs[name]; {
 		case phase.GaveUp():
@@ -217,6 +217,9 @@ func (a *app) verdict(v *view, names []string) error {
 			waiting++
 		case phase == policy.Stopped:
 			stopped++
+			fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
+		case v.stuck[name]:
+			stuck++
 			fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
 		default:
 			restarting++
@@ -233,6 +236,9 @@ func (a *app) verdict(v *view, names []string) error {
 	if stopped > 0 {
 		fmt.Fprintf(a.stdout, ", %d stopped meanwhile", stopped)
 	}
+	if stuck > 0 {
+		fmt.Fprintf(a.stdout, ", %d waiting for what is down", stuck)
+	}
 	if restarting > 0 {
 		fmt.Fprintf(a.stdout, ", %d restarted again and again", restarting)
 	}
@@ -243,7 +249,7 @@ func (a *app) verdict(v *view, names []string) error {
 	switch {
 	case gaveUp > 0:
 		return &exitError{code: exitGaveUp}
-	case stopped > 0 || restarting > 0:
+	case stopped > 0 || stuck > 0 || restarting > 0:
 		return &exitError{code: exitFailed}
 	}
 	return nil

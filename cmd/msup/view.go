@@ -22,6 +22,7 @@ type view struct {
 	failures map[string]int       // how often a program has failed since the snapshot, and is restarted
 	oneshot  map[string]bool      // programs that are there to end
 	armed    map[string]bool      // programs that are started by what they await
+	stuck    map[string]bool      // programs that wait for one which is down
 	seq      uint64               // of the last record that is taken into account
 	down     bool                 // the project is going down
 	ready    bool                 // the supervisor has started what starts by itself
@@ -38,10 +39,12 @@ func (v *view) reset(snap units.Snapshot) {
 	v.order = nil
 	v.programs, v.reasons = map[string]policy.Phase{}, map[string]string{}
 	v.next, v.failures, v.oneshot, v.armed = map[string]time.Time{}, map[string]int{}, map[string]bool{}, map[string]bool{}
+	v.stuck = map[string]bool{}
 	for _, p := range snap.Programs {
 		v.order = append(v.order, p.Name)
 		v.programs[p.Name], v.reasons[p.Name] = p.State.Phase, p.State.Reason
 		v.next[p.Name], v.oneshot[p.Name], v.armed[p.Name] = p.State.NextStart(), p.Oneshot, p.State.Armed
+		v.stuck[p.Name] = p.Stuck()
 	}
 	v.seq, v.ready, v.down = snap.Seq, snap.Ready, snap.Down
 }
@@ -59,6 +62,7 @@ func (v *view) apply(r units.Record) {
 		return
 	}
 	v.programs[r.Program], v.reasons[r.Program], v.next[r.Program] = r.To, r.Reason, r.Next
+	v.stuck[r.Program] = r.Stuck
 	if r.To == policy.Backoff {
 		v.failures[r.Program]++
 	}
@@ -72,10 +76,11 @@ func (v *view) seen(name string) bool { return v.programs[name] != policy.Stoppe
 const mostFailures = 10
 
 // isUp reports whether a program is up, or has ended and will not be started again soon, or
-// has failed so often that it is not worth waiting for. A oneshot is up when it is done.
+// has failed so often that it is not worth waiting for, or waits itself for what is down. A
+// oneshot is up when it is done.
 func (v *view) isUp(name string) bool {
 	phase := v.programs[name]
-	return phase.Settled() && (phase != policy.Running || !v.oneshot[name]) || v.failures[name] >= mostFailures
+	return v.stuck[name] || phase.Settled() && (phase != policy.Running || !v.oneshot[name]) || v.failures[name] >= mostFailures
 }
 
 // missed reports whether a program that was waited for is not as it was to be.

@@ -319,7 +319,9 @@ func (c *caseOf) delays(exits []*transition) {
 			continue // somebody asked for a start, or for a stop
 		}
 		end, start := c.lives[i].over(), c.lives[i+1].start
-		if slices.ContainsFunc(after, func(t transition) bool { return t.at.Before(start) && (t.to == policy.Stopping || t.to == policy.Stopped) }) {
+		if slices.ContainsFunc(after, func(t transition) bool {
+			return t.at.Before(start) && (t.to == policy.Stopping || t.to == policy.Stopped)
+		}) {
 			continue // it was stopped before it could begin
 		}
 		took, absent := start.Sub(end), c.absent(end, start)
