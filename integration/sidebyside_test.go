@@ -122,7 +122,7 @@ func sideBySide(t *testing.T) {
 func compare(t *testing.T, sup, msup *side) {
 	// The n-th wait is n seconds, and up to one more, because supervisord looks once a second whether the time is up.
 	for i, wait := range msup.waits {
-		const late = 2.5 // for a busy machine
+		const late = 4 // for a busy machine
 		if least := float64(i + 1); wait < least-0.1 || sup.waits[i] < least-0.1 || wait > sup.waits[i]+late || sup.waits[i] > wait+late {
 			t.Errorf("wait %d before a program is tried again: %.1f s by supervisord, %.1f s by msup", i+1, sup.waits[i], wait)
 		}
@@ -575,6 +575,9 @@ func (s *side) files() error {
 			lines = append(lines, strings.Join(strings.Fields(string(line))[:3], " "))
 		}
 		s.seen["file "+rel] = strings.Join(lines, ", ")
+		if strings.HasPrefix(rel, "rotated.log.") {
+			return nil // how many there are depends on how much was written at a time
+		}
 		owner, err := user.LookupId(strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid)))
 		if err != nil {
 			return err

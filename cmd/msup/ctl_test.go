@@ -165,3 +165,19 @@ func TestCtlChanges(t *testing.T) {
 		t.Errorf("a live change: %v", got)
 	}
 }
+
+// A file of another format may be one that only the supervisor can read.
+func TestCtlPlanned(t *testing.T) {
+	now := units.Project{Programs: []units.Program{{Name: "web"}, {Name: "old"}}}
+	plan := units.Plan{Programs: []units.ProgramPlan{
+		{Name: "web", Effect: units.EffectLive}, {Name: "old", Effect: units.EffectRemove},
+		{Name: "new", Effect: units.EffectAdd, Starts: true}, {Name: "pool@1", Effect: units.EffectAdd}, {Name: "pool@2", Effect: units.EffectAdd},
+	}}
+	got := strings.Join(changesOf(plan, now, planned(now, plan)).lines(), ", ")
+	if want := "new: available, old: disappeared, pool: available, web: changed"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if len(now.Programs) != 2 {
+		t.Error("the project itself has changed")
+	}
+}

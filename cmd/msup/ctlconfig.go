@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"msup/config"
 	"msup/control"
 	"msup/policy"
 	"msup/units"
@@ -97,28 +96,48 @@ func (g groupChanges) lines() []string {
 // rereadError is a configuration that cannot be used.
 type rereadError struct{ error }
 
-// reread asks the supervisor what the configuration would change.
-func (c *ctl) readAgain(ctx context.Context) (*sight, units.Plan, *config.Config, groupChanges, error) {
+// readAgain asks the supervisor what the configuration would change: only it has the variables
+// that a file of another format may be made with. then is what the project would be.
+func (c *ctl) readAgain(ctx context.Context) (s *sight, plan units.Plan, then units.Project, changes groupChanges, err error) {
 	for {
-		s, err := c.see(ctx)
-		if err != nil {
-			return nil, units.Plan{}, nil, groupChanges{}, err
+		if s, err = c.see(ctx); err != nil {
+			return s, plan, then, changes, err
 		}
-		cfg, err := loadFile(s.project.File)
-		if err != nil {
-			return nil, units.Plan{}, nil, groupChanges{}, rereadError{err}
-		}
-		plan, err := s.client.Plan(ctx)
+		plan, err = s.client.Plan(ctx)
 		if err == nil {
-			return s, plan, cfg, changesOf(plan, s.project, cfg.Project), nil
+			then = planned(s.project, plan)
+			if cfg, err := loadFile(s.project.File); err == nil {
+				then = cfg.Project
+			}
+			return s, plan, then, changesOf(plan, s.project, then), nil
 		}
 		if wrong, ok := errors.AsType[*control.InvalidError](err); ok {
-			return nil, units.Plan{}, nil, groupChanges{}, rereadError{wrong}
+			return s, plan, then, changes, rereadError{wrong}
 		}
-		if err := c.awaitSupervisor(ctx, s.target, err); err != nil {
-			return nil, units.Plan{}, nil, groupChanges{}, err
+		if err = c.awaitSupervisor(ctx, s.target, err); err != nil {
+			return s, plan, then, changes, err
 		}
 	}
+}
+
+// planned is what a plan makes of a project, as far as the plan tells: what is new is known by its name.
+func planned(now units.Project, plan units.Plan) units.Project {
+	then := now
+	then.Programs = slices.Clone(now.Programs)
+	for _, p := range plan.Programs {
+		i := slices.IndexFunc(then.Programs, func(have units.Program) bool { return have.Name == p.Name })
+		switch {
+		case p.Effect == units.EffectRemove && i >= 0:
+			then.Programs = slices.Delete(then.Programs, i, i+1)
+		case i < 0:
+			base, _, instance := strings.Cut(p.Name, "@")
+			if !instance {
+				base = ""
+			}
+			then.Programs = append(then.Programs, units.Program{Name: p.Name, Base: base, Autostart: p.Starts})
+		}
+	}
+	return then
 }
 
 // cannotReread reports whether err is one of the configuration, and says so if it is.
@@ -156,12 +175,12 @@ func (c *ctl) avail(ctx context.Context, args []string) error {
 	if !c.noCtlArgs("avail", args) {
 		return nil
 	}
-	s, _, cfg, _, err := c.readAgain(ctx)
+	s, _, then, _, err := c.readAgain(ctx)
 	if c.cannotReread(err) || err != nil {
 		return unlessReread(err)
 	}
 	active := groupsIn(s.project)
-	all := processesOf(cfg.Project, nil)
+	all := processesOf(then, nil)
 	slices.SortStableFunc(all, func(a, b process) int { return strings.Compare(a.name, b.name) })
 	for _, p := range all {
 		c.say("%s", availLine(p, slices.Contains(active, p.group)))
