@@ -146,8 +146,10 @@ func TestCtlChanges(t *testing.T) {
 	now := units.Project{Programs: []units.Program{prog("web", ""), prog("a", "pair"), prog("b", "pair"), prog("old", "")}}
 	then := units.Project{Programs: []units.Program{prog("web", ""), prog("a", "pair"), prog("c", "pair"), prog("new", "")}}
 	plan := units.Plan{Programs: []units.ProgramPlan{
-		{Name: "c", Effect: units.EffectAdd}, {Name: "new", Effect: units.EffectAdd},
-		{Name: "b", Effect: units.EffectRemove}, {Name: "old", Effect: units.EffectRemove},
+		{Name: "c", Effect: units.EffectAdd},
+		{Name: "new", Effect: units.EffectAdd},
+		{Name: "b", Effect: units.EffectRemove},
+		{Name: "old", Effect: units.EffectRemove},
 	}}
 	g := changesOf(plan, now, then)
 	want := "new: available, old: disappeared, pair: changed"
@@ -170,8 +172,11 @@ func TestCtlChanges(t *testing.T) {
 func TestCtlPlanned(t *testing.T) {
 	now := units.Project{Programs: []units.Program{{Name: "web"}, {Name: "old"}}}
 	plan := units.Plan{Programs: []units.ProgramPlan{
-		{Name: "web", Effect: units.EffectLive}, {Name: "old", Effect: units.EffectRemove},
-		{Name: "new", Effect: units.EffectAdd, Starts: true}, {Name: "pool@1", Effect: units.EffectAdd}, {Name: "pool@2", Effect: units.EffectAdd},
+		{Name: "web", Effect: units.EffectLive},
+		{Name: "old", Effect: units.EffectRemove},
+		{Name: "new", Effect: units.EffectAdd, Starts: true},
+		{Name: "pool@1", Effect: units.EffectAdd},
+		{Name: "pool@2", Effect: units.EffectAdd},
 	}}
 	got := strings.Join(changesOf(plan, now, planned(now, plan)).lines(), ", ")
 	if want := "new: available, old: disappeared, pool: available, web: changed"; got != want {
