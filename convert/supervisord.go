@@ -617,8 +617,33 @@ func (c *supervisord) hoist() {
 			}
 		}
 	}
+	c.hoistPath(defaults)
 	if len(defaults.Keys) > 0 && defaults.Comments == nil {
 		defaults.Comments = []string{"what supervisord does where msup has other defaults"}
+	}
+}
+
+// hoistPath passes PATH to all programs where each needs it.
+func (c *supervisord) hoistPath(defaults *Section) {
+	const key = "pass_environment"
+	needs := func(p *program) bool { return slices.Contains(strings.Fields(p.out.get(key)), "PATH") }
+	if len(c.programs) < 2 || slices.ContainsFunc(c.programs, func(p *program) bool { return !needs(p) }) {
+		return
+	}
+	_ = defaults.set(Place{}, key, "PATH")
+	for _, p := range c.programs {
+		i := slices.IndexFunc(p.out.Keys, func(k Key) bool { return k.Name == key })
+		others := slices.DeleteFunc(strings.Fields(p.out.Keys[i].Value), func(s string) bool { return s == "PATH" })
+		if p.out.Keys[i].Value = strings.Join(others, " "); len(others) == 0 {
+			p.out.unset(key)
+		}
+	}
+	for _, e := range c.entries {
+		for i := range e.Became {
+			if after, ok := strings.CutPrefix(e.Became[i], key+" = PATH "); ok {
+				e.Became[i] = key + " = " + after
+			}
+		}
 	}
 }
 

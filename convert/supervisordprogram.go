@@ -201,7 +201,12 @@ func (p *program) command(k *iniKey) {
 	if passed := p.needs(argv); passed != nil {
 		_ = p.out.set(k.place, "pass_environment", strings.Join(passed, " "))
 		lines = append(lines, "pass_environment = "+strings.Join(passed, " "))
-		why = "the shell replaces variables that are not set here: they come from the environment of msup up"
+		switch {
+		case len(passed) > 1 || passed[0] != "PATH":
+			why = "the shell reads variables that are not set here: they come from the environment of msup up"
+		case why == "":
+			why = "what it runs is looked for in the PATH of msup up"
+		}
 	}
 	v := Kept
 	if why != "" {
@@ -254,16 +259,27 @@ var given = []string{
 	"SUPERVISOR_ENABLED", "SUPERVISOR_PROCESS_NAME", "SUPERVISOR_GROUP_NAME",
 }
 
-// needs are the variables that a command for a shell reads and nobody sets.
+// needs are the variables that a command reads and nobody sets: PATH, where something is looked
+// for, and those of a script for a shell.
 func (p *program) needs(argv []string) []string {
-	// env, gosu and the like may stand before the shell.
 	c := p.supervisord
-	at := slices.IndexFunc(argv, func(s string) bool { return shell.MatchString(path.Base(s)) })
-	if at < 0 {
-		return nil
-	}
 	hasUser := c.keyOf(p.section, "user") != nil || c.document.find(defaultsSection, "").get("user") != ""
 	var names []string
+	need := func(name string) {
+		set := func(e pair) bool { return e.name == name }
+		if hasUser && slices.Contains(ofUser, name) || slices.ContainsFunc(p.env, set) || slices.ContainsFunc(c.shared, set) || slices.Contains(names, name) {
+			return
+		}
+		names = append(names, name)
+	}
+	// env, gosu and the like may stand before the shell.
+	at := slices.IndexFunc(argv, func(s string) bool { return shell.MatchString(path.Base(s)) })
+	if at >= 0 || !strings.Contains(argv[0], "/") || path.Base(argv[0]) == "env" {
+		need("PATH")
+	}
+	if at < 0 {
+		return names
+	}
 	for i := at + 1; i+1 < len(argv); i++ {
 		if !strings.HasPrefix(argv[i], "-") || !strings.HasSuffix(argv[i], "c") {
 			continue
@@ -274,11 +290,9 @@ func (p *program) needs(argv []string) []string {
 			own[m[1]+m[2]] = true
 		}
 		for _, m := range ofShell.FindAllStringSubmatch(script, -1) {
-			set := func(e pair) bool { return e.name == m[1] }
-			if own[m[1]] || slices.Contains(given, m[1]) || hasUser && slices.Contains(ofUser, m[1]) || slices.ContainsFunc(p.env, set) || slices.ContainsFunc(c.shared, set) || slices.Contains(names, m[1]) {
-				continue
+			if !own[m[1]] && !slices.Contains(given, m[1]) {
+				need(m[1])
 			}
-			names = append(names, m[1])
 		}
 		break
 	}
