@@ -39,7 +39,7 @@ var differences = []difference{
 	},
 	{
 		"Programs inherit supervisord's environment.",
-		"They get what the file names, and systemd's `LANG`, `INVOCATION_ID` and the like; as root, `HOME` and `USER` only with `user`. `%(ENV_X)s`, and variables that a shell's command reads, come from the environment of `msup up`.",
+		"They get what the file names, and systemd's `LANG`, `INVOCATION_ID` and the like; as root, `HOME` and `USER` only with `user`. `%(ENV_X)s`, variables that a shell's command reads, and `PATH` where something is looked for in it come from the environment of `msup up`.",
 		[]observation{
 			observed(`\S+ env (FROM_ABOVE|INHERITED|HOME|USER|LOGNAME|LC_CTYPE)`, "=.*", ""),
 			observed(`\S+ env (LANG|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|MEMORY_PRESSURE_\w+)`, "", "=.+"),
