@@ -186,3 +186,33 @@ func TestCtlPlanned(t *testing.T) {
 		t.Error("the project itself has changed")
 	}
 }
+
+func TestCtlStartResult(t *testing.T) {
+	exec := &policy.Exit{Cause: policy.CauseExec, Code: 203}
+	for _, c := range []struct {
+		phase  policy.Phase
+		last   *policy.Exit
+		path   string
+		want   string
+		status int
+	}{
+		{policy.Running, nil, "", "web: started", 0},
+		{policy.Exited, nil, "", "web: started", 0},
+		{policy.Backoff, nil, "", "web: ERROR (spawn error)", ctlNotRunning},
+		{policy.Failed, exec, "/nonexistent/prog", "web: ERROR (no such file)", ctlFailed},
+		{policy.Failed, exec, "/bin/sh", "web: ERROR (spawn error)", ctlNotRunning},
+		{policy.Stopped, nil, "", "web: ERROR (abnormal termination)", ctlNotRunning},
+		{policy.Starting, nil, "", "web: ERROR (waits for db, which is STOPPED)", ctlNotRunning},
+		{"", nil, "", "web: ERROR (no such process)", ctlFailed},
+	} {
+		var out strings.Builder
+		session := &ctl{out: &out}
+		now := process{group: "web", name: "web", program: units.Program{Name: "web", Path: c.path}}
+		after := now
+		after.status.State = policy.State{Phase: c.phase, Last: c.last, Reason: "waits for db, which is STOPPED"}
+		session.startResult(now, c.phase, []process{after})
+		if out.String() != c.want+"\n" || session.status != c.status {
+			t.Errorf("%s: %q, exit status %d; want %q, %d", c.phase, out.String(), session.status, c.want, c.status)
+		}
+	}
+}

@@ -366,7 +366,7 @@ func (c *ctl) reload(ctx context.Context, args []string) error {
 			off = append(off, p.program.Name)
 		}
 	}
-	anything := func(policy.Phase) bool { return true } // it is not waited for
+	anything := func(*view, string) bool { return true } // it is not waited for
 	if _, err := c.request(ctx, s.target, units.Stop, off, anything); err != nil {
 		return err
 	}

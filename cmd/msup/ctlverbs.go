@@ -74,7 +74,7 @@ func (c *ctl) awaitSupervisor(ctx context.Context, t *target, err error) error {
 // until done holds for each: a program that is executed and ends at once was RUNNING all the
 // same. It returns the phases for which it did. Who asks again, because a supervisor did not
 // live to answer, asks for nothing that has been done.
-func (c *ctl) request(ctx context.Context, t *target, verb units.Verb, names []string, done func(policy.Phase) bool) (map[string]policy.Phase, error) {
+func (c *ctl) request(ctx context.Context, t *target, verb units.Verb, names []string, done func(v *view, name string) bool) (map[string]policy.Phase, error) {
 	phases := map[string]policy.Phase{}
 	asked := false
 	for len(names) > 0 && len(phases) < len(names) {
@@ -88,7 +88,7 @@ func (c *ctl) request(ctx context.Context, t *target, verb units.Verb, names []s
 }
 
 // follow is request by one supervisor.
-func (c *ctl) follow(ctx context.Context, t *target, verb units.Verb, names []string, done func(policy.Phase) bool, phases map[string]policy.Phase, asked *bool) error {
+func (c *ctl) follow(ctx context.Context, t *target, verb units.Verb, names []string, done func(v *view, name string) bool, phases map[string]policy.Phase, asked *bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	snap, records, err := t.client.Watch(ctx)
@@ -107,7 +107,7 @@ func (c *ctl) follow(ctx context.Context, t *target, verb units.Verb, names []st
 	for {
 		if v.ready {
 			for _, name := range names {
-				if _, known := phases[name]; !known && done(v.programs[name]) {
+				if _, known := phases[name]; !known && done(v, name) {
 					phases[name] = v.programs[name]
 				}
 			}
@@ -171,8 +171,9 @@ func (c *ctl) startThese(ctx context.Context, s *sight, some []process, several 
 			c.say("%s: ERROR (already started)", p)
 		}
 	}
-	phases, err := c.request(ctx, s.target, units.Start, names, func(phase policy.Phase) bool {
-		return phase != policy.Starting && phase != policy.Stopping
+	phases, err := c.request(ctx, s.target, units.Start, names, func(v *view, name string) bool {
+		phase := v.programs[name]
+		return v.stuck[name] || phase != policy.Starting && phase != policy.Stopping
 	})
 	if err != nil || len(names) == 0 {
 		return err
@@ -198,6 +199,8 @@ func (c *ctl) startResult(p process, phase policy.Phase, after []process) {
 	switch {
 	case phase == policy.Running, phase == policy.Exited:
 		c.say("%s: started", p)
+	case phase == policy.Starting: // what it depends on is down
+		c.fail(ctlNotRunning, "%s: ERROR (%s)", p, p.status.State.Reason)
 	case phase == policy.Stopped: // somebody has stopped it meanwhile
 		c.fail(ctlNotRunning, "%s: ERROR (abnormal termination)", p)
 	case phase == "": // the project has it no more
@@ -234,7 +237,7 @@ func (c *ctl) stopThese(ctx context.Context, s *sight, some []process, several b
 			c.say("%s: ERROR (not running)", p)
 		}
 	}
-	_, err := c.request(ctx, s.target, units.Stop, names, func(phase policy.Phase) bool { return phase != policy.Stopping })
+	_, err := c.request(ctx, s.target, units.Stop, names, (*view).hasStopped)
 	if err != nil {
 		return err
 	}
