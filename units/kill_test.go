@@ -110,6 +110,9 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		if name == "b" || name == "d" {
 			notify(&p)
 		}
+		if name == "a" || name == "c" {
+			p = listening(t, name, func(q *units.Program) { *q = p })
+		}
 		programs = append(programs, p)
 	}
 	// Some depend on these, and one on one of them.
@@ -180,7 +183,9 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 		fake.reconnect()
 		done := make(chan error, 1)
 		go func() { done <- sup.Run(ctx) }()
+		fake.connect("msup-a.service")
 		time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
+		fake.connect("msup-c.service")
 		dead.Store(true)
 		cancel()
 		<-done

@@ -90,7 +90,8 @@ func SocketProperties(p Program, project string) []Property {
 		{"DefaultDependencies", false},
 		{"Conflicts", []string{"shutdown.target"}},
 		{"Before", []string{"shutdown.target"}},
-		{"After", []string{SupervisorUnit(project)}},
+		// As the service is: its stop may wait for that of the service, which it is ordered before.
+		{"After", []string{OrderUnit(project)}},
 		{"Listen", list},
 		{"FileDescriptorName", p.family()},
 		{"RemoveOnStop", true},
