@@ -35,6 +35,7 @@ var imports = map[string][]string{
 	"dbus/dbustest":              {"github.com/godbus/dbus"},
 	"integration/bench/spout":    {},
 	"integration/bench/beacon":   {"golang.org/x/sys"},
+	"integration/greeter":        {},
 	"integration/boot":           {"integration/sandbox", "golang.org/x/sys"},
 	"integration/sandbox":        {"golang.org/x/sys"},
 	"integration/torture":        {"config", "control", "policy"},
