@@ -1,6 +1,9 @@
 package units
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // systemd is told who depends on whom too: systemctl list-dependencies shows it, and at a
 // shutdown, or when the project's slice is stopped, it stops programs in that order by itself.
@@ -49,12 +52,9 @@ func JointsOf(project string, programs []Program) []Joints {
 // add joins j to another one that it depends on.
 func (j *Joints) add(to *Joints, unit string) {
 	to.Own = unit
-	for _, n := range j.Needs {
-		if n == unit {
-			return
-		}
+	if !slices.Contains(j.Needs, unit) {
+		j.Needs = append(j.Needs, unit)
 	}
-	j.Needs = append(j.Needs, unit)
 }
 
 // properties are those of a program's unit.

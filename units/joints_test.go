@@ -39,8 +39,10 @@ func TestJointsOf(t *testing.T) {
 		{Name: "web", Needs: []Need{{Of: "db", Condition: policy.OnReady}, {Of: "d*"}}}, {Name: "db"}, {Name: "dc", Needs: []Need{{Of: "db"}}}, {Name: "alone"},
 	}
 	want := []Joints{
-		{Needs: []string{"msup-db:needed.slice", "msup-dc:needed.slice"}}, {Own: "msup-db:needed.slice"},
-		{Own: "msup-dc:needed.slice", Needs: []string{"msup-db:needed.slice"}}, {},
+		{Needs: []string{"msup-db:needed.slice", "msup-dc:needed.slice"}},
+		{Own: "msup-db:needed.slice"},
+		{Own: "msup-dc:needed.slice", Needs: []string{"msup-db:needed.slice"}},
+		{},
 	}
 	if diff := cmp.Diff(want, JointsOf(DefaultProject, programs)); diff != "" {
 		t.Error(diff)
