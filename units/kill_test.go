@@ -128,11 +128,14 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 	var saved *units.Saved
 	var records []units.Record
 	var tooEarly []string
+	known := map[string]policy.State{} // that are written down
 	starts := func(unit string) {
+		fake.mu.Lock()
+		defer fake.mu.Unlock()
 		for _, p := range programs {
 			for _, n := range p.Needs {
 				// What is written down is what the supervisor went by, an instant ago at most.
-				st := saved.Programs[n.Of].State
+				st := known[n.Of]
 				if p.Unit == unit && !n.Optional && st.Phase != policy.Running && time.Since(st.Since) > 0 {
 					tooEarly = append(tooEarly, fmt.Sprintf("%s %s is started, and %s is %s", time.Now().Format("05.000"), p.Name, n, st.Phase))
 				}
@@ -173,6 +176,9 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 				}
 				records = append(records, c.Records...)
 				fake.set(func() {
+					for name, p := range saved.Programs {
+						known[name] = p.State
+					}
 					for _, r := range c.Records {
 						fake.traced(fmt.Sprintf("[%d] %s", life, r))
 					}
