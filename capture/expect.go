@@ -17,15 +17,21 @@ type Expectation struct {
 	// false = the stream shall end and leave the line in the pipe.
 	Found func(line []byte) bool
 
-	long bool // the next bytes belong to a line of which enough was seen
+	from uint64 // so many bytes have left the pipe when the first comes that is looked at
+	long bool   // the next bytes belong to a line of which enough was seen
 }
 
 // ExpectMax is how much of a line is looked at, in bytes.
 const ExpectMax = 8 << 10
 
-// Expect has the stream look for a line from now on; nil = no more. It does not wait. An
-// expectation is for one stream.
+// Expect has the stream look for a line in what is written from now on; nil = no more. It does
+// not wait. An expectation is for one stream.
 func (s *Stream) Expect(e *Expectation) {
+	s.mu.Lock()
+	if n, err := s.waiting(); e != nil && s.pipe >= 0 && err == nil {
+		e.from = s.gone() + uint64(n)
+	}
+	s.mu.Unlock()
 	if s.expected.Swap(e) != nil {
 		s.kick() // the begin of a line may be held back
 	}
@@ -37,6 +43,12 @@ const heldMax = 100 * time.Millisecond
 // listen looks at what is in the pipe. Of n bytes in it and the staging FIFO free may be
 // moved; long is what e.long is when they are. ok = false: the stream shall end.
 func (s *Stream) listen(e *Expectation, n int) (free int, long, ok bool) {
+	s.mu.Lock()
+	gone := s.gone()
+	s.mu.Unlock()
+	if gone < e.from {
+		return int(min(uint64(n), e.from-gone)), e.long, true
+	}
 	held := 0
 	if s.stage != nil {
 		held, _ = readable(s.stage.pipe) // it was looked at before it was put there

@@ -170,6 +170,37 @@ func TestBeginOfALine(t *testing.T) {
 	await(t, "all is there", func() bool { return b.content() == "one\nstarted\nready\nfour" })
 }
 
+// What was written before does not count, although it is still there because the file cannot be
+// written.
+func TestExpectBehindABrokenFile(t *testing.T) {
+	found := make(chan string, 10)
+	b := start(t, func(b *bench, _ *Options, c *Config) {
+		if err := os.WriteFile(filepath.Join(b.dir, "d"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.File = filepath.Join(b.dir, "d", "out.log")
+	})
+	b.write("ready before\n")
+	if err := b.stream.Drain(soon(t)); err == nil {
+		t.Fatal("the file can be written")
+	}
+	b.stream.Expect(&Expectation{Pattern: regexp.MustCompile("ready"), Found: func(line []byte) bool {
+		found <- string(line)
+		return true
+	}})
+	if err := os.Remove(filepath.Join(b.dir, "d")); err != nil {
+		t.Fatal(err)
+	}
+	b.write("ready now\n")
+	if line := <-found; line != "ready now" {
+		t.Errorf("found %q", line)
+	}
+	await(t, "all is there", func() bool {
+		text, _ := os.ReadFile(b.file)
+		return string(text) == "ready before\nready now\n"
+	})
+}
+
 // Much output, in pieces of all sizes, with lines of all lengths: every byte is in the file, and
 // the line is found wherever it stands.
 func TestExpectInMuchOutput(t *testing.T) {
