@@ -39,7 +39,7 @@ var imports = map[string][]string{
 	"integration/boot":           {"integration/sandbox", "golang.org/x/sys"},
 	"integration/sandbox":        {"golang.org/x/sys"},
 	"integration/torture":        {"config", "control", "policy"},
-	"integration/torture/victim": {},
+	"integration/torture/victim": {"github.com/coreos/go-systemd"},
 }
 
 // Only these packages may import these libraries, whatever else "*" allows.

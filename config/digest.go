@@ -108,7 +108,7 @@ func toldOf(p units.Program, key string) string {
 	switch {
 	case key == "ready" && p.Ready.Kind.Notifies():
 		return " ready=" + string(p.Ready.Kind)
-	case key == "ready" && p.Ready.Kind == probe.Log && !(isFile(p.Stdout) && isFile(p.Stderr)):
+	case key == "ready" && p.Ready.Kind == probe.Log && (!isFile(p.Stdout) || !isFile(p.Stderr)):
 		return " ready=log" // with files its output comes through us anyway
 	case key == "alive" && p.Alive.Kind == probe.Watchdog:
 		return " alive=" + p.Alive.String()

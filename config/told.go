@@ -50,8 +50,7 @@ func parseLog(_ *target, s setting, what string) (probe.Spec, error) {
 	case len(spec.Where) > maxPattern:
 		return spec, hinted(fmt.Sprintf("use one of at most %d bytes", maxPattern), "the regular expression is too long")
 	case err != nil:
-		var syn *syntax.Error
-		if errors.As(err, &syn) {
+		if syn, ok := errors.AsType[*syntax.Error](err); ok {
 			return spec, hinted("the syntax is that of https://golang.org/s/re2syntax", "%s is no regular expression: %s", quote(spec.Where), syn.Code)
 		}
 		return spec, fmt.Errorf("%s is no regular expression: %w", quote(spec.Where), err)

@@ -173,6 +173,9 @@ func (r *run) final() {
 			if p.book == "" && strings.HasPrefix(key, "stdout") {
 				fifos[p.name+".stdout"] = true
 			}
+			if strings.HasPrefix(key, "ready = log") { // looked at, wherever it goes
+				fifos[p.name+".stdout"], fifos[p.name+".stderr"] = true, true
+			}
 		}
 	}
 	files, _ := names(runtimeDir)

@@ -116,6 +116,13 @@ func cast(dir, victim string, d time.Duration, has func(key string) bool) []*pro
 	crasher("creset", "-how 5 -least 4s -most 5s", "max_restarts = 2", "restart_delay = 100ms", "restart_reset = 1s")
 	// Half of its runs end before they count as started.
 	crasher("cstart", "-how 2,SIGKILL -least 100ms -most 1s", append(quick, "restart_delay = 200ms", "start_seconds = 500ms")...)
+	if has("ready") {
+		// Some of their runs end before they are ready, and supervisors while they wait for that.
+		crasher("cnotify", "-how 2,SIGKILL,77 -least 100ms -most 900ms -ready 300ms", append(quick, "restart_delay = 200ms", "ready = notify")...)
+		crasher("cline", "-how 3,SIGKILL -least 1ms -most 700ms", append(quick, "restart_delay = 200ms", `ready = log: \s1 3\s`)...)
+		add("nquiet", steady, "-ready 1500ms", "quiet", "ready = notify")
+		out(writer("wline", "-pace 200ms", `ready = log: \s1 8\s`), 40)
+	}
 	patience := "4s"
 	if long {
 		patience = "15s"

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 )
 
 var (
@@ -31,6 +33,7 @@ var (
 	pace  = flag.Duration("pace", 10*time.Millisecond, "write: time between bursts")
 	burst = flag.Int("burst", 1, "write: lines in a burst")
 	width = flag.Int("width", 40, "length of a line")
+	ready = flag.Duration("ready", 0, "time after which it tells systemd that it is ready; 0 = it does not")
 	both  = flag.String("both", "", "write to standard error as well: apart (numbered apart) or joint (numbered together)")
 )
 
@@ -52,6 +55,9 @@ func main() {
 	signal.Notify(l.terms, syscall.SIGTERM)
 	signal.Notify(l.enough, syscall.SIGUSR1)
 	l.note("start", "")
+	if *ready > 0 {
+		time.AfterFunc(*ready, func() { _, _ = daemon.SdNotify(false, daemon.SdNotifyReady) })
+	}
 	switch flag.Arg(0) {
 	case "quiet":
 		l.end(l.wait(nil))
