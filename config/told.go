@@ -122,6 +122,9 @@ func exitsOf(d *draft, key string) policy.ExitSet {
 
 // checkTold looks at systemd's settings beside what a program tells systemd.
 func (l *loader) checkTold(d *draft) {
+	if d.Ready.Kind == probe.Log && d.Listens() {
+		l.reportFor(d, d.at("ready"), "with listen systemd may start the program while nobody looks at its output", "use ready = notify, or a probe that asks it")
+	}
 	told := d.Ready.Kind.Notifies() || d.Alive.Kind == probe.Watchdog
 	for _, s := range d.systemd {
 		switch e := s.key.entry(); {
