@@ -300,10 +300,12 @@ func (f *envFile) get(name string) (string, bool) {
 // readEnvFile reads a file of environment variables, nil if it is missing. What is wrong with it
 // is in the report.
 func (in *input) readEnvFile(path string, read dialect) (*envFile, error) {
-	data, err := in.files.readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	// A folder .env is Python's: nobody reads it as a file.
+	info, err := fs.Stat(in.files.fsys, inFS(path))
+	if err == nil && !info.Mode().IsRegular() || errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	data, err := in.files.readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", in.shown(path), cause(err))
 	}

@@ -20,14 +20,7 @@ func (p *pcProcess) mustComplete() bool {
 	if alwaysRestarted(p.value) || p.value.get("readiness_probe") != nil || p.value.get("liveness_probe") != nil || p.value.get("ready_log_line") != nil {
 		return false
 	}
-	for _, k := range p.root.get("processes").keys {
-		for _, dep := range dependencies(k.value) {
-			if dep.name == p.name && strings.HasPrefix(dep.value.get("condition").String(), "process_completed") {
-				return true
-			}
-		}
-	}
-	return false
+	return p.awaited[p.name]
 }
 
 func alwaysRestarted(n *node) bool {
@@ -63,7 +56,7 @@ func (p *pcProcess) dependsOn(o *outcome, n *node) {
 	for _, dep := range n.keys {
 		condition := dep.value.get("condition").String()
 		need, ok := needs[condition]
-		if other := p.root.get("processes").get(dep.name); other != nil && need.condition == "completed" && alwaysRestarted(other) {
+		if other := p.process[dep.name]; other != nil && need.condition == "completed" && alwaysRestarted(other) {
 			need.condition = "ready"
 			o.change("%s is always started again and never completes: what waits for that waits until it is ready", dep.name)
 		}
@@ -71,8 +64,8 @@ func (p *pcProcess) dependsOn(o *outcome, n *node) {
 			o.fail("the conditions are process_started, process_healthy, process_log_ready, process_completed and process_completed_successfully", "%s is no condition", clip(condition))
 			continue
 		}
-		if other := p.root.get("processes").get(dep.name); other != nil && isDisabled(other) {
-			o.change("%s is disabled, and process-compose does not wait for it", dep.name)
+		if other := p.process[dep.name]; other != nil && isDisabled(other) {
+			o.change("%s is not started by itself, and not waited for", dep.name)
 			continue
 		}
 		targets := p.targets(dep.name)
@@ -98,7 +91,7 @@ func (p *pcProcess) dependsOn(o *outcome, n *node) {
 	}
 }
 
-// isDisabled reports whether a process is not started by itself.
+// isDisabled reports whether a process is not started by itself; what depends on it would start it.
 func isDisabled(n *node) bool {
 	switch n.get("is_disabled").String() {
 	case "true":
@@ -106,7 +99,7 @@ func isDisabled(n *node) bool {
 	case "false":
 		return false
 	}
-	return n.get("disabled").isTrue() || n.get("is_foreground").isTrue() || n.get("mcp") != nil
+	return n.get("disabled").isTrue() || n.get("is_foreground").isTrue() || n.get("is_daemon").isTrue() || n.get("mcp") != nil
 }
 
 // targets are the programs of a process, or of one of its replicas.

@@ -61,8 +61,11 @@ func convertPM2(in *input) {
 		in.fail(Place{in.shown(path), 1}, config.Diagnostic{Message: "there are no apps in it", Hint: `apps: is a list of what pm2 runs, each with a script; pm2 jlist prints one of what runs`})
 		return
 	}
+	if in.tooMany(Place{in.shown(path), 1}, len(apps)) {
+		return
+	}
 	in.document.Comments = root.head
-	pm := &pm2{input: in, dir: filepath.Dir(path), names: newNames()}
+	pm := &pm2{input: in, dir: filepath.Dir(path), names: newNames(), members: members{}}
 	if apps[0].get("pm2_env") != nil {
 		apps = pm.running(apps)
 	} else if name := nameOfProject(filepath.Base(pm.dir)); name != "" {
@@ -99,6 +102,7 @@ func convertPM2(in *input) {
 	for _, app := range apps {
 		pm.app(app)
 	}
+	pm.members.write(in.document)
 	in.document.share(in.document.programs(), "stop_timeout", "autorestart", "max_restarts", "restart_reset", "restart_delay", "restart_backoff", "restart_delay_max", "log_timestamps", "user", "group")
 }
 

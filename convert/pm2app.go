@@ -15,8 +15,9 @@ import (
 // pm2 is a file of pm2's while it is converted.
 type pm2 struct {
 	*input
-	dir   string // of the file
-	jlist bool   // it is what pm2 jlist prints
+	dir string // of the file
+	members
+	jlist bool // it is what pm2 jlist prints
 	names *names
 }
 
@@ -176,7 +177,7 @@ func (pm *pm2) app(n *node) {
 	if name := a.get("name"); !name.isEmptyScalar() {
 		a.name = name.String()
 	}
-	a.s = pm.document.section(programSection, pm.names.program(a.name), n.place)
+	a.s = pm.document.add(programSection, pm.names.program(a.name), n.place)
 	known := pm2AppKeys()
 	convert := map[string]appKey{}
 	var names []string
@@ -525,10 +526,10 @@ func (a *pm2App) namespace(o *outcome, n *node) {
 	if name == "default" || name == "" {
 		return
 	}
-	group := a.document.section(groupSection, nameOfGroup(name), n.place)
-	_ = group.set(n.place, "programs", strings.TrimSpace(group.get("programs")+" "+a.s.Name)) // names need no quotes
-	o.Became = append(o.Became, "[group "+group.Name+"]")
-	if group.Name != name {
+	group := nameOfGroup(name)
+	a.members.add(group, a.s.Name, n.place)
+	o.Became = append(o.Became, "[group "+group+"]")
+	if group != name {
 		o.change("names of groups hold letters, digits and _")
 	}
 }

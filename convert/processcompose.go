@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"msup/config"
@@ -38,6 +39,8 @@ type pcProject struct {
 	dotenvTold                 bool
 	names                      map[string]string // of programs, by the name of the process
 	split                      map[string]int    // processes whose replicas are programs of their own
+	process                    map[string]*node  // by its name
+	awaited                    map[string]bool   // processes whose end others wait for
 	used                       map[string]bool   // variables that were replaced and reported
 	loading                    []string          // files that extend each other
 }
@@ -451,6 +454,14 @@ func (pc *pcProject) convert(place Place) {
 		pc.fail(place, config.Diagnostic{Message: "there are no processes in it", Hint: "processes: is a mapping of names to what they run"})
 		return
 	}
+	programs := 0
+	for _, k := range processes.keys {
+		n, _ := strconv.Atoi(k.value.get("replicas").String())
+		programs += max(n, 1)
+	}
+	if pc.tooMany(place, programs) {
+		return
+	}
 	name := filepath.Base(filepath.Dir(pc.paths[0]))
 	if n := pc.root.get("name"); n.isScalar() && !n.isEmpty() {
 		name = n.String()
@@ -487,6 +498,15 @@ func (pc *pcProject) convert(place Place) {
 			known[i].convert(pc, o, k.value)
 		}
 		o.done()
+	}
+	pc.process, pc.awaited = map[string]*node{}, map[string]bool{}
+	for _, k := range processes.keys {
+		pc.process[k.name] = k.value
+		for _, dep := range dependencies(k.value) {
+			if strings.HasPrefix(dep.value.get("condition").String(), "process_completed") {
+				pc.awaited[dep.name] = true
+			}
+		}
 	}
 	taken := newNames()
 	for _, k := range processes.keys {
@@ -539,14 +559,11 @@ func (pc *pcProject) useDotenv(processes *node, defaults *Section) {
 
 // groups makes groups of namespaces.
 func (pc *pcProject) groups(all []*pcProcess) {
+	m := members{}
 	for _, p := range all {
-		if p.group == "" {
-			continue
-		}
-		g := pc.document.section(groupSection, nameOfGroup(p.group), p.place)
-		list := strings.Fields(g.get("programs"))
-		if !slices.Contains(list, p.s.Name) {
-			_ = g.set(p.place, "programs", strings.Join(append(list, p.s.Name), " ")) // names need no quotes
+		if p.group != "" {
+			m.add(nameOfGroup(p.group), p.s.Name, p.place)
 		}
 	}
+	m.write(pc.document)
 }

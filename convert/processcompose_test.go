@@ -89,6 +89,7 @@ func TestProcessComposeErrors(t *testing.T) {
 		{"extends in a circle", "extends: 0.yaml\nprocesses: {a: {command: x}}\n", "0.yaml: [extends] the file extends itself"},
 		{"extends nothing", "extends: missing.yaml\n", "missing.yaml: cannot read missing.yaml: file does not exist"},
 		{"bomb", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\nprocesses: {a: {command: x}}\n", "more than 200000 values"},
+		{"many", "processes:\n  a: {command: x, replicas: 900000000}\n", "process-compose.yaml:1: there are 900000000 programs in it, and msup takes 5000"},
 		{"ready", "processes:\n  a: {command: x, ready_log_line: y, readiness_probe: {exec: {command: z}}}\n", "[a] ready_log_line: a process cannot have readiness_probe too"},
 	} {
 		files["/srv/app/process-compose.yaml"] = test.text

@@ -94,6 +94,9 @@ func convertProcfile(in *input) {
 		in.fail(place, config.Diagnostic{Message: "there is no process in it", Hint: "a process is a line NAME: COMMAND"})
 		return
 	}
+	if in.tooMany(place, len(p.entries)) {
+		return
+	}
 	dir := filepath.Dir(main)
 	r := in.runner(dir)
 	in.checkFormation(place, r, p.entries)
@@ -217,7 +220,7 @@ func portOf(text string) (int, bool) {
 
 // procEntry makes a program of a line.
 func (in *input) procEntry(r *runner, e procEntry, name, file string, port int, used *envFile) {
-	s := in.document.section(programSection, name, Place{file, e.line})
+	s := in.document.add(programSection, name, Place{file, e.line})
 	s.Comments = e.comments
 	f := in.outcome(Place{file, e.line}, name, e.name, e.command)
 	defer f.done()
