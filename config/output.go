@@ -262,6 +262,7 @@ func (l *loader) checkShared(a, b logFile) {
 	}
 	const hint = "give each program a log_prefix, or a file of its own"
 	switch {
+	case b.at.src != nil && b.at.src.origin != nil: // so it was with the other process manager
 	case la.Prefix != lb.Prefix: // the lines can be told apart
 	case a.d.Base != "" && a.d.Base == b.d.Base:
 		l.warn(b.at.src, b.at.diagnostic(fmt.Sprintf("all instances of program %s write to this one file", a.d.Base),

@@ -71,13 +71,17 @@ func Convert(fsys fs.FS, paths []string, opts Options) (*Result, error) {
 		return nil, err
 	}
 	name := opts.Format
-	if name == "" {
+	switch {
+	case name != "":
+	case opts.Direct:
 		name = Detect(in.paths[0], data)
+	default:
+		name = detectToImport(in.paths[0], data)
 	}
 	f := lookupFormat(name)
 	switch {
 	case f == nil:
-		return nil, &RefusedError{File: in.shown(in.paths[0]), Message: "this is no configuration that msup knows", Hint: "it knows " + known()}
+		return nil, &RefusedError{File: in.shown(in.paths[0]), Message: "this is no configuration that msup knows", Hint: "it knows " + known() + "; --from says of which format a file is that does not look like it"}
 	case f.instead != "":
 		return nil, &RefusedError{File: in.shown(in.paths[0]), Message: f.title, Hint: f.instead}
 	case len(paths) > 1 && !f.several:

@@ -1,8 +1,10 @@
 package convert
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"msup/config"
 
@@ -96,10 +98,70 @@ func TestDetect(t *testing.T) {
 		{"msup.conf", "[program web]\ncommand = /bin/true\n", Unknown},
 		{"msup.conf", "program web\ncommand = /bin/true\n", Unknown},
 		{"msup.conf", "[program:web]\ncommand = /bin/true\nstdout = a.log\n", Unknown},
+		{"msup.conf", "[program:web]\ncommand = /bin/true\nautorestart = true\n", Unknown},
+		{"web.conf", "[program:web]\ncommand = /bin/true\n", Unknown},
+		{"web.conf", "[program:web]\ncommand = /bin/true\nautorestart = true ; yes\n", Supervisord},
+		{"web.conf", "[program:web]\ncommand = %(here)s/run\n", Supervisord},
+		{"web.conf", "[program:web]\ncommand = date +%d\n", Unknown},
+		{"supervisord.conf", "[program:web]\ncommand = /bin/true\n", Supervisord},
+		{"/etc/supervisor/conf.d/web.conf", "[program:web]\ncommand = /bin/true\n", Supervisord},
+		{"/etc/supervisord.d/web.ini", "[program:web]\ncommand = /bin/true\n", Supervisord},
+		{"/etc/supervisor/conf.d/web.conf", "[program:web]\ncommand = /bin/true\nmemory_limit = 1G\n", Unknown},
+		{"/etc/supervisor/conf.d/web.conf", "[program web]\ncommand = /bin/true\n", Unknown},
+		{"/srv/supervisor/supervisor.conf", "[program:web]\ncommand = /bin/true\n", Unknown},
 		{"empty", "", Unknown},
 	} {
 		if got := Detect(c.name, []byte(c.content)); got != c.want {
 			t.Errorf("%s %q: %q, want %q", c.name, c.content, got, c.want)
+		}
+	}
+}
+
+// A program that both msup and supervisord take is supervisord's when it is to be imported.
+func TestImportPlainProgram(t *testing.T) {
+	const plain = "[program:web]\ncommand = /bin/true\nuser = nobody\n"
+	for _, c := range []struct {
+		name, content string
+		direct        bool
+		want          Format
+	}{
+		{"web.conf", plain, false, Supervisord},
+		{"web.conf", plain, true, Unknown},
+		{"web.conf", plain + "[defaults]\nnice = 1\n", false, Unknown},
+		{"web.conf", plain + "memory_limit = 1G\n", false, Unknown},
+		{"msup.conf", plain, false, Unknown},
+	} {
+		files := fstest.MapFS{c.name: {Data: []byte(c.content)}}
+		res, err := Convert(files, []string{"/" + c.name}, Options{Direct: c.direct})
+		var refused *RefusedError
+		switch {
+		case c.want == Unknown && !errors.As(err, &refused):
+			t.Errorf("%s %q: %v", c.name, c.content, err)
+		case c.want != Unknown && (err != nil || res.Format != c.want):
+			t.Errorf("%s %q: %v, %v", c.name, c.content, res, err)
+		}
+	}
+}
+
+// One log file for all processes is what most pools of supervisord have: there is nothing to warn
+// of in a file that is run as it is.
+func TestOneLogIsNoWarning(t *testing.T) {
+	data := []byte("[program:p]\ncommand=/bin/true\nnumprocs=2\nprocess_name=%(process_num)d\nstdout_logfile=/tmp/p.log\n")
+	for _, c := range []struct {
+		direct bool
+		want   int
+	}{{true, 0}, {false, 1}} {
+		res, err := Convert(fstest.MapFS{"s.conf": {Data: data}}, []string{"/s.conf"}, Options{Direct: c.direct})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := config.Converted{Path: "/s.conf", Data: res.Document.Text()}
+		if c.direct {
+			made.Place = func(int) (string, int) { return "s.conf", 1 }
+		}
+		cfg, err := made.Load()
+		if err != nil || len(cfg.Warnings) != c.want {
+			t.Errorf("direct %v: %v, %v", c.direct, cfg.Warnings, err)
 		}
 	}
 }

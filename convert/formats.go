@@ -86,17 +86,29 @@ func isYAML(name string) bool {
 	return slices.Contains([]string{".yml", ".yaml", ".json"}, path.Ext(name))
 }
 
-// Detect tells the format of a file by its name and content. [Unknown] is one that is none of
+// Detect tells the format of a file by its path and content. [Unknown] is one that is none of
 // the others, which may be msup's own.
 func Detect(name string, content []byte) Format {
-	name = name[strings.LastIndexByte(name, '/')+1:]
-	if msupHeader.Match(content) && !isYAML(name) {
+	base := path.Base(name)
+	if msupHeader.Match(content) && !isYAML(base) {
 		return Unknown
 	}
 	for _, f := range formats() {
-		if f.detect(name, content) {
+		if f.detect(base, content) {
 			return f.Format
 		}
 	}
+	if supervisordPlace.MatchString(name) && maybeSupervisord(name, content) {
+		return Supervisord
+	}
 	return Unknown
+}
+
+// detectToImport is [Detect] for who wants another format than msup's: what both take is
+// supervisord's.
+func detectToImport(name string, content []byte) Format {
+	if f := Detect(name, content); f != Unknown || msupHeader.Match(content) || !maybeSupervisord(name, content) {
+		return f
+	}
+	return Supervisord
 }

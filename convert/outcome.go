@@ -18,6 +18,7 @@ type outcome struct {
 
 // outcome begins the entry of a key.
 func (in *input) outcome(p Place, section, key, value string) *outcome {
+	value = envMark.ReplaceAllString(value, "$${${1}}") // as it stood in the file
 	return &outcome{in: in, place: p, Entry: Entry{File: p.File, Line: p.Line, Section: section, Key: key, Value: value, Verdict: Kept}}
 }
 

@@ -147,6 +147,9 @@ func (pc *pcProject) variable(path, name string, line int) string {
 		o := pc.outcome(Place{pc.shown(path), line}, "environment", "", "${"+name+"}")
 		if ok {
 			o.change("replaced by its value in %s", from)
+			if from != ".env" && !pc.Direct {
+				o.change("in environment it stays a variable, {{env %s}}", name)
+			}
 		} else {
 			o.change("the variable is not set: nothing is put in its place, or what stands behind :-")
 		}

@@ -153,13 +153,13 @@ func (c *supervisord) daemonKey(defaults *Section, k *iniKey) {
 
 // otherSections are sections that msup has no use for, by the word before the colon.
 var otherSections = map[string]fate{
-	"unix_http_server": {Dropped, "supervisorctl cannot talk to msup", "the commands of msup find the supervisor by themselves; only its own user and root may"},
+	"unix_http_server": {Dropped, "the commands of msup find the supervisor by themselves, and only its own user and root may", "msup ctl has the verbs of supervisorctl"},
 	"inet_http_server": {Dropped, "msup listens on no port, and has no web page", "msup status, msup status --json; over ssh from elsewhere"},
-	"supervisorctl":    {Dropped, "msup's commands find the supervisor by themselves", "msup status, start, stop, restart, logs …"},
+	"supervisorctl":    {Dropped, "the commands of msup find the supervisor by themselves", "msup ctl has the verbs of supervisorctl"},
 	"rpcinterface":     {Dropped, "msup has no XML-RPC", "msup status --json and the other commands"},
 	"ctlplugin":        {Dropped, "msup has no plugins", ""},
 	"eventlistener":    {Dropped, "msup has no events, so the listener is not run", "on_failed, on_oom_command and on_restart run a command when something happens; msup wait, msup status --json"},
-	"fcgi-program":     {Dropped, "msup passes no listening socket to programs, so it is not run", "let the program listen by itself: a [program:NAME] with, for example, spawn-fcgi -n or php-fpm"},
+	"fcgi-program":     {Dropped, "msup passes no listening socket as standard input, so it is not run", "let the program listen by itself, as php-fpm and spawn-fcgi -n do; listen, for one that takes LISTEN_FDS of systemd's"},
 	"program-default":  {Dropped, "only ochinchina/supervisord knows it", "[defaults] of msup"},
 }
 

@@ -13,6 +13,7 @@ import (
 	"msup/cgroup"
 	"msup/config"
 	"msup/control"
+	"msup/convert"
 	"msup/dbus"
 	"msup/property"
 	"msup/units"
@@ -169,7 +170,7 @@ func (a *app) target() (*target, error) {
 	if err == nil {
 		t.project, t.running = runs.Project, true
 		if fromConfig != nil && !sameFile(fromConfig.File, runs.Project.File) {
-			return nil, otherConfig(name, runs.Project.File)
+			return nil, a.otherConfig(name, runs.Project.File)
 		}
 		return t, nil
 	}
@@ -202,10 +203,21 @@ func (a *app) runsAnyway(err error) string {
 }
 
 // otherConfig refuses to take the project of one configuration for that of another.
-func otherConfig(project, file string) error {
+func (a *app) otherConfig(project, file string) error {
+	name := "[msup] project = NAME"
+	if path, err := a.findConfig(); err == nil {
+		switch foreignFormat(path) {
+		case convert.Supervisord:
+			name = "[supervisord] identifier = NAME"
+		case convert.ProcessCompose:
+			name = "name: NAME"
+		case convert.Procfile, convert.PM2:
+			name = "that of its folder"
+		}
+	}
 	return &exitError{
 		code: exitFailed, msg: fmt.Sprintf("project %s runs already, from %s", project, file),
-		hint: fmt.Sprintf("give this configuration a name of its own, [msup] project = NAME; -p %s means the one that runs", project),
+		hint: fmt.Sprintf("give this configuration a name of its own, %s; -p %s means the one that runs", name, project),
 	}
 }
 

@@ -46,7 +46,7 @@ func (a *app) bringUp(ctx context.Context, t *target, strict bool) (started bool
 // alreadyUp checks that what runs is what was asked for.
 func (a *app) alreadyUp(ctx context.Context, t *target, rep control.Report) error {
 	if !sameFile(rep.File, t.project.File) {
-		return otherConfig(rep.Project, rep.File)
+		return a.otherConfig(rep.Project, rep.File)
 	}
 	fmt.Fprintf(a.stderr, "msup: project %s is up already (supervisor %s, PID %s)\n", rep.Project, units.SupervisorUnit(rep.Project), number(rep.Supervisor.PID))
 	var runs runningProject

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -60,19 +61,29 @@ func nameIn(path string) (string, error) {
 	return cmp.Or(res.Document.Project(), units.DefaultProject), nil
 }
 
-// isForeign reports whether the file is of another format than msup's. One that cannot be read
-// is not: who reads it then says why.
-func isForeign(path string) bool {
+// isForeign reports whether the file is of another format than msup's.
+func isForeign(path string) bool { return foreignFormat(path) != convert.Unknown }
+
+// foreignFormat is the format of a file. One that cannot be read has none: who reads it then
+// says why.
+func foreignFormat(path string) convert.Format {
+	path, err := filepath.Abs(path) // the folder tells too
+	if err != nil {
+		return convert.Unknown
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return false
+		return convert.Unknown
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return false
+		return convert.Unknown
 	}
 	data, err := io.ReadAll(io.LimitReader(f, detectSize))
-	return err == nil && convert.Detect(path, data) != convert.Unknown
+	if err != nil {
+		return convert.Unknown
+	}
+	return convert.Detect(path, data)
 }
 
 // detectSize is as much of a file as its format is told by.

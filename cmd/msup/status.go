@@ -110,7 +110,7 @@ func (a *app) currentReport(ctx context.Context) (rep control.Report, note strin
 		rep, err = askStatus(ctx, control.NewClient(filepath.Join(a.runtimeDir(name), control.SocketName)))
 		switch {
 		case err == nil && file != "" && !sameFile(file, rep.File):
-			return rep, "", otherConfig(name, rep.File)
+			return rep, "", a.otherConfig(name, rep.File)
 		case err == nil:
 			return rep, "", nil
 		}
