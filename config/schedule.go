@@ -61,8 +61,12 @@ func setSchedule(t *target, s setting) error {
 		sched.Every = d
 		return nil
 	}
-	if _, err := property.ParseCalendar(s.value); err != nil {
+	event, err := property.ParseCalendar(s.value)
+	if err != nil {
 		return scheduleError(s.value, err)
+	}
+	if event.Over(time.Now().Add(-24 * time.Hour)) { // somewhere it is still the year before
+		t.warn(s, "its times are over: it names no year to come", "")
 	}
 	sched.Calendar = append(sched.Calendar, s.value)
 	return nil

@@ -513,6 +513,14 @@ func (p calendarPart) String() string {
 	return strings.Join(all, ",")
 }
 
+// Over reports whether none of its times comes after t, by the years it names.
+func (c Calendar) Over(t time.Time) bool {
+	last := func(sp stride) bool {
+		return sp.stop < 0 && sp.step > 0 || max(sp.start, sp.stop) >= t.Year()
+	}
+	return len(c.year) > 0 && !slices.ContainsFunc(c.year, last)
+}
+
 // String is the event in systemd's normalized form, as systemd-analyze(1) calendar shows it.
 func (c Calendar) String() string {
 	var b strings.Builder

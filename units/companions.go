@@ -230,10 +230,7 @@ func (s *Supervisor) onCompanion(r result) {
 	case told:
 	case c.sockets() != nil && (c.of.state.Phase.Up() || c.of.state.Phase == policy.Backoff):
 		s.note(c.of, "%s", text)
-	case c.sockets() != nil:
-		s.step(c.of, policy.Disarmed{Reason: text, Failed: true})
 	case c.of != nil:
-		s.note(c.of, "%s", text)
 		s.step(c.of, policy.Disarmed{Reason: text, Failed: true})
 	default:
 		s.note(nil, "%s", text)
