@@ -45,6 +45,7 @@ type Facts struct {
 	Folders []Folder
 	Files   FileLimits
 	Names   *Names
+	Taken   []Taken
 	Running *Supervisor // nil = no supervisor's unit is loaded
 	Clock   Clock
 }
@@ -132,6 +133,10 @@ type Names struct {
 	Loaded   []string // of programs, without a supervisor
 }
 
+// Taken is an address of a program (listen) that somebody else listens on, while the project
+// does not run.
+type Taken struct{ Program, Address, By string }
+
 // Supervisor is the project's supervisor.
 type Supervisor struct {
 	Unit     string
@@ -165,6 +170,9 @@ func Examine(f Facts) []Finding {
 	folders(l, f)
 	openFiles(l, f)
 	names(l, f)
+	for _, t := range f.Taken {
+		l.add(Problem, t.Program, "end that, or change listen", "cannot listen on %s: it is taken by %s", t.Address, t.By)
+	}
 	supervisor(l, f)
 	clock(l, f)
 	return l.findings

@@ -77,6 +77,10 @@ func TestExamine(t *testing.T) {
 		}, `
 problem systemd: the system manager cannot be reached: it is not here; boot it
 warning limits: whether all others hold could not be found out: the system manager decides what it passes on`},
+		{"an address is taken", func(f *doctor.Facts) {
+			f.Taken = []doctor.Taken{{Program: "web", Address: "8080", By: "nginx (PID 12)"}}
+		}, `
+problem web: cannot listen on 8080: it is taken by nginx (PID 12); end that, or change listen`},
 		{"no systemd, and the machine lacks a controller", func(f *doctor.Facts) {
 			f.Systemd, f.Running = doctor.Systemd{Err: errors.New("it is not here")}, nil
 			f.Cgroup.Missing = map[string]string{"memory": "version 1 has it"}

@@ -229,6 +229,9 @@ func (p *probe) projectFacts(ctx context.Context, bus bus, f *doctor.Facts) {
 		}
 	}
 	f.Names = p.nameFacts(ctx, bus, f.Running != nil)
+	if f.Running == nil && f.Names != nil && len(f.Names.Loaded) == 0 {
+		f.Taken = taken(p.target.project)
+	}
 }
 
 func (p *probe) supervisorFacts(ctx context.Context, bus bus, facts units.Facts, f *doctor.Facts) *doctor.Supervisor {
@@ -288,4 +291,16 @@ func (p *probe) nameFacts(ctx context.Context, bus bus, supervised bool) *doctor
 		n.Foreign = append(n.Foreign, strings.ReplaceAll(err.Error(), "\n ", ""))
 	}
 	return n
+}
+
+// taken are the addresses of programs that somebody else listens on.
+func taken(project units.Project) (list []doctor.Taken) {
+	for _, p := range project.Programs {
+		for _, a := range p.Listen.Addresses {
+			if who := holder(a); who != "" {
+				list = append(list, doctor.Taken{Program: p.Name, Address: a.String(), By: who})
+			}
+		}
+	}
+	return list
 }

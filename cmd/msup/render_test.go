@@ -81,7 +81,18 @@ func TestRender(t *testing.T) {
 	}
 	scheduled := rendered()
 	scheduled.Schedule = units.Schedule{Calendar: []string{"Mon..Fri 08:30", "*-*-* 03:00 Europe/Berlin"}, Every: 90 * time.Minute, Spread: time.Minute, CatchUp: true}
+	listens := rendered()
+	listens.Listen = units.Listen{
+		Addresses: []units.Address{{Network: units.ListenTCP, Where: "8080"}, {Network: units.ListenUnix, Where: "/run/web.sock"}, {Network: units.ListenUDP, Where: "[::1]:53"}},
+		Mode:      new(uint32(0o660)), Owner: "root:www-data", OnDemand: true, IdleStop: time.Minute,
+	}
 	for name, render := range map[string]func() (string, error){
+		"render-listen":     func() (string, error) { return renderUnit(listens, of("default", 252), "/run/msup/default") },
+		"render-run-listen": func() (string, error) { return runLine(listens, of("default", 254), false) },
+		"export-listen": func() (string, error) {
+			service, err := export(listens, 252, false)
+			return service + "\n" + exportSocket(listens, "default").text, err
+		},
 		"render-schedule":     func() (string, error) { return renderUnit(scheduled, of("default", 252), "/run/msup/default") },
 		"render-run-schedule": func() (string, error) { return runLine(scheduled, of("default", 252), false) },
 		"export-schedule": func() (string, error) {
