@@ -56,8 +56,10 @@ func TestMaxAgeAcrossSupervisors(t *testing.T) {
 		fake.set(func() { fake.events = make(chan units.BusEvent, 1000) })
 		r2 := start(t, fake, r.saved, program("web", aged), program("new", aged))
 		r2.after(19 * time.Second)
-		if got, want := r2.phases(), "web RUNNING, new RUNNING"; got != want || len(fake.started) != 2 {
-			t.Errorf("after 59 s %s, want %s; started %v", got, want, fake.started)
+		started := 0
+		fake.set(func() { started = len(fake.started) })
+		if got, want := r2.phases(), "web RUNNING, new RUNNING"; got != want || started != 2 {
+			t.Errorf("after 59 s %s, want %s; %d started", got, want, started)
 		}
 		r2.after(2 * time.Second)
 		for _, name := range []string{"web", "new"} {
