@@ -123,9 +123,9 @@ func (s *Section) unset(name string) {
 	s.Keys = slices.DeleteFunc(s.Keys, func(k Key) bool { return k.Name == name })
 }
 
-// add makes a section of a name that no other has.
-func (d *Document) add(kind, name string, p Place) *Section {
-	s := &Section{Kind: kind, Name: name, Place: p}
+// addProgram makes the section of a program whose name no other has.
+func (d *Document) addProgram(name string, p Place) *Section {
+	s := &Section{Kind: programSection, Name: name, Place: p}
 	d.Sections = append(d.Sections, s)
 	return s
 }

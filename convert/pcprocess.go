@@ -41,14 +41,14 @@ func (pc *pcProject) processes(k nodeKey) []*pcProcess {
 	name := pc.names[k.name]
 	p := &pcProcess{pcProject: pc, nodeKey: k, replicas: n, marks: n > 1}
 	if n == 1 || p.alike() {
-		p.s = pc.document.add(programSection, name, k.place)
+		p.s = pc.document.addProgram(name, k.place)
 		return []*pcProcess{p}
 	}
 	pc.split[k.name] = n
 	var all []*pcProcess
 	for i := range n {
 		one := &pcProcess{pcProject: pc, nodeKey: k, replicas: n, replica: i, quiet: i > 0}
-		one.s = pc.document.add(programSection, pc.replicaName(k.name, i), k.place)
+		one.s = pc.document.addProgram(pc.replicaName(k.name, i), k.place)
 		all = append(all, one)
 	}
 	return all

@@ -65,7 +65,7 @@ func convertPM2(in *input) {
 		return
 	}
 	in.document.Comments = root.head
-	pm := &pm2{input: in, dir: filepath.Dir(path), names: newNames(), members: members{}}
+	pm := &pm2{input: in, dir: filepath.Dir(path), names: newNames(), groups: members{}}
 	if apps[0].get("pm2_env") != nil {
 		apps = pm.running(apps)
 	} else if name := nameOfProject(filepath.Base(pm.dir)); name != "" {
@@ -102,7 +102,7 @@ func convertPM2(in *input) {
 	for _, app := range apps {
 		pm.app(app)
 	}
-	pm.members.write(in.document)
+	pm.groups.write(in.document)
 	in.document.share(in.document.programs(), "stop_timeout", "autorestart", "max_restarts", "restart_reset", "restart_delay", "restart_backoff", "restart_delay_max", "log_timestamps", "user", "group")
 }
 

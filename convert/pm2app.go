@@ -15,10 +15,10 @@ import (
 // pm2 is a file of pm2's while it is converted.
 type pm2 struct {
 	*input
-	dir string // of the file
-	members
-	jlist bool // it is what pm2 jlist prints
-	names *names
+	dir    string // of the file
+	groups members
+	jlist  bool // it is what pm2 jlist prints
+	names  *names
 }
 
 // pm2App is an app of pm2's while it is converted.
@@ -177,7 +177,7 @@ func (pm *pm2) app(n *node) {
 	if name := a.get("name"); !name.isEmptyScalar() {
 		a.name = name.String()
 	}
-	a.s = pm.document.add(programSection, pm.names.program(a.name), n.place)
+	a.s = pm.document.addProgram(pm.names.program(a.name), n.place)
 	known := pm2AppKeys()
 	convert := map[string]appKey{}
 	var names []string
@@ -527,7 +527,7 @@ func (a *pm2App) namespace(o *outcome, n *node) {
 		return
 	}
 	group := nameOfGroup(name)
-	a.members.add(group, a.s.Name, n.place)
+	a.groups.add(group, a.s.Name, n.place)
 	o.Became = append(o.Became, "[group "+group+"]")
 	if group != name {
 		o.change("names of groups hold letters, digits and _")

@@ -220,7 +220,7 @@ func portOf(text string) (int, bool) {
 
 // procEntry makes a program of a line.
 func (in *input) procEntry(r *runner, e procEntry, name, file string, port int, used *envFile) {
-	s := in.document.add(programSection, name, Place{file, e.line})
+	s := in.document.addProgram(name, Place{file, e.line})
 	s.Comments = e.comments
 	f := in.outcome(Place{file, e.line}, name, e.name, e.command)
 	defer f.done()
