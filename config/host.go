@@ -22,7 +22,7 @@ type host struct {
 	cpus int
 	path string // $PATH of whoever runs msup; only for hints
 
-	memTotal   func() (uint64, error) // physical memory in bytes
+	memTotal   func() (uint64, error)           // physical memory in bytes
 	lookupEnv  func(name string) (string, bool) // the environment of whoever runs msup
 	knownUser  func(name string) bool
 	knownGroup func(name string) bool

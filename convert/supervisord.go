@@ -2,6 +2,7 @@ package convert
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -258,9 +259,9 @@ func (c *supervisord) note(k *iniKey, v Verdict, became []string, why, instead s
 func (c *supervisord) wrong(k *iniKey, err error) {
 	c.lost[k] = true
 	d := config.Diagnostic{Section: k.section, Key: k.name, Value: oneLine(k.value), Message: err.Error()}
-	if missing, ok := err.(*missingError); ok {
+	if missing, ok := errors.AsType[*missingError](err); ok {
 		d.Hint = "set it: " + missing.name + "=… msup …"
-	} else if _, ok := err.(*formatError); ok {
+	} else if _, ok := errors.AsType[*formatError](err); ok {
 		d.Hint = "a percent sign that stands for itself is written %%"
 	}
 	c.fail(k.place, d)
@@ -612,8 +613,12 @@ func (c *supervisord) integer(s *iniSection, name string, otherwise int, x expan
 
 // hoisted are keys whose commonest value is put into [defaults], and what holds without them.
 var hoisted = []struct{ name, otherwise string }{
-	{"start_retries", ""}, {"start_retry_delay", ""}, {"restart_delay", "1s"}, {"max_restarts", "5"},
-	{"log_compress", "true"}, {"systemd.KillMode", "control-group"},
+	{"start_retries", ""},
+	{"start_retry_delay", ""},
+	{"restart_delay", "1s"},
+	{"max_restarts", "5"},
+	{"log_compress", "true"},
+	{"systemd.KillMode", "control-group"},
 }
 
 // hoist puts what most programs have into [defaults].

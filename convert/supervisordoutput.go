@@ -196,9 +196,10 @@ func (p *program) rotation(out, err *stream, merged bool) {
 			}
 			if s.kind != toFile {
 				why := "the journal has limits of its own, see journald.conf(5)"
-				if s.kind == toContainer {
+				switch s.kind {
+				case toContainer:
 					why = "it is about the container's log, which cannot be rotated; the file is, as by default"
-				} else if s.kind == toNothing {
+				case toNothing:
 					why = "there is no file"
 				}
 				c.note(k, Kept, nil, why, "")

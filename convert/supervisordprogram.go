@@ -569,7 +569,7 @@ func (p *program) readEnvironment() {
 	}
 	pairs, err := splitPairs(value)
 	if err != nil {
-		p.supervisord.wrong(k, fmt.Errorf("it is not KEY=\"value\",KEY2=\"value\": %w", err))
+		c.wrong(k, fmt.Errorf("it is not KEY=\"value\",KEY2=\"value\": %w", err))
 		return
 	}
 	p.env = pairs
