@@ -2,6 +2,7 @@ package convert
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -100,6 +101,9 @@ func (s *Section) set(p Place, name, value string) error {
 	}
 	if why := unprintable(value); why != "" {
 		return fmt.Errorf("%s", why)
+	}
+	if value == "" && k.Kind != config.Systemd {
+		return errors.New("there is nothing in it")
 	}
 	if k.Kind == config.Text || k.Kind == config.Path {
 		quoted, err := quoteText(value)

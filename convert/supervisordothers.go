@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -103,6 +104,8 @@ func (c *supervisord) daemonKey(defaults *Section, k *iniKey) {
 		switch lower := strings.ToLower(value); {
 		case lower == "none", lower == "off", lower == "/dev/null", containerOutput.MatchString(value), lower == "syslog":
 			c.changed(msup, k, "logfile", "none", "the journal has each change of state: journalctl -u msup.service")
+		case strings.HasSuffix(value, "/"), slices.Contains([]string{".", "..", ""}, value):
+			c.wrong(k, fmt.Errorf("%s is a folder", quote(value)))
 		default:
 			c.changed(msup, k, "logfile", c.logPath(value), "it has one line for each change of state, in msup's words")
 		}
@@ -113,6 +116,10 @@ func (c *supervisord) daemonKey(defaults *Section, k *iniKey) {
 			c.note(k, Kept, nil, "", "")
 		}
 	case "user":
+		if value == "" {
+			c.wrong(k, errors.New("there is no user in it"))
+			return
+		}
 		if value == "root" || value == "0" {
 			c.note(k, Kept, nil, "msup that root runs runs programs as root", "")
 			return

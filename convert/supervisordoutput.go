@@ -51,6 +51,8 @@ func (p *program) stream(name string) *stream {
 			s.kind = toSyslog
 		case containerOutput.MatchString(value):
 			s.kind = toContainer
+		case strings.HasSuffix(value, "/"), slices.Contains([]string{".", ".."}, path.Base(value)):
+			c.wrong(s.logfile, fmt.Errorf("%s is a folder", quote(value)))
 		default:
 			s.kind, s.path = toFile, c.logPath(value)
 		}
