@@ -103,6 +103,7 @@ func TestDetect(t *testing.T) {
 		{"web.conf", "[program:web]\ncommand = /bin/true\nautorestart = true ; yes\n", Supervisord},
 		{"web.conf", "[program:web]\ncommand = %(here)s/run\n", Supervisord},
 		{"web.conf", "[program:web]\ncommand = date +%d\n", Unknown},
+		{"web.conf", "\xef\xbb\xbf[program:web]\r\ncommand=/bin/true\r\nstartsecs=2\r\n", Supervisord},
 		{"supervisord.conf", "[program:web]\ncommand = /bin/true\n", Supervisord},
 		{"/etc/supervisor/conf.d/web.conf", "[program:web]\ncommand = /bin/true\n", Supervisord},
 		{"/etc/supervisord.d/web.ini", "[program:web]\ncommand = /bin/true\n", Supervisord},

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"path"
 	"regexp"
 	"slices"
@@ -90,6 +91,7 @@ func isYAML(name string) bool {
 // the others, which may be msup's own.
 func Detect(name string, content []byte) Format {
 	base := path.Base(name)
+	content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf")) // byte order mark
 	if msupHeader.Match(content) && !isYAML(base) {
 		return Unknown
 	}

@@ -119,6 +119,7 @@ func TestSupervisordErrors(t *testing.T) {
 		head + "command=%(process_num)1000d":                               "a width of more than 999",
 		head + "command=%(process_num":                                     "is no name to be replaced",
 		head + "command=a 'b":                                              "a quote is not closed",
+		head + "command=sh -c \"a ; b\"":                                   "a quote is not closed; what stands behind a space and ; or # is a comment",
 		head + "command=":                                                  "the command is empty",
 		head + "autostart=true":                                            "the program has no command",
 		head + "command=a\nautostart=maybe":                                "\"maybe\" is none of yes, true",

@@ -263,6 +263,8 @@ func (c *supervisord) wrong(k *iniKey, err error) {
 		d.Hint = "set it: " + missing.name + "=… msup …"
 	} else if _, ok := errors.AsType[*formatError](err); ok {
 		d.Hint = "a percent sign that stands for itself is written %%"
+	} else if k.note != "" {
+		d.Hint = "what stands behind a space and ; or # is a comment"
 	}
 	c.fail(k.place, d)
 }
@@ -301,7 +303,7 @@ func (c *supervisord) now(k *iniKey, x expansions) (string, bool) {
 		return "", false
 	case err == nil:
 		return value, true
-	case missing != "" && !c.Direct:
+	case missing != "" && !c.Direct && k.name != "user": // without a user it would run as root
 		c.lost[k] = true
 		c.note(k, Dropped, nil, fmt.Sprintf("the variable %s is not set, and a value of this key is known only with it", missing), "set it: "+missing+"=… msup import …")
 		return "", false
@@ -652,15 +654,20 @@ func (c *supervisord) hoist() {
 	}
 }
 
-// hoistPath passes PATH to all programs where each needs it.
+// hoistPath passes PATH to all programs where several need it; with supervisord all have it.
 func (c *supervisord) hoistPath(defaults *Section) {
 	const key = "pass_environment"
-	needs := func(p *program) bool { return slices.Contains(strings.Fields(p.out.get(key)), "PATH") }
-	if len(c.programs) < 2 || slices.ContainsFunc(c.programs, func(p *program) bool { return !needs(p) }) {
+	var need []*program
+	for _, p := range c.programs {
+		if slices.Contains(strings.Fields(p.out.get(key)), "PATH") {
+			need = append(need, p)
+		}
+	}
+	if len(need) < 2 {
 		return
 	}
 	_ = defaults.set(Place{}, key, "PATH")
-	for _, p := range c.programs {
+	for _, p := range need {
 		i := slices.IndexFunc(p.out.Keys, func(k Key) bool { return k.Name == key })
 		others := slices.DeleteFunc(strings.Fields(p.out.Keys[i].Value), func(s string) bool { return s == "PATH" })
 		if p.out.Keys[i].Value = strings.Join(others, " "); len(others) == 0 {

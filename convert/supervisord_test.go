@@ -148,3 +148,15 @@ func TestIncludes(t *testing.T) {
 		t.Errorf("a loop: %v", err)
 	}
 }
+
+// A user that is not known would be root: that is an error also where other keys are dropped.
+func TestUserIsNotDropped(t *testing.T) {
+	text := "[program:a]\ncommand=/bin/a\numask=%(ENV_MASK)s\nuser=%(ENV_WHO)s\n"
+	res, err := Convert(tree(map[string]string{"/s.conf": text}), []string{"/s.conf"}, Options{})
+	if err == nil || err.Error() != "/s.conf:4: [program:a] user: the variable WHO is not set; set it: WHO=… msup …" {
+		t.Errorf("got %v", err)
+	}
+	if res.Report.Count(Dropped) != 1 {
+		t.Errorf("dropped: %v", res.Report.Entries)
+	}
+}
