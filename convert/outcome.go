@@ -85,10 +85,10 @@ func (o *outcome) done() { o.in.report.add(o.Entry) }
 // hardly any can do without: tools are looked for in PATH and keep their caches in HOME.
 var inherited = []string{"PATH", "HOME", "USER", "LANG"}
 
-// inherit gives programs those variables from the environment of msup up.
-func (o *outcome) inherit(s *Section) {
-	o.set(s, "pass_environment", strings.Join(inherited, " "))
-	for _, name := range inherited {
+// inherit gives programs variables of the environment of msup up.
+func (o *outcome) inherit(s *Section, names ...string) {
+	o.set(s, "pass_environment", strings.Join(names, " "))
+	for _, name := range names {
 		o.in.env(name) // it is asked for
 	}
 	o.change("programs get these variables of the environment of msup up, and no others that are not named")

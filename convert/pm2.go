@@ -18,6 +18,7 @@ const PM2 Format = "pm2"
 var (
 	pm2Script = regexp.MustCompile(`\.config\.[cm]?js$|^(ecosystem|pm2|processes)\b.*\.[cm]?js$`)
 	pm2File   = regexp.MustCompile(`^(ecosystem|pm2)\b.*\.(json|ya?ml)$`)
+	pm2Old    = regexp.MustCompile(`^process(es)?\.json$`) // its first name, often of one app without a list
 	appsKey   = regexp.MustCompile(`(?m)^[ \t]*"?apps"?[ \t]*:`)
 	jlistKey  = regexp.MustCompile(`"pm2_env"[ \t\n]*:`)
 )
@@ -28,7 +29,7 @@ func isPM2(name string, content []byte) bool {
 		return true
 	case ext == ".json":
 		// pm2 writes jlist on one line, where the key stands somewhere.
-		return pm2File.MatchString(name) || appsKey.Match(content) || jlistKey.Match(content) || bytes.Contains(content, []byte(`"apps"`))
+		return pm2File.MatchString(name) || pm2Old.MatchString(name) && bytes.Contains(content, []byte(`"script"`)) || appsKey.Match(content) || jlistKey.Match(content) || bytes.Contains(content, []byte(`"apps"`))
 	case ext == ".yml" || ext == ".yaml":
 		return pm2File.MatchString(name) || appsKey.Match(content) && bytes.Contains(content, []byte("script"))
 	}
@@ -94,13 +95,26 @@ func convertPM2(in *input) {
 	} {
 		o.set(defaults, kv[0], kv[1])
 	}
-	// systemd sets HOME for a program with a user.
-	if !slices.ContainsFunc(apps, func(app *node) bool { return app.get("uid") != nil || app.get("user") != nil }) {
-		o.inherit(defaults)
+	// systemd sets HOME and USER for a program with a user.
+	users := slices.ContainsFunc(apps, func(app *node) bool { return app.get("uid") != nil || app.get("user") != nil })
+	if users {
+		o.inherit(defaults, "PATH", "LANG")
+	} else {
+		o.inherit(defaults, inherited...)
 	}
 	o.done()
 	for _, app := range apps {
 		pm.app(app)
+	}
+	if users {
+		for _, name := range []string{"HOME", "USER"} {
+			in.env(name) // it is asked for
+		}
+		for _, s := range in.document.programs() {
+			if s.get("user") == "" {
+				_ = s.set(Place{}, "pass_environment", "HOME USER")
+			}
+		}
 	}
 	pm.groups.write(in.document)
 	in.document.share(in.document.programs(), "stop_timeout", "autorestart", "max_restarts", "restart_reset", "restart_delay", "restart_backoff", "restart_delay_max", "log_timestamps", "user", "group")

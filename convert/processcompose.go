@@ -477,7 +477,7 @@ func (pc *pcProject) convert(place Place) {
 	defaults := pc.document.section(defaultsSection, "", Place{})
 	o := pc.outcome(first, "process-compose", "", "")
 	o.set(defaults, "autorestart", "never") // unless a process says otherwise
-	o.inherit(defaults)
+	o.inherit(defaults, inherited...)
 	o.done()
 	pc.useDotenv(processes, defaults)
 	known := pcProjectKeys()

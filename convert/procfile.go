@@ -114,7 +114,7 @@ func convertProcfile(in *input) {
 	if in.Out != dir {
 		file.set(defaults, "directory", in.path(dir))
 	}
-	file.inherit(defaults)
+	file.inherit(defaults, inherited...)
 	file.change("%s ends all processes when one ends; here each is started again by itself, up to max_restarts times", r.name())
 	file.done()
 	for _, line := range p.ignored {
