@@ -113,14 +113,21 @@ func convertSupervisord(in *input) {
 		texts:   map[string]string{"here": filepath.Dir(c.paths[0]), "host_node_name": c.Hostname},
 		numbers: map[string]int{}, env: c.lookup,
 	}
+	c.document.section(projectSection, "", Place{})
+	defaults := c.document.section(defaultsSection, "", Place{})
 	if len(c.problems) > 0 {
-		return // what could not be read would be missed again and again
+		// What could not be read would be missed again and again; whose project it is must be known
+		// to stop it.
+		if s := c.file.byName["supervisord"]; s != nil {
+			if k := c.keyOf(s, "identifier"); k != nil {
+				c.daemonKey(defaults, k)
+			}
+		}
+		return
 	}
 	if !slices.ContainsFunc(c.file.head, sampleHead.MatchString) {
 		c.document.Comments = meaningful(c.file.head)
 	}
-	c.document.section(projectSection, "", Place{})
-	c.document.section(defaultsSection, "", Place{})
 	c.daemon()
 	c.findPrograms()
 	c.order()

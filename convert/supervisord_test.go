@@ -160,3 +160,15 @@ func TestUserIsNotDropped(t *testing.T) {
 		t.Errorf("dropped: %v", res.Report.Entries)
 	}
 }
+
+// The project of a file that cannot be read to its end is still known, so that it can be stopped.
+func TestProjectOfBrokenFile(t *testing.T) {
+	text := "[supervisord]\nidentifier=shop\n[program:a]\ncommand=/bin/a\nrubbish\n"
+	res, err := Convert(tree(map[string]string{"/s.conf": text}), []string{"/s.conf"}, Options{})
+	if err == nil || !strings.Contains(err.Error(), "s.conf:5: [program:a] \"rubbish\"") {
+		t.Errorf("got %v", err)
+	}
+	if got := res.Document.Project(); got != "shop" {
+		t.Errorf("project %q", got)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,10 +77,14 @@ func (a *app) findConfig() (string, error) {
 			return name, nil
 		}
 	}
-	return "", &exitError{
-		code: exitUsage, msg: "no configuration here",
-		hint: fmt.Sprintf("make one of %s, or name one with -c FILE", strings.Join(configNames, ", ")),
+	hint := fmt.Sprintf("make one of %s, or name one with -c FILE", strings.Join(configNames, ", "))
+	for _, name := range foreignNames {
+		if slices.Contains(convert.Formats(), foreignFormat(name)) {
+			hint = fmt.Sprintf("there is a %s: -c %s takes it as it is", name, name)
+			break
+		}
 	}
+	return "", &exitError{code: exitUsage, msg: "no configuration here", hint: hint}
 }
 
 // loadConfig reads and checks the configuration as for a start.

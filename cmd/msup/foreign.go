@@ -61,6 +61,12 @@ func nameIn(path string) (string, error) {
 	return cmp.Or(res.Document.Project(), units.DefaultProject), nil
 }
 
+// foreignNames are what configurations of other process managers are called.
+var foreignNames = []string{
+	"supervisord.conf", "Procfile", "process-compose.yaml", "process-compose.yml", "compose.yaml", "compose.yml",
+	"ecosystem.config.json", "ecosystem.config.yaml", "ecosystem.config.yml",
+}
+
 // isForeign reports whether the file is of another format than msup's.
 func isForeign(path string) bool { return foreignFormat(path) != convert.Unknown }
 
