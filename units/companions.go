@@ -228,7 +228,7 @@ func (s *Supervisor) onCompanion(r result) {
 	}
 	switch {
 	case told:
-	case c.sockets() != nil && (c.of.state.Phase.Up() || c.of.state.Phase == policy.Backoff):
+	case c.sockets() != nil && (c.of.state.Phase.Up() || c.of.state.Phase == policy.Backoff || !c.of.onDemand()):
 		s.note(c.of, "%s", text)
 	case c.of != nil:
 		s.step(c.of, policy.Disarmed{Reason: text, Failed: true})

@@ -32,6 +32,10 @@ type pin struct {
 // pinned reports whether sockets keep the unit of p loaded.
 func (p *program) pinned() bool { return p.pin.digest != "" && !p.scoped() }
 
+// onDemand reports whether a connection may start p. Armed alone does not tell: one that listens
+// while it runs may be started by a schedule.
+func (p *program) onDemand() bool { return p.def.Listen.OnDemand && p.state.Armed }
+
 // listens reports whether the sockets of p shall be there. In FAILED and STOPPED they are not:
 // who connects is refused.
 func (p *program) listens() bool {
@@ -47,10 +51,10 @@ func (p *program) listens() bool {
 	case policy.Stopping:
 		// Started again, it is to be by the definition in force. Who connects while it is on its way
 		// down for good is refused.
-		again := st.Armed || st.StartAgain || st.Ending != nil || p.pin.stopSeen
+		again := p.onDemand() || st.StartAgain || st.Ending != nil || p.pin.stopSeen
 		return again && p.pin.digest == p.def.Digest && !p.pin.stale && !p.dropping
 	case policy.Stopped, policy.Exited:
-		return st.Armed && met() || p.invocation != "" // of a run that systemd is starting
+		return p.onDemand() && met() || p.invocation != "" // of a run that systemd is starting
 	}
 	return false
 }
@@ -143,7 +147,7 @@ func stopLingering(ctx context.Context, bus Bus, unit string) error {
 // activated takes it that systemd has started p, and reports whether that is so for good: who
 // gave up or was stopped meanwhile is not to run.
 func (s *Supervisor) activated(p *program) bool {
-	if !p.state.Armed && p.state.Phase != policy.Backoff || p.state.Phase.GaveUp() || p.dropping || s.down {
+	if !p.onDemand() && p.state.Phase != policy.Backoff || p.state.Phase.GaveUp() || p.dropping || s.down {
 		if p.wish == noWish && !p.calling {
 			s.want(p, wishStop)
 		}
@@ -159,7 +163,7 @@ func (s *Supervisor) activated(p *program) bool {
 // replaced takes it that systemd has started p again while it was being stopped, before the
 // end of the run before was seen.
 func (s *Supervisor) replaced(p *program) {
-	if !p.state.Phase.Up() && (p.state.Armed || p.state.Phase == policy.Backoff) {
+	if !p.state.Phase.Up() && (p.onDemand() || p.state.Phase == policy.Backoff) {
 		s.step(p, policy.Activated{By: "a connection to " + p.def.Listen.String()})
 	}
 	s.activatedBy(p)
@@ -204,8 +208,9 @@ func (s *Supervisor) observeSockets(c *companion, f Facts) {
 			ev.Reason = "connections have started it too often, and it took none (Result=trigger-limit-hit)"
 		}
 	}
-	if !p.state.Armed {
+	if !p.onDemand() {
 		s.note(p, "%s: nobody can connect until it is restarted", ev.Reason)
+		return
 	}
 	s.step(p, ev)
 }

@@ -220,7 +220,7 @@ func (p *program) waiting() policy.State {
 		st.Reason = waitWords(waits) + ", " + policy.Words(time.Since(st.Started).Truncate(time.Second))
 		return st
 	}
-	if st.Armed && p.def.Listens() && (st.Phase == policy.Stopped || st.Phase == policy.Exited) && !strings.HasSuffix(st.Reason, p.def.Rules.Awaits) {
+	if p.onDemand() && (st.Phase == policy.Stopped || st.Phase == policy.Exited) && !strings.HasSuffix(st.Reason, p.def.Rules.Awaits) {
 		st.Reason += ", waits for " + p.def.Rules.Awaits
 		return st
 	}

@@ -273,6 +273,38 @@ func TestSocketsStoppedBySomebody(t *testing.T) {
 	})
 }
 
+// A program that listens and has a schedule is started by its times, and by no connection; what
+// becomes of its sockets is nothing to the schedule.
+func TestSocketsWithSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, listening(t, "web", scheduled("*-*-* 03:00")))
+		r.after(time.Second)
+		fake.connect(web)
+		whole(t, fake, 1)
+		fake.elapse("msup-web:due.timer")
+		r.after(2 * time.Second)
+		fake.connect(web)
+		_ = fake.Stop(t.Context(), "msup-web.socket")
+		r.after(time.Second)
+		r.expect("web: its sockets were stopped with systemctl: nobody can connect until it is restarted\n")
+		if !r.status("web").State.Armed {
+			t.Error("its schedule has ended with its sockets")
+		}
+		fake.die(web, 1, 0, "success")
+		r.after(time.Second)
+		fake.elapse("msup-web:due.timer")
+		r.after(2 * time.Second)
+		fake.connect(web)
+		fake.die(web, 1, 0, "success")
+		r.after(time.Second)
+		fake.connect(web)
+		r.expect("web RUNNING -> EXITED: exit status 0\n")
+		whole(t, fake, 2)
+		r.stop()
+	})
+}
+
 // systemctl does with them what it does with others.
 func TestSocketsAndSystemctl(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
