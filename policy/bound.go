@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Bound returns s with its times within what the rules allow now: the clock may have been
 // set back since they were written down, or the rules were others.
@@ -10,6 +13,9 @@ func (r Rules) Bound(s State, now time.Time) State {
 	case Starting:
 		if longest = r.startPeriod(); s.waitsForReady(r) {
 			longest = max(longest, r.ReadyTimeout)
+			if head, _, ok := strings.Cut(s.Reason, readyWords); ok {
+				s.Reason = head + readyWords + r.Ready // perhaps it was another probe
+			}
 		}
 	case Running:
 		s.Active, s.Since = earlier(s.Active, now), earlier(s.Since, now)

@@ -178,3 +178,15 @@ func TestReadyRulesChange(t *testing.T) {
 		}
 	})
 }
+
+// A reason that names the probe names the one in force.
+func TestReadyReasonChanges(t *testing.T) {
+	s := policy.State{Phase: policy.Starting, Active: t0, Started: t0, Reason: "executed, waits for a line that matches a, waits for b"}
+	r := probed
+	for range 2 {
+		s = r.Bound(s, t0)
+		if want := "executed, waits for tcp 127.0.0.1:80"; s.Reason != want {
+			t.Errorf("%q, want %q", s.Reason, want)
+		}
+	}
+}

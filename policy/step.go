@@ -172,7 +172,7 @@ func (s State) started(r Rules, ev Started, now time.Time) State {
 			return s // it is known
 		case r.Ready != "":
 			s.Draw = ev.Random
-			s.Active, s.Reason = now, "executed, waits for "+r.Ready
+			s.Active, s.Reason = now, "executed"+readyWords+r.Ready
 			if r.ReadyTimeout > 0 {
 				s.Deadline = now.Add(r.ReadyTimeout)
 			}
@@ -188,7 +188,7 @@ func (s State) started(r Rules, ev Started, now time.Time) State {
 	default:
 		s = s.cleared()
 		if ev.Unready && r.Ready != "" {
-			s = s.to(Starting, now, "started with systemctl, waits for "+r.Ready)
+			s = s.to(Starting, now, "started with systemctl"+readyWords+r.Ready)
 			s.Started, s.Draw, s.Active = now, ev.Random, now
 			return s
 		}
@@ -217,6 +217,9 @@ func (s State) becameReady(r Rules, at, now time.Time) State {
 	}
 	return s.running(r, now)
 }
+
+// readyWords stand in a reason before what ready waits for.
+const readyWords = ", waits for "
 
 // waitsForReady reports whether the unit is active, and its readiness probe has not passed.
 func (s State) waitsForReady(r Rules) bool {
