@@ -37,6 +37,9 @@ type Need struct {
 	Oneshot bool
 	Healthy bool // the last liveness probe has passed
 	Missing bool // there is no such program
+	// OnDemand says that a connection starts it. Listens says that one may come: who depends on it
+	// need not have it run, because whoever connects waits.
+	OnDemand, Listens bool
 }
 
 // Standing is how it stands with a need, from the best to the worst.
@@ -65,6 +68,9 @@ func (n Need) standing() Standing {
 	case n.holds():
 		return Met
 	case n.State.Phase == Stopped, n.State.Phase == "", n.State.Phase == Exited:
+		if n.OnDemand && n.Condition != OnCompleted {
+			return Due // its sockets are being made
+		}
 		return Idle
 	}
 	return Due
@@ -74,7 +80,9 @@ func (n Need) standing() Standing {
 func (n Need) holds() bool {
 	switch {
 	case n.State.Phase == Exited:
-		return n.Oneshot || n.Condition == OnCompleted
+		return n.Oneshot || n.Condition == OnCompleted || n.Listens
+	case n.State.Phase == Stopped:
+		return n.Listens && n.Condition != OnCompleted
 	case n.Over:
 		return false
 	}
@@ -102,9 +110,10 @@ func Await(needs []Need) (worst Standing, first int) {
 }
 
 // Ends reports whether the end of the run that the need was met by concerns who depends on it:
-// it was to go on.
+// it was to go on. One that is stopped because nobody is connected comes back with a connection.
 func (n Need) Ends() bool {
-	return !n.Optional && n.Condition != OnCompleted && (n.State.Phase != Exited || !n.Oneshot)
+	idled := n.Listens && !n.State.StartAgain && n.State.Ending == nil && (n.State.Phase == Stopping || n.State.Phase == Stopped)
+	return !n.Optional && !idled && n.Condition != OnCompleted && (n.State.Phase != Exited || !n.Oneshot)
 }
 
 type (

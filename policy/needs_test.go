@@ -138,3 +138,29 @@ func TestNeedEvents(t *testing.T) {
 		t.Errorf("still wanted: %+v", s)
 	}
 }
+
+// One that the first connection starts is there as soon as systemd listens for it.
+func TestOnDemandMeetsNeeds(t *testing.T) {
+	for _, tt := range []struct {
+		condition         policy.Condition
+		phase             policy.Phase
+		onDemand, listens bool
+		want              policy.Standing
+		ends              bool
+	}{
+		{policy.OnStarted, policy.Stopped, false, false, policy.Idle, true},
+		{policy.OnStarted, policy.Stopped, true, false, policy.Due, true},
+		{policy.OnStarted, policy.Stopped, true, true, policy.Met, false},
+		{policy.OnHealthy, policy.Stopped, true, true, policy.Met, false},
+		{policy.OnReady, policy.Exited, true, true, policy.Met, true},
+		{policy.OnReady, policy.Starting, true, true, policy.Due, true},
+		{policy.OnReady, policy.Stopping, true, true, policy.Due, false},
+		{policy.OnReady, policy.Failed, true, true, policy.Lost, true},
+		{policy.OnCompleted, policy.Stopped, true, true, policy.Idle, false},
+	} {
+		n := policy.Need{Condition: tt.condition, State: policy.State{Phase: tt.phase}, OnDemand: tt.onDemand, Listens: tt.listens}
+		if n.Standing() != tt.want || n.Ends() != tt.ends {
+			t.Errorf("%+v: %v, ends %v", tt, n.Standing(), n.Ends())
+		}
+	}
+}

@@ -186,6 +186,10 @@ func (e edge) look() policy.Need {
 	if e.to != nil {
 		n.State, n.Over, n.Oneshot = e.to.state, e.to.over(), e.to.def.Rules.Oneshot
 		n.Healthy = e.to.alive.status.Tries > 0 && e.to.alive.status.Passed
+		if e.to.onDemand() {
+			worst, _ := e.to.await()
+			n.OnDemand, n.Listens = worst == policy.Met, worst == policy.Met && e.to.pin.digest != ""
+		}
 	}
 	return n
 }
@@ -254,6 +258,14 @@ func (s *Supervisor) followNeeds(p *program) {
 			}
 		}
 	}
+}
+
+// name is that of the other program.
+func (e edge) name() string {
+	if e.to == nil {
+		return e.Of
+	}
+	return e.to.def.Name
 }
 
 // lost says why a need is not met any more.
@@ -475,5 +487,6 @@ func NeedStatuses(programs []Program, name string, status map[string]Status) []N
 // Look is the need of a program as it is by its status.
 func (n Need) Look(to Program, st Status) policy.Need {
 	healthy := slices.ContainsFunc(st.Probes, func(p ProbeStatus) bool { return p.Of == "alive" && p.Tries > 0 && p.Passed })
-	return policy.Need{Condition: n.Condition, Optional: n.Optional, State: st.State, Oneshot: to.Rules.Oneshot, Healthy: healthy}
+	return policy.Need{Condition: n.Condition, Optional: n.Optional, State: st.State, Oneshot: to.Rules.Oneshot, Healthy: healthy,
+		Listens: to.Listen.OnDemand && st.State.Armed}
 }

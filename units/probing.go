@@ -220,8 +220,13 @@ func (p *program) waiting() policy.State {
 		st.Reason = waitWords(waits) + ", " + policy.Words(time.Since(st.Started).Truncate(time.Second))
 		return st
 	}
-	if p.onDemand() && (st.Phase == policy.Stopped || st.Phase == policy.Exited) && !strings.HasSuffix(st.Reason, p.def.Rules.Awaits) {
-		st.Reason += ", waits for " + p.def.Rules.Awaits
+	if p.onDemand() && (st.Phase == policy.Stopped || st.Phase == policy.Exited) {
+		if !strings.HasSuffix(st.Reason, p.def.Rules.Awaits) {
+			st.Reason += ", waits for " + p.def.Rules.Awaits
+		}
+		if worst, e := p.await(); worst != policy.Met {
+			st.Reason += fmt.Sprintf(", refused until %s is %s", e.name(), e.Condition)
+		}
 		return st
 	}
 	waits := p.def.Rules.WaitsForReady(st)

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"msup/policy"
 	"msup/units"
 )
 
@@ -268,6 +269,37 @@ func TestSocketsStoppedBySomebody(t *testing.T) {
 		})
 		r.after(time.Second)
 		r.expect("web EXITED -> FAILED: connections have started it too often, and it took none (Result=trigger-limit-hit)\n")
+		whole(t, fake, 0)
+		r.stop()
+	})
+}
+
+// Who depends on a program that connections start does not need it to run, only to be listened
+// for.
+func TestOnDemandIsDependedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		db := program("db", func(p *units.Program) { p.Autostart = false })
+		lazy := listening(t, "web", onDemand)
+		lazy.Needs = []units.Need{{Of: "db", Condition: policy.OnStarted}}
+		job := program("job", func(p *units.Program) {
+			p.Needs = []units.Need{{Of: "web", Condition: policy.OnReady}}
+			p.OnDependency = policy.RestartAtEnd
+		})
+		free := listening(t, "free", onDemand)
+		user := program("user", func(p *units.Program) {
+			p.Needs, p.OnDependency = []units.Need{{Of: "free", Condition: policy.OnReady}}, policy.RestartAtEnd
+		})
+		r := start(t, fake, nil, db, lazy, job, free, user)
+		r.after(3 * time.Second)
+		if got, want := r.phases(), "db RUNNING, web RUNNING, job RUNNING, free STOPPED, user RUNNING"; got != want {
+			t.Fatalf("%s, want %s\n%s", got, want, r.log())
+		}
+		fake.connect("msup-free.service")
+		r.after(3 * time.Second)
+		if n := fake.starts("msup-user.service"); n != 1 {
+			t.Errorf("started %d times", n)
+		}
 		whole(t, fake, 0)
 		r.stop()
 	})
