@@ -1,12 +1,16 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"msup/policy"
 	"msup/probe"
 	"msup/units"
 )
@@ -190,7 +194,7 @@ func (l *loader) checkOwnProbes(t *target) {
 		spec probe.Spec
 	}{{"ready", d.Ready.Spec}, {"alive", d.Alive.Spec}} {
 		for _, a := range d.Listen.Addresses {
-			own := false
+			own, connects := false, false
 			switch {
 			case p.spec.Kind == probe.Unix:
 				own = a.Network == units.ListenUnix && a.Where == p.spec.Where
@@ -201,6 +205,12 @@ func (l *loader) checkOwnProbes(t *target) {
 			case p.spec.Kind == probe.TCP:
 				_, port := inet(a)
 				own = strings.HasSuffix(p.spec.Where, fmt.Sprintf(":%d", port)) && local(p.spec.Where)
+			case p.spec.Kind == probe.HTTP:
+				_, port := inet(a)
+				connects = toPort(p.spec.Where, port)
+			}
+			if connects = connects || own && p.spec.Kind != probe.Port; connects && p.key == "alive" && d.Listen.IdleStop > 0 && d.Alive.Interval <= d.Listen.IdleStop {
+				t.warn(d.at("idle_stop"), fmt.Sprintf("idle_stop has no effect: alive connects to %s every %s", a, policy.Words(d.Alive.Interval)), "use alive = exec: or watchdog, or an alive_interval that is longer")
 			}
 			if own {
 				t.warn(d.at(p.key), fmt.Sprintf("%s passes whatever the program does: systemd listens on %s for it", p.key, a), "use http: or exec:, which need an answer")
@@ -208,6 +218,16 @@ func (l *loader) checkOwnProbes(t *target) {
 			}
 		}
 	}
+}
+
+// toPort reports whether a URL leads to a port of this machine, as far as one sees.
+func toPort(where string, port uint16) bool {
+	u, err := url.Parse(where)
+	if err != nil {
+		return false
+	}
+	at := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	return at == strconv.Itoa(int(port)) && local(net.JoinHostPort(u.Hostname(), at))
 }
 
 // local reports whether HOST:PORT is on this machine, as far as one sees.
