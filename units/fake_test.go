@@ -48,6 +48,8 @@ type fakeSystemd struct {
 	pinned         bool           // a unit that ended well stays loaded: something refers to it
 	unheard        bool           // the answer of a start is lost with the connection
 	late           time.Duration  // how much later than it is made a list arrives
+	readLate       time.Duration  // the same of what Read answers
+	executes       time.Duration  // how long a unit is activating
 	listenErr      bool           // systemd cannot listen
 	waiting        map[string]int // connections that wait, by service
 	taken, refused int
@@ -110,7 +112,7 @@ func (f *fakeSystemd) emit(e units.BusEvent) {
 
 func (f *fakeSystemd) changed(u *fakeUnit) {
 	facts := u.facts
-	facts.Commands = nil // no signal has them
+	facts.Commands, facts.Slice = nil, "" // no signal has them
 	f.emit(units.UnitChanged{Facts: facts})
 }
 
@@ -199,6 +201,11 @@ func (f *fakeSystemd) launch(name string, u *fakeUnit) error {
 		u.facts.InvocationID, u.facts.ExecMainStart, u.facts.MainStart = invocation, monotonic(), time.Now()
 		u.facts.ActiveState, u.facts.SubState, u.facts.MainPID = "activating", "start", uint32(1000+f.serial)
 		f.changed(u)
+		if f.executes > 0 {
+			f.mu.Unlock()
+			time.Sleep(f.executes)
+			f.mu.Lock()
+		}
 		if out.fail != nil {
 			f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "failed"})
 			u.facts.JobID, u.facts.Commands = 0, out.fail.Commands
@@ -669,6 +676,7 @@ func (f *fakeSystemd) Reset(_ context.Context, name string) error {
 }
 
 func (f *fakeSystemd) Read(_ context.Context, name string) (units.Facts, error) {
+	defer func() { time.Sleep(f.readLate) }()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.cut {

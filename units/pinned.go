@@ -157,6 +157,7 @@ func (s *Supervisor) activated(p *program) bool {
 	p.startJob = ""
 	s.step(p, policy.Activated{By: "a connection to " + p.def.Listen.String()})
 	s.activatedBy(p)
+	s.look(p) // it may be active by now: what was asked before this attempt is not listened to
 	return true
 }
 

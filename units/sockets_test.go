@@ -274,6 +274,21 @@ func TestSocketsStoppedBySomebody(t *testing.T) {
 	})
 }
 
+// What the supervisor asks when a connection starts a program may be answered after the signal
+// that it is active.
+func TestOnDemandIsReadLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, listening(t, "web", onDemand))
+		r.after(time.Second)
+		fake.set(func() { fake.readLate, fake.executes = 50*time.Millisecond, 10*time.Millisecond })
+		fake.connect(web)
+		r.after(3 * time.Second)
+		r.expect("web STARTING -> RUNNING: started\n")
+		r.stop()
+	})
+}
+
 // Who depends on a program that connections start does not need it to run, only to be listened
 // for.
 func TestOnDemandIsDependedOn(t *testing.T) {
