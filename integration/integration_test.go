@@ -39,7 +39,7 @@ func TestNamespaces(t *testing.T) {
 		return
 	}
 	inSandbox(t, booted{
-		kind: sandbox.Namespaces, scripts: "namespaces", parallel: 3, timeout: 4 * time.Minute,
+		kind: sandbox.Namespaces, scripts: "namespaces", parallel: 3, timeout: 6 * time.Minute,
 		build: []string{"-race"},
 	})
 }

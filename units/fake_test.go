@@ -140,6 +140,7 @@ func (f *fakeSystemd) Start(_ context.Context, name string, props []units.Proper
 	}
 	if u := f.units[name]; u != nil {
 		if u.facts.ActiveState != "failed" {
+			f.traced("WRONG: second copy of " + name + " " + u.facts.ActiveState + " " + u.facts.SubState)
 			f.wrong = append(f.wrong, "second copy of "+name)
 			return units.ErrUnitExists
 		}
@@ -556,9 +557,10 @@ func (f *fakeSystemd) stop(name string, u *fakeUnit) {
 	f.job++
 	job := f.job
 	u.facts.JobID = job
-	if u.facts.ActiveState == "inactive" || u.facts.ActiveState == "failed" && f.units[socketOf(name)] != nil {
+	if u.facts.ActiveState == "inactive" || u.facts.ActiveState == "failed" {
 		f.emit(units.JobRemoved{Unit: name, JobID: job, Result: "done"})
-		if u.facts.JobID = 0; f.units[socketOf(name)] == nil {
+		u.facts.JobID = 0
+		if u.facts.ActiveState == "inactive" && f.units[socketOf(name)] == nil {
 			delete(f.units, name)
 			f.emit(units.UnitRemoved{Unit: name})
 		}

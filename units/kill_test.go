@@ -93,6 +93,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 }
 
 func killAtAnyMoment(t *testing.T, seed uint64) {
+	t.Logf("MSUP_SEED=%d", seed) // stands there when it fails
 	random := rand.New(rand.NewPCG(seed, 0))
 	inner := rand.New(rand.NewPCG(seed, 1)) // of the supervisors
 	fake := newFake()
@@ -229,7 +230,7 @@ func killAtAnyMoment(t *testing.T, seed uint64) {
 			delay := rec.Time.Sub(last[rec.Program].Time)
 			for _, p := range programs {
 				if p.Name == rec.Program && delay < p.Rules.RestartDelay {
-					t.Errorf("%s was restarted after %s instead of %s", p.Name, delay, p.Rules.RestartDelay)
+					t.Errorf("%s was restarted after %s instead of %s\n%s", p.Name, delay, p.Rules.RestartDelay, logged)
 				}
 			}
 		}

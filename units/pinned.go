@@ -89,6 +89,20 @@ func (s *Supervisor) paired(c *companion) {
 	}
 }
 
+// findSockets notes that the sockets of p are there although nobody wrote it down: an earlier
+// supervisor was killed before it had the answer. By which definition they were made is seen
+// when they are looked at.
+func (s *Supervisor) findSockets(p *program, found map[string]Facts) {
+	f, ok := found[p.def.SocketUnit()]
+	if ok && p.pin.digest == "" && p.def.Listens() && !p.scoped() && f.ActiveState == "active" && Foreign(f, s.cfg.Project.Name) == "" {
+		p.pin.digest = unknownPair
+		s.touch(p)
+	}
+}
+
+// unknownPair stands for the definition by which sockets were made that nobody has looked at.
+const unknownPair = "?"
+
 // recheckSockets has the sockets of p looked at before it is started.
 func (s *Supervisor) recheckSockets(p *program) {
 	for _, c := range p.companions {

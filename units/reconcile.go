@@ -46,6 +46,7 @@ func (s *Supervisor) onList(r result) {
 		found[f.Unit] = f
 	}
 	for _, p := range s.programs {
+		s.findSockets(p, found)
 		f, ok := found[p.unit]
 		s.reconcile(p, f, ok)
 	}
