@@ -38,6 +38,7 @@ func TestNamespaces(t *testing.T) {
 		runScripts(t, place{scripts: "namespaces", share: share, sandbox: true})
 		return
 	}
+	t.Parallel() // with TestUserModeLinux, which has one CPU and waits a lot
 	inSandbox(t, booted{
 		kind: sandbox.Namespaces, scripts: "namespaces", parallel: 3, timeout: 6 * time.Minute,
 		build: []string{"-race"},
@@ -62,6 +63,7 @@ func TestUserModeLinux(t *testing.T) {
 		runScripts(t, place{scripts: "uml", share: share, sandbox: true})
 		return
 	}
+	t.Parallel() // with TestNamespaces
 	inSandbox(t, booted{kind: sandbox.UML, scripts: "uml", parallel: 1, timeout: 6 * time.Minute})
 }
 
