@@ -62,8 +62,7 @@ func (a *app) down(ctx context.Context, kill bool) error {
 }
 
 const (
-	downTries  = 20               // how often a supervisor may die on the way
-	returnTime = 15 * time.Second // how long one that died may take to come back
+	downTries = 20 // how often a supervisor may die on the way
 )
 
 func (a *app) saySteppedDown(t *target) {
@@ -90,39 +89,6 @@ func (a *app) askDown(ctx context.Context, t *target, kill bool, asked *bool) er
 		}
 	}
 	return a.await(ctx, v, "stopped", t.names(), v.isDown)
-}
-
-// awaitReturn waits while there is a supervisor that stops or is being started again, and
-// reports whether one answers.
-func (a *app) awaitReturn(ctx context.Context, t *target) (back bool, err error) {
-	bus, err := a.dial(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer bus.Close()
-	limit, cancel := context.WithTimeout(ctx, returnTime)
-	defer cancel()
-	for {
-		var f units.Facts
-		err := lasting(ctx, func() (err error) {
-			f, err = bus.Read(ctx, units.SupervisorUnit(t.project.Name))
-			return err
-		})
-		if err != nil {
-			return false, fmt.Errorf("cannot see the supervisor: %w", err)
-		}
-		if f.LoadState == "not-found" || f.ActiveState == "inactive" || f.ActiveState == "failed" {
-			return false, nil
-		}
-		select {
-		case <-limit.Done():
-			return false, ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-		if _, err := t.client.Status(limit); err == nil {
-			return true, nil
-		}
-	}
 }
 
 // awaitGone waits until systemd has unloaded the supervisor's unit.

@@ -79,9 +79,9 @@ func (a *app) reload(ctx context.Context, yes bool) error {
 		if plan.Empty() {
 			return nil
 		}
-		err = a.carryOut(ctx, t, plan)
+		err = a.outlive(ctx, t, func() error { return a.carryOut(ctx, t, plan) })
 		if !errors.Is(err, control.ErrOtherPlan) || try == reloadTries {
-			return notUp(err, t)
+			return err
 		}
 		if asked {
 			fmt.Fprintln(a.stderr, "msup: the configuration or a program has changed meanwhile:")

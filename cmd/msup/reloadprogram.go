@@ -26,8 +26,7 @@ This is about a program's own files: msup reload applies a changed configuration
 			if err != nil {
 				return err
 			}
-			_, err = t.client.Do(cmd.Context(), units.Command{Verb: units.ReloadProgram, Programs: names, By: "requested by msup reload-program"})
-			return notUp(err, t)
+			return a.tell(cmd.Context(), t, units.Command{Verb: units.ReloadProgram, Programs: names, By: "requested by msup reload-program"})
 		},
 	}
 }
@@ -48,8 +47,7 @@ configuration again. It is msup signal HUP; one that does not handle the signal 
 			if err != nil {
 				return err
 			}
-			_, err = t.client.Do(cmd.Context(), units.Command{Verb: units.Signal, Programs: names, Signal: int32(syscall.SIGHUP), By: "requested by msup hup"})
-			return notUp(err, t)
+			return a.tell(cmd.Context(), t, units.Command{Verb: units.Signal, Programs: names, Signal: int32(syscall.SIGHUP), By: "requested by msup hup"})
 		},
 	}
 }

@@ -40,13 +40,12 @@ func (a *app) rolling(ctx context.Context, patterns []string, maxDown int, patie
 	// What was asked for goes on; only no more is.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	snap, records, err := t.client.Watch(ctx)
+	v, snap, err := a.watch(ctx, t)
 	if err != nil {
-		return notUp(err, t)
+		return err
 	}
 	a.warnOfChanges(ctx, t, names)
 	r := newRolling(names, snap, maxDown, patience)
-	v := newView(snap, records)
 	for {
 		err := a.roll(ctx, t, r, v)
 		switch {
@@ -237,14 +236,8 @@ func (a *app) rollOn(ctx context.Context, t *target, r *rolling) (*view, error) 
 // takeOver finds out whether the supervisor that has gone had taken the request that it did not
 // answer: the run is another one then, or is being ended.
 func (r *rolling) takeOver(snap units.Snapshot) {
-	for _, st := range snap.Programs {
-		if st.Name != r.sent {
-			continue
-		}
-		phase := st.State.Phase
-		if phase == policy.Starting || phase == policy.Stopping || phase == policy.Running && st.Invocation != r.before[st.Name] {
-			r.ask(st.Name)
-		}
+	if run, sent := r.before[r.sent]; sent && tookRestart(map[string]string{r.sent: run}, snap) {
+		r.ask(r.sent)
 	}
 	r.sent = ""
 }

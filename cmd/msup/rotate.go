@@ -37,9 +37,12 @@ func (a *app) rotate(ctx context.Context, patterns []string) error {
 	if err != nil {
 		return err
 	}
-	files, err := t.client.Rotate(ctx, names)
-	if err != nil {
-		return notUp(err, t)
+	var files []control.Rotated
+	if err := a.outlive(ctx, t, func() (err error) {
+		files, err = t.client.Rotate(ctx, names)
+		return err
+	}); err != nil {
+		return err
 	}
 	if len(files) == 0 {
 		fmt.Fprintf(a.stderr, "msup: %s: the output goes to no file\n", listed(names))

@@ -69,9 +69,12 @@ func (a *app) set(ctx context.Context, patterns []string, req control.SetRequest
 		return err
 	}
 	req.Programs = names
-	applied, err := t.client.Set(ctx, req)
-	if err != nil {
-		return notUp(err, t)
+	var applied control.Applied
+	if err := a.outlive(ctx, t, func() (err error) {
+		applied, err = t.client.Set(ctx, req)
+		return err
+	}); err != nil {
+		return err
 	}
 	for _, w := range applied.Warnings {
 		fmt.Fprintf(a.stderr, "warning: %s\n", w)

@@ -119,21 +119,15 @@ func (a *app) verb(ctx context.Context, c units.Command, patterns []string, done
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snap, records, err := t.client.Watch(ctx)
-	if err != nil {
-		return notUp(err, t)
-	}
-	v := newView(snap, records)
 	if verb != units.Stop {
 		a.warnOfChanges(ctx, t, names)
 	}
 	c.Programs = names
-	snap, err = t.client.Do(ctx, c)
+	v, also, err := a.request(ctx, t, c)
 	if err != nil {
-		return notUp(err, t)
+		return err
 	}
-	v.reset(snap)
-	names = t.inOrder(append(names, snap.Also...))
+	names = t.inOrder(append(names, also...))
 	if err := a.awaitThrough(ctx, t, v, cmp.Or(map[units.Verb]string{units.Stop: "stopped"}[verb], "up"), names, done(v)); err != nil {
 		return err
 	}
@@ -240,8 +234,7 @@ GROUP:* and all work) that are RUNNING.
 			if err != nil {
 				return err
 			}
-			_, err = t.client.Do(cmd.Context(), units.Command{Verb: units.Signal, Programs: names, Signal: int32(sig), By: "requested by msup signal"})
-			return notUp(err, t)
+			return a.tell(cmd.Context(), t, units.Command{Verb: units.Signal, Programs: names, Signal: int32(sig), By: "requested by msup signal"})
 		},
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"msup/control"
 	"msup/policy"
 	"msup/units"
 )
@@ -190,19 +189,12 @@ func (a *app) awaitThrough(ctx context.Context, t *target, v *view, what string,
 		if err := a.await(ctx, v, what, names, done); !errors.Is(err, errSupervisorGone) {
 			return err
 		}
-		if back, err := a.awaitReturn(ctx, t); err != nil {
-			return err
-		} else if !back {
-			return notUp(control.ErrNoSupervisor, t)
-		}
-		snap, records, err := t.client.Watch(ctx)
-		if err != nil && !errors.Is(err, control.ErrNoSupervisor) {
+		next, snap, err := a.watch(ctx, t)
+		if err != nil {
 			return err
 		}
-		if err == nil {
-			v.records = records
-			v.reset(snap)
-		}
+		v.records = next.records
+		v.reset(snap)
 	}
 }
 
