@@ -95,6 +95,11 @@ func SocketProperties(p Program, project string) []Property {
 		{"Listen", list},
 		{"FileDescriptorName", p.family()},
 		{"RemoveOnStop", true},
+		// A program that takes no connection is started by it again and again. systemd's own limit
+		// is twenty starts in two seconds, which a busy machine does not come to: there it would go
+		// on for ever.
+		{"TriggerLimitIntervalUSec", usec(10 * time.Second)},
+		{"TriggerLimitBurst", uint32(20)},
 	}
 	if p.Listen.Mode != nil {
 		props = append(props, Property{"SocketMode", *p.Listen.Mode})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"msup/property"
 	"msup/units"
@@ -24,7 +25,9 @@ func socketSettings(props []units.Property) []property.Setting {
 		case bool:
 			add(p.Name, map[bool]string{true: "yes", false: "no"}[v])
 		case uint32:
-			add(p.Name, fmt.Sprintf("%04o", v)) // SocketMode
+			add(p.Name, fmt.Sprintf(map[bool]string{true: "%04o", false: "%d"}[p.Name == "SocketMode"], v))
+		case uint64: // microseconds
+			add(strings.TrimSuffix(p.Name, "USec")+"Sec", (time.Duration(v) * time.Microsecond).String())
 		default:
 			add(p.Name, strings.ReplaceAll(fmt.Sprint(v), "%", "%%"))
 		}
