@@ -53,7 +53,7 @@ func TestManager(t *testing.T) {
 		return
 	}
 	inSandbox(t, booted{
-		kind: sandbox.Namespaces, scripts: "manager", parallel: 1, timeout: 3 * time.Minute,
+		kind: sandbox.Namespaces, scripts: "manager", parallel: 1, timeout: 2 * time.Minute,
 		build: []string{"-race"},
 	})
 }

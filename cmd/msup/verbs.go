@@ -174,7 +174,14 @@ func (a *app) warnOfDependents(t *target, v *view, stopped []string) {
 // warnOfChanges says that the configuration has other definitions of programs than those they
 // are about to be started by.
 func (a *app) warnOfChanges(ctx context.Context, t *target, names []string) {
-	plan, err := t.client.Plan(ctx)
+	var plan units.Plan
+	err := a.outlive(ctx, t, func() (err error) {
+		plan, err = t.client.Plan(ctx)
+		return err
+	})
+	if _, down := errors.AsType[*exitError](err); down {
+		return // the project is: who asks for something next is told
+	}
 	if err != nil {
 		fmt.Fprintf(a.stderr, "warning: the configuration has changed, and cannot be used: %v\n", oneLine(err))
 		return

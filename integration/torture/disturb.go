@@ -235,7 +235,9 @@ func (r *run) stopped(p *program, from time.Time, why string) {
 		return
 	}
 	r.sleep(300 * time.Millisecond)
-	if phase := r.phase(p.name); phase != policy.Stopped || r.current(p) != nil {
+	var phase policy.Phase
+	r.await(comeback, func() bool { phase = r.phase(p.name); return phase != "" }) // one may have just been killed
+	if phase != policy.Stopped || r.current(p) != nil {
 		r.fail("stops", p.name, from, "%s, it was STOPPED and then %s, %v", why, phase, r.current(p))
 	}
 }

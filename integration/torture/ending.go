@@ -3,7 +3,9 @@
 package torture
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -114,6 +116,16 @@ func (r *run) lastDown(before []string) {
 	}
 }
 
+// ends reports whether a control group is that of a command that probes a program, and goes: it
+// takes its time, and the next one comes after a pause.
+func (r *run) ends(group string) bool {
+	probes := strings.HasSuffix(group, ":ready.service") || strings.HasSuffix(group, ":alive.service")
+	return probes && r.await(10*time.Second, func() bool {
+		_, err := os.Stat(group)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
 // temporary matches what os.CreateTemp makes.
 var temporary = regexp.MustCompile(`\.\d+$`)
 
@@ -156,9 +168,7 @@ func (r *run) final() {
 	// Control groups, FIFOs and failed units.
 	have, _ := filepath.Glob("/sys/fs/cgroup/msup.slice/*.s[ec]*")
 	for _, g := range have {
-		// A command that probes a program may be on its way.
-		probing := strings.HasSuffix(g, ":ready.service") || strings.HasSuffix(g, ":alive.service")
-		if !groups[filepath.Base(g)] && !probing {
+		if !groups[filepath.Base(g)] && !r.ends(g) {
 			r.fail("leftovers", "", now, "a control group of no program that runs: %s", g)
 		}
 		delete(groups, filepath.Base(g))
