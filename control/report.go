@@ -34,6 +34,9 @@ type SupervisorState struct {
 	PID    *int `json:"pid"`
 	// Version is that of its msup.
 	Version string `json:"version,omitempty"`
+	// Goroutines are those of its process, as of runtime.NumGoroutine: a number that grows for
+	// hours is a leak. 0 = no supervisor runs.
+	Goroutines int `json:"goroutines,omitempty"`
 }
 
 // ProgramReport is one program.

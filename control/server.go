@@ -104,7 +104,7 @@ func (s *Server) report(snap units.Snapshot) Report {
 	project := s.Project()
 	rep := Report{
 		Project: project.Name, File: project.File,
-		Supervisor: SupervisorState{Active: true, PID: new(os.Getpid()), Version: s.Version},
+		Supervisor: SupervisorState{Active: true, PID: new(os.Getpid()), Version: s.Version, Goroutines: runtime.NumGoroutine()},
 		Programs:   make([]ProgramReport, len(snap.Programs)),
 	}
 	var next atomic.Int64

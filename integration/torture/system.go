@@ -103,12 +103,12 @@ func supervisors() (pids []int) {
 type footprint struct {
 	descriptors int
 	threads     int
-	rss         int        // KiB
-	goroutines  goroutines // none = not known
+	goroutines  int
+	rss         int // KiB
 }
 
 func (f footprint) String() string {
-	return fmt.Sprintf("%d descriptors, %d threads, %d goroutines, %.1f MiB", f.descriptors, f.threads, f.goroutines.lasting(), float64(f.rss)/1024)
+	return fmt.Sprintf("%d descriptors, %d threads, %d goroutines, %.1f MiB", f.descriptors, f.threads, f.goroutines, float64(f.rss)/1024)
 }
 
 func footprintOf(pid int) (f footprint, err error) {
