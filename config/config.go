@@ -177,6 +177,18 @@ func (l *loader) warn(src *source, d Diagnostic) {
 	l.warnings = append(l.warnings, problem{src.index, src.original(d)})
 }
 
+// absent reports what a program needs to be started and the machine does not have. In a
+// configuration of another format that is a warning: there it is one program that cannot be
+// started, and not a mistake that holds up all the others.
+func (l *loader) absent(d *draft, src *source, diagnostic Diagnostic) {
+	if src.origin == nil {
+		l.report(src, diagnostic)
+		return
+	}
+	diagnostic.Message += ": " + d.Name + " cannot be started"
+	l.warn(src, diagnostic)
+}
+
 func (l *loader) result() (*Config, error) {
 	l.cfg.Warnings = sorted(l.warnings)
 	slices.Sort(l.cfg.Environment)

@@ -30,7 +30,7 @@ func (l *loader) checkExecutable(t *target, s setting, path, word string) {
 		if strings.HasPrefix(word, "~") {
 			hint = "~ is not expanded; write the whole path"
 		}
-		l.report(s.src, s.diagnostic(msg, hint))
+		l.absent(t.prog, s.src, s.diagnostic(msg, hint))
 		return
 	}
 	head := l.host.head(path)
@@ -70,6 +70,16 @@ func (l *loader) lookPath(list, name string) (found, why string) {
 		why = " in " + list
 	}
 	return "", why
+}
+
+// firstIn is the path that a name would have in the first folder of a PATH.
+func firstIn(list, name string) string {
+	for dir := range strings.SplitSeq(list, ":") {
+		if path.IsAbs(dir) {
+			return filepath.Join(dir, name)
+		}
+	}
+	return "/" + name
 }
 
 // shellWords are commands that only a shell has.

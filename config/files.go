@@ -18,7 +18,7 @@ func (l *loader) checkDirectory(d *draft) {
 	info, err := l.host.stat(d.Directory)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		l.report(s.src, s.diagnostic(fmt.Sprintf("folder %s does not exist", l.showAs(d.Directory, s.value)), "create it, or name another"))
+		l.absent(d, s.src, s.diagnostic(fmt.Sprintf("folder %s does not exist", l.showAs(d.Directory, s.value)), "create it, or name another"))
 	case err != nil:
 		l.report(s.src, s.diagnostic(fmt.Sprintf("cannot look at folder %s: %v", l.showAs(d.Directory, s.value), cause(err)), ""))
 	case !info.IsDir():

@@ -147,7 +147,8 @@ func (l *loader) executable(t *target, s setting, name string) string {
 	switch {
 	case !l.check:
 	case found == "":
-		l.report(s.src, s.diagnostic(quote(name)+" is not found"+why, l.notFoundHint(name)))
+		l.absent(d, s.src, s.diagnostic(quote(name)+" is not found"+why, l.notFoundHint(name)))
+		found = firstIn(programPath(d), name) // where it may come to be
 	case !filepath.IsAbs(name) && strings.Contains(name, "/") && !l.host.isDir(d.Directory):
 		// The folder is the mistake, see checkDirectory.
 	default:

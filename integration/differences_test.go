@@ -66,13 +66,6 @@ var differences = []difference{
 		[]observation{observed(`family.kid is left behind`, "true", "false")},
 	},
 	{
-		"A program that cannot be executed is FATAL, and the others run.", "A command or folder that is not there is a mistake in the file, and nothing is started.",
-		[]observation{
-			observed("broken ctl status", "missing +FATAL .*well +RUNNING .*", "unix:.* no such file\n"),
-			observed(`broken ctl status \(exit status\)`, "3", "4"),
-		},
-	},
-	{
 		"A log file is rotated when it has become too large.", "It is rotated before, at the end of a line.",
 		[]observation{observed(`file rotated\.log(\.[12])?`, "(rotated out .*)?", "rotated out .*")},
 	},

@@ -100,7 +100,7 @@ func spawnError(p process) string {
 	switch {
 	case last == nil:
 	case last.Cause == policy.CauseExec && noFile(p.program.Path):
-		return fmt.Sprintf("can't find command '%s'", p.program.Path)
+		return fmt.Sprintf("can't find command '%s'", p.program.Argv[0])
 	case (last.Cause == policy.CauseExit || last.Cause == policy.CauseSignal) && endedEarly(p):
 		return "Exited too quickly (process log may have details)"
 	}
