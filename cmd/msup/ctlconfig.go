@@ -207,8 +207,7 @@ func (c *ctl) update(ctx context.Context, args []string) error {
 		if !slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(changes.all(), g) }) {
 			return nil
 		}
-		if others := changes.but(groups); len(others) > 0 {
-			c.fail(ctlFailed, "ERROR: the configuration is applied as a whole, and changes %s too: update all does that", listed(others))
+		if c.changesOthers(changes, groups, "update all") {
 			return nil
 		}
 	}
@@ -258,14 +257,41 @@ func (c *ctl) apply(ctx context.Context, s *sight, plan units.Plan, changes grou
 	return nil
 }
 
+// applyOne carries out a plan that is about one group only, which has then been added or removed.
+func (c *ctl) applyOne(ctx context.Context, s *sight, plan units.Plan, changes groupChanges, group, done string) error {
+	if c.changesOthers(changes, []string{group}, "update") {
+		return nil
+	}
+	if err := c.applyQuietly(ctx, s, plan, changes); err != nil {
+		return err
+	}
+	c.say("%s: %s process group", group, done)
+	return nil
+}
+
+func (c *ctl) applyQuietly(ctx context.Context, s *sight, plan units.Plan, changes groupChanges) error {
+	quiet := *c
+	quiet.out = io.Discard
+	return quiet.apply(ctx, s, plan, changes)
+}
+
+// changesOthers reports whether the configuration changes other groups than these, and refuses
+// that if it does: a configuration is applied as a whole, which verb does.
+func (c *ctl) changesOthers(changes groupChanges, groups []string, verb string) bool {
+	others := changes.but(groups)
+	if len(others) > 0 {
+		c.fail(ctlFailed, "ERROR: the configuration is applied as a whole, and changes %s too: %s does that", listed(others), verb)
+	}
+	return len(others) > 0
+}
+
 func (c *ctl) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snap, records, err := t.client.Watch(ctx)
+	v, _, err := t.view(ctx)
 	if err != nil {
 		return err
 	}
-	v := newView(snap, records)
 	applied, err := t.client.Reload(ctx, plan.ID, "reloaded by msup ctl")
 	if err != nil {
 		return err
@@ -273,7 +299,7 @@ func (c *ctl) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 	v.reset(applied.Snapshot)
 	stopping := slices.DeleteFunc(stops(plan), v.hasStopped)
 	for len(stopping) > 0 {
-		r, ok := <-records
+		r, ok := <-v.records
 		if !ok {
 			// It is decided and written down: another supervisor finishes it.
 			return ctx.Err()
@@ -295,15 +321,10 @@ func (c *ctl) add(ctx context.Context, args []string) error {
 			c.say("ERROR: process group already active")
 		case !slices.Contains(changes.added, name):
 			c.fail(ctlFailed, "ERROR: no such process/group: %s", name)
-		case len(changes.but([]string{name})) > 0:
-			c.fail(ctlFailed, "ERROR: the configuration is applied as a whole, and changes %s too: update does that", listed(changes.but([]string{name})))
 		default:
-			quiet := *c
-			quiet.out = io.Discard
-			if err := quiet.apply(ctx, s, plan, changes); err != nil {
+			if err := c.applyOne(ctx, s, plan, changes, name, "added"); err != nil {
 				return err
 			}
-			c.say("%s: added process group", name)
 		}
 	}
 	return nil
@@ -325,15 +346,10 @@ func (c *ctl) remove(ctx context.Context, args []string) error {
 			c.fail(ctlFailed, "ERROR: process/group still running: %s", name)
 		case !slices.Contains(changes.removed, name):
 			c.fail(ctlFailed, "ERROR: the configuration still has %s: take it out, then remove or update does the rest", name)
-		case len(changes.but([]string{name})) > 0:
-			c.fail(ctlFailed, "ERROR: the configuration is applied as a whole, and changes %s too: update does that", listed(changes.but([]string{name})))
 		default:
-			quiet := *c
-			quiet.out = io.Discard
-			if err := quiet.apply(ctx, s, plan, changes); err != nil {
+			if err := c.applyOne(ctx, s, plan, changes, name, "removed"); err != nil {
 				return err
 			}
-			c.say("%s: removed process group", name)
 		}
 	}
 	return nil
@@ -350,9 +366,7 @@ func (c *ctl) reload(ctx context.Context, args []string) error {
 	if c.cannotReread(err) || err != nil {
 		return unlessReread(err)
 	}
-	quiet := *c
-	quiet.out = io.Discard
-	if err := quiet.apply(ctx, s, plan, changes); err != nil {
+	if err := c.applyQuietly(ctx, s, plan, changes); err != nil {
 		return err
 	}
 	if s, err = c.see(ctx); err != nil {

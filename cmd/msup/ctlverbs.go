@@ -47,7 +47,7 @@ func (c *ctl) see(ctx context.Context) (*sight, error) {
 func firstSnapshot(ctx context.Context, t *target) (units.Snapshot, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snap, _, err := t.client.Watch(ctx)
+	_, snap, err := t.view(ctx)
 	return snap, err
 }
 
@@ -91,13 +91,12 @@ func (c *ctl) request(ctx context.Context, t *target, verb units.Verb, names []s
 func (c *ctl) follow(ctx context.Context, t *target, verb units.Verb, names []string, done func(v *view, name string) bool, phases map[string]policy.Phase, asked *bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snap, records, err := t.client.Watch(ctx)
+	v, _, err := t.view(ctx)
 	if err != nil {
 		return err
 	}
-	v := newView(snap, records)
 	if !*asked {
-		snap, err = t.client.Do(ctx, units.Command{Verb: verb, Programs: names, By: "requested by msup ctl " + string(verb)})
+		snap, err := t.client.Do(ctx, units.Command{Verb: verb, Programs: names, By: "requested by msup ctl " + string(verb)})
 		if err != nil {
 			return err
 		}
@@ -116,7 +115,7 @@ func (c *ctl) follow(ctx context.Context, t *target, verb units.Verb, names []st
 			return nil
 		}
 		select {
-		case r, ok := <-records:
+		case r, ok := <-v.records:
 			if !ok {
 				return errSupervisorGone
 			}

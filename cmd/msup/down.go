@@ -73,13 +73,13 @@ func (a *app) saySteppedDown(t *target) {
 func (a *app) askDown(ctx context.Context, t *target, kill bool, asked *bool) error {
 	watch, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snap, records, err := t.client.Watch(watch)
+	v, _, err := t.view(watch)
 	if err != nil {
 		return err
 	}
-	v := newView(snap, records)
 	*asked = true
-	if snap, err = t.client.Do(ctx, units.Command{Verb: units.Down, By: "stopped by msup down"}); err != nil {
+	snap, err := t.client.Do(ctx, units.Command{Verb: units.Down, By: "stopped by msup down"})
+	if err != nil {
 		return err
 	}
 	v.reset(snap)

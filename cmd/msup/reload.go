@@ -123,11 +123,10 @@ func stops(plan units.Plan) []string {
 func (a *app) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snap, records, err := t.client.Watch(ctx)
+	v, _, err := t.view(ctx)
 	if err != nil {
 		return err
 	}
-	v := newView(snap, records)
 	applied, err := t.client.Reload(ctx, plan.ID, "reloaded")
 	if err != nil {
 		return err

@@ -71,10 +71,7 @@ func (a *app) outlive(ctx context.Context, t *target, ask func() error) error {
 // watch is a view of the programs.
 func (a *app) watch(ctx context.Context, t *target) (v *view, snap units.Snapshot, err error) {
 	err = a.outlive(ctx, t, func() error {
-		var records <-chan units.Record
-		if snap, records, err = t.client.Watch(ctx); err == nil {
-			v = newView(snap, records)
-		}
+		v, snap, err = t.view(ctx)
 		return err
 	})
 	return v, snap, err

@@ -218,11 +218,11 @@ func (a *app) rollOn(ctx context.Context, t *target, r *rolling) (*view, error) 
 			return nil, errSupervisorGone
 		}
 		watch, cancel := context.WithCancel(ctx)
-		snap, records, err := t.client.Watch(watch)
+		v, snap, err := t.view(watch)
 		if err == nil && snap.Ready {
 			context.AfterFunc(ctx, cancel)
 			r.takeOver(snap)
-			return newView(snap, records), nil
+			return v, nil
 		}
 		cancel()
 		select {

@@ -125,11 +125,10 @@ func (a *app) scale(ctx context.Context, scales []control.Scale, yes bool) error
 
 // scaleOnce asks one supervisor, and waits until it has done all.
 func (a *app) scaleOnce(ctx context.Context, t *target, s *scaling) (*view, error) {
-	snap, records, err := t.client.Watch(ctx)
+	v, snap, err := t.view(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v := newView(snap, records)
 	stop := s.look(snap)
 	if len(stop) > 0 && !s.yes {
 		if err := a.confirm(stop, "stops", "Stop", "msup scale --yes"); err != nil {

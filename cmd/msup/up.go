@@ -112,11 +112,10 @@ func (a *app) up(ctx context.Context, o upOptions) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snap, records, err := t.client.Watch(ctx)
+	v, _, err := t.view(ctx)
 	if err != nil {
 		return err
 	}
-	v := newView(snap, records)
 	if v.down {
 		return &exitError{code: exitFailed, msg: fmt.Sprintf("project %s is going down", t.project.Name), hint: "try again when msup down is done"}
 	}

@@ -33,6 +33,15 @@ func newView(snap units.Snapshot, records <-chan units.Record) *view {
 	return v
 }
 
+// view looks at the project's programs, as their supervisor tells of them until ctx ends.
+func (t *target) view(ctx context.Context) (*view, units.Snapshot, error) {
+	snap, records, err := t.client.Watch(ctx)
+	if err != nil {
+		return nil, units.Snapshot{}, err
+	}
+	return newView(snap, records), snap, nil
+}
+
 // reset takes a snapshot, which is as new as its Seq says.
 func (v *view) reset(snap units.Snapshot) {
 	v.order = nil

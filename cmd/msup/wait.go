@@ -136,11 +136,11 @@ func newWaiting(g goal, names []string) *waiting {
 func (w *waiting) watch(ctx context.Context, t *target) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snap, records, err := t.client.Watch(ctx)
+	v, _, err := t.view(ctx)
 	if err != nil {
 		return err
 	}
-	w.view = newView(snap, records)
+	w.view = v
 	for {
 		if w.view.ready {
 			if done, err := w.look(); done || err != nil {
@@ -148,7 +148,7 @@ func (w *waiting) watch(ctx context.Context, t *target) error {
 			}
 		}
 		select {
-		case r, ok := <-records:
+		case r, ok := <-v.records:
 			if !ok {
 				return errSupervisorGone
 			}
