@@ -280,17 +280,16 @@ func (p *yamlTree) mapping(n *node, y *yaml.Node, depth int) error {
 	return nil
 }
 
-// parseJSON reads a JSON file, which may have comments and commas behind the last item. The
-// error is a [*treeError].
+// parseJSON reads a JSON file, which may have comments and commas behind the last item, or be a
+// literal of JavaScript's. The error is a [*treeError].
 func parseJSON(file string, data []byte) (*node, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if line := tooDeep(data); line > 0 {
-		return nil, &treeError{line, fmt.Sprintf("values are nested more than %d deep", maxDepth)}
-	}
-	// Comments and commas become spaces, so that all stays in its place.
-	std, err := hujson.Standardize(data)
+	std, err := standardJSON(data)
 	if err != nil {
-		return nil, jsonError(data, err)
+		std, err = standardJSON(jsonOfJS(data))
+	}
+	if err != nil {
+		return nil, err
 	}
 	p := &jsonTree{file: file, data: std, dec: json.NewDecoder(bytes.NewReader(std))}
 	p.dec.UseNumber()
@@ -302,6 +301,19 @@ func parseJSON(file string, data []byte) (*node, error) {
 		return nil, &treeError{p.line(), "something follows the end of the JSON value"}
 	}
 	return n, nil
+}
+
+// standardJSON is JSON without what only some read. Comments and commas become spaces, so that all stays
+// in its place.
+func standardJSON(data []byte) ([]byte, error) {
+	if line := tooDeep(data); line > 0 {
+		return nil, &treeError{line, fmt.Sprintf("values are nested more than %d deep", maxDepth)}
+	}
+	std, err := hujson.Standardize(data)
+	if err != nil {
+		return nil, jsonError(data, err)
+	}
+	return std, nil
 }
 
 // tooDeep is the line where brackets are nested more than maxDepth, 0 if they are not. The
