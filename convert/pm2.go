@@ -18,8 +18,9 @@ const PM2 Format = "pm2"
 var (
 	pm2Script = regexp.MustCompile(`\.config\.[cm]?js$|^(ecosystem|pm2|processes)\b.*\.[cm]?js$`)
 	pm2File   = regexp.MustCompile(`^(ecosystem|pm2)\b.*\.(json|ya?ml)$`)
-	pm2Old    = regexp.MustCompile(`^process(es)?\.json$`) // its first name, often of one app without a list
+	pm2Old    = regexp.MustCompile(`^process(es)?\.(json|ya?ml)$`) // its first name
 	appsKey   = regexp.MustCompile(`(?m)^[ \t]*"?apps"?[ \t]*:`)
+	scriptKey = regexp.MustCompile(`(^|[\s{,"'-])script["']?\s*:`) // of apps without a list, or of one
 	jlistKey  = regexp.MustCompile(`"pm2_env"[ \t\n]*:`)
 )
 
@@ -29,9 +30,9 @@ func isPM2(name string, content []byte) bool {
 		return true
 	case ext == ".json":
 		// pm2 writes jlist on one line, where the key stands somewhere.
-		return pm2File.MatchString(name) || pm2Old.MatchString(name) && bytes.Contains(content, []byte(`"script"`)) || appsKey.Match(content) || jlistKey.Match(content) || bytes.Contains(content, []byte(`"apps"`))
+		return pm2File.MatchString(name) || name != "package.json" && scriptKey.Match(content) || appsKey.Match(content) || jlistKey.Match(content) || bytes.Contains(content, []byte(`"apps"`))
 	case ext == ".yml" || ext == ".yaml":
-		return pm2File.MatchString(name) || appsKey.Match(content) && bytes.Contains(content, []byte("script"))
+		return pm2File.MatchString(name) || (appsKey.Match(content) || pm2Old.MatchString(name)) && scriptKey.Match(content)
 	}
 	return false
 }

@@ -76,3 +76,42 @@ func TestWordsOfPM2(t *testing.T) {
 		}
 	}
 }
+
+func TestPM2Script(t *testing.T) {
+	for _, test := range []struct{ app, want string }{
+		// pm2 makes ['-c', script] of the arguments.
+		{`{"script": "npm run start", "args": "--prod"}`, "command = npm run start\n"},
+		{`{"script": "npm start && echo done", "interpreter": "none"}`, "command = bash -c 'npm start && echo done'\n"},
+		{`{"script": "npm", "args": "start", "interpreter": "none"}`, "command = npm start\n"},
+		// It reads numbers as JavaScript does, and words in lists.
+		{`{"script": "a.js", "instances": "4,"}`, "instances = 4\n"},
+		{`{"script": "a.js", "stop_exit_codes": "0 143"}`, "success_exit_codes = 0 143\n"},
+		{`{"script": "a.js", "stop_exit_codes": "[0]"}`, "restart_reset = 1s\n"},
+	} {
+		got, report := run(t, map[string]string{"/srv/app/ecosystem.config.json": `{"apps": [` + test.app + `]}`}, Options{}, "ecosystem.config.json")
+		if !strings.Contains(got, test.want) {
+			t.Errorf("%s: %s", test.app, got)
+		}
+		if strings.Contains(test.app, "--prod") && report.Count(Dropped) != 1 {
+			t.Errorf("%s: %v", test.app, report)
+		}
+	}
+}
+
+func TestPM2Names(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		want       Format
+	}{
+		{"app.json", `[{"name": "web", "script": "app.js"}]`, PM2},
+		{"services.json", `{ name: 'web', script: 'app.js' }`, PM2},
+		{"process.yml", "- script: ./app.js\n  name: web\n", PM2},
+		{"package.json", `{"scripts": {"script": "node app.js"}}`, Unknown},
+		{"app.json", `{"scripts": {"postdeploy": "rake db:migrate"}}`, Unknown},
+		{"process.yml", "steps:\n  - run: build\n", Unknown},
+	} {
+		if got := Detect("/srv/"+test.name, []byte(test.text)); got != test.want {
+			t.Errorf("%s %s: %q", test.name, test.text, got)
+		}
+	}
+}

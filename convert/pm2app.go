@@ -193,6 +193,8 @@ func (pm *pm2) app(n *node) {
 		name := pm2Key(have.name)
 		env, isEnv := strings.CutPrefix(have.name, "env_")
 		switch {
+		case isEnv && have.value.isScalar():
+			o.drop("pm2 reads no file of variables", "env_file = "+have.value.String())
 		case isEnv && env == pm.Env:
 			name = have.name
 		case isEnv:
@@ -246,14 +248,11 @@ var interpreters = map[string]string{
 
 // interpreter is what runs the script, "" if that runs by itself.
 func (a *pm2App) interpreter() string {
-	if n := a.get("exec_interpreter"); !n.isEmptyScalar() {
-		name, _, _ := strings.Cut(n.String(), "@")
-		if name == "none" {
-			return ""
-		}
-		return name
+	if a.get("exec_interpreter").isEmptyScalar() {
+		return interpreters[path.Ext(a.get("script").text)]
 	}
-	return interpreters[path.Ext(a.get("script").text)]
+	name, _, _ := strings.Cut(a.interpreterKey(), "@")
+	return name
 }
 
 // command sets what runs the app, lib/Common.js and lib/God/ForkMode.js.
@@ -293,8 +292,8 @@ func (a *pm2App) command() {
 func (a *pm2App) argv(o *outcome) (argv []string, changed string) {
 	script := a.get("script").text
 	if a.shell() {
-		argv, changed = shellWords("bash", "-c", script)
-		return append(argv, a.list("args")...), changed
+		a.entry("args").drop("pm2 leaves them out where the script is a command with spaces", "write them behind it")
+		return shellWords("bash", "-c", script)
 	}
 	file := a.home(script)
 	if !filepath.IsAbs(file) {
@@ -318,7 +317,16 @@ func (a *pm2App) argv(o *outcome) (argv []string, changed string) {
 
 // shell reports whether a shell runs the script.
 func (a *pm2App) shell() bool {
-	return strings.ContainsAny(a.get("script").text, " \t") && a.get("exec_interpreter") == nil
+	return strings.Contains(a.get("script").text, " ") && a.interpreterKey() == ""
+}
+
+// interpreterKey is the interpreter that the app names.
+func (a *pm2App) interpreterKey() string {
+	n := a.get("exec_interpreter")
+	if n.isEmptyScalar() || n.String() == "none" {
+		return ""
+	}
+	return n.String()
 }
 
 // quotedWord is a word of args, lib/tools/Config.js.
@@ -360,13 +368,18 @@ func (a *pm2App) count() {
 	}
 	text := n.String()
 	o := a.entry("instances")
-	i, err := strconv.Atoi(text)
+	m := leadingNumber.FindStringSubmatch(text)
 	switch {
 	case text == "max":
-		i = 0
-	case err != nil:
+	case m == nil:
 		o.fail("use a number, or max", "%s is no number of instances", clip(text))
 		return
+	case m[0] != text:
+		o.change("pm2 takes it for %s", m[1])
+	}
+	i := 0
+	if m != nil {
+		i, _ = strconv.Atoi(m[1]) // it is short, and digits
 	}
 	if i <= 0 {
 		i = max(1, i+max(a.CPUs, 1))
@@ -391,6 +404,9 @@ func (a *pm2App) count() {
 		m.change("each instance is a program by itself; msup restart --rolling %s is the reload", a.s.Name)
 	}
 }
+
+// leadingNumber is what JavaScript reads as a number in a text.
+var leadingNumber = regexp.MustCompile(`^(-?[0-9]{1,6})([^0-9].*)?$`)
 
 // portNode is where the port of the app stands.
 func (a *pm2App) portNode() *node {
@@ -463,7 +479,9 @@ func (a *pm2App) environment() {
 	if n := a.get("instance_var"); !n.isEmptyScalar() {
 		instanceVar = n.String()
 	}
-	add(instanceVar, a.number())
+	if a.instances > 1 || a.get("instance_var") != nil || !strangers.MatchString(path.Base(a.interpreter())) {
+		add(instanceVar, a.number())
+	}
 	if strings.Contains(a.interpreter(), "python") {
 		add("PYTHONUNBUFFERED", "1")
 	}
@@ -474,6 +492,9 @@ func (a *pm2App) environment() {
 	})
 	o.set(a.s, "environment", strings.Join(a.env.list, " "))
 }
+
+// strangers are interpreters whose programs know nothing of node's NODE_APP_INSTANCE.
+var strangers = regexp.MustCompile(`^(python|ruby|php|perl)[0-9.]*$`)
 
 var digits = regexp.MustCompile(`^[0-9]{1,9}$`)
 
