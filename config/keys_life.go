@@ -45,13 +45,20 @@ func (l *loader) checkLife(d *draft) {
 	}
 }
 
-// checkOneshot looks at the rules of a program that is there to end.
-func checkOneshot(r policy.Rules, fail func(key, message, hint string), idle func(key, why string)) {
+// checkOneshot looks at the rules of a program that is there to end. What it cannot have of
+// [defaults] is for the others.
+func checkOneshot(r *policy.Rules, inDefaults func(key string) bool, fail func(key, message, hint string), idle func(key, why string, with ...string)) {
 	if r.MaxAge == 0 {
 		idle("max_age_spread", "max_age is not set")
 	}
 	if !r.Oneshot {
 		return
+	}
+	if inDefaults("autorestart") && r.Autorestart == policy.Always {
+		r.Autorestart = policy.OnFailure
+	}
+	if inDefaults("max_age") {
+		r.MaxAge = 0
 	}
 	const done = "the program is a oneshot, which is done when it has ended well"
 	if r.Autorestart == policy.Always {
@@ -66,6 +73,6 @@ func checkOneshot(r policy.Rules, fail func(key, message, hint string), idle fun
 	if r.MaxAge > 0 {
 		fail("max_age", "the program is a oneshot, which is not restarted for its age", "use max_runtime to bound a run, or remove one of the two")
 	}
-	idle("start_seconds", "a oneshot counts when it has ended")
-	idle("restart_reset", "how long a oneshot takes forgives no restart")
+	idle("start_seconds", "a oneshot counts when it has ended", "oneshot")
+	idle("restart_reset", "how long a oneshot takes forgives no restart", "oneshot")
 }

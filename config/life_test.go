@@ -1,9 +1,12 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"msup/policy"
 )
 
 // What contradicts itself is an error, what has no effect a warning.
@@ -46,5 +49,35 @@ func TestLifeKeys(t *testing.T) {
 	}
 	if p := c.Programs[0]; p.MaxRuntime != 5*time.Second || p.Rules.MaxAge != time.Hour || p.Rules.MaxAgeSpread != 0.1 || p.Rules.Oneshot {
 		t.Errorf("got %+v", p)
+	}
+}
+
+// [defaults] are for those programs that can have them.
+func TestLifeKeysInDefaults(t *testing.T) {
+	c, err := loadText("[defaults]\nstart_seconds = 5\nrestart_reset = 5\nautorestart = always\nmax_age = 1d\nmax_age_spread = 10%\nschedule_spread = 5s\nstart_retry_delay = 3\n" +
+		"program job\ncommand = sleep 1\noneshot = true\nprogram a\ncommand = sleep 1\n")
+	if err != nil || len(c.Warnings) > 0 {
+		t.Fatal(err, c)
+	}
+	if r := c.Programs[0].Rules; r.Autorestart != policy.OnFailure || r.MaxAge != 0 {
+		t.Errorf("the oneshot has %+v", r)
+	}
+	if r := c.Programs[1].Rules; r.Autorestart != policy.Always || r.MaxAge != 24*time.Hour {
+		t.Errorf("the other has %+v", r)
+	}
+	// What contradicts itself there is told, and so is whose an error is.
+	for text, want := range map[string]string{
+		"[defaults]\noneshot = true\nstart_seconds = 5\n":         "x.conf:3: [defaults] start_seconds: start_seconds has no effect",
+		"[defaults]\nmax_restarts = 0\nrestart_window = 5\n":      "x.conf:3: [defaults] restart_window: restart_window has no effect",
+		"[defaults]\noneshot = true\nready = tcp: localhost:80\n": "x.conf:3: [defaults] ready: program job: the program is a oneshot",
+	} {
+		c, err := loadText(text + "program job\ncommand = sleep 1\n")
+		got := fmt.Sprint(err)
+		if err == nil && len(c.Warnings) > 0 {
+			got = c.Warnings[0].String()
+		}
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%q:\n%s\nwant\n%s", text, got, want)
+		}
 	}
 }

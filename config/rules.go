@@ -184,13 +184,16 @@ func setSuccess(t *target, s setting) error {
 func checkRules(t *target) {
 	r := &t.prog.Rules
 	fail := func(key, message, hint string) {
-		if s := t.prog.at(key); !t.quiet {
-			t.report(s.src, s.diagnostic(message, hint))
+		if !t.quiet {
+			t.reportFor(t.prog, t.prog.at(key), message, hint)
 		}
 	}
 	given := func(key string) bool { _, ok := t.prog.given[key]; return ok }
-	idle := func(key, why string) {
-		if given(key) {
+	inDefaults := func(key string) bool { return given(key) && t.prog.at(key).section == defaultsSection }
+	// idle warns of a key, and says why it has no effect. In [defaults] it is for those programs on
+	// which it has one, unless what takes that away, with, stands there too.
+	idle := func(key, why string, with ...string) {
+		if given(key) && (!inDefaults(key) || slices.ContainsFunc(with, inDefaults)) {
 			t.warn(t.prog.at(key), key+" has no effect: "+why, "")
 		}
 	}
@@ -207,29 +210,29 @@ func checkRules(t *target) {
 			"raise it, or lower the delay")
 	}
 	if r.RestartBackoff > 1 && delays[len(delays)-1] == 0 && len(r.StartRetryDelays) == 0 {
-		idle("restart_backoff", "the last restart_delay is 0")
+		idle("restart_backoff", "the last restart_delay is 0", "restart_delay")
 	}
 	if r.RestartJitter > 0 && longest == 0 {
-		idle("restart_jitter", "there is no delay")
+		idle("restart_jitter", "there is no delay", "restart_delay")
 	}
 	if r.MaxRestarts == 0 {
 		if r.RestartWindow > 0 {
-			idle("restart_window", "max_restarts is 0, no limit")
+			idle("restart_window", "max_restarts is 0, no limit", "max_restarts")
 		}
 		if r.RestartCooldown > 0 && r.StartRetries == nil {
-			idle("restart_cooldown", "max_restarts is 0, so it is never given up")
+			idle("restart_cooldown", "max_restarts is 0, so it is never given up", "max_restarts")
 		}
 	}
 	if r.StartRetries == nil {
 		idle("start_retry_delay", "start_retries is not set")
 	}
-	checkOneshot(*r, fail, idle)
+	checkOneshot(r, inDefaults, fail, idle)
 	if t.prog.Type == units.Scope && r.Ready == "" {
 		idle("start_timeout", "msup starts a scope itself, and systemd limits no part of that")
 	}
 
 	if !r.RestartOn.Empty() && !slices.ContainsFunc(members(r.RestartOn), func(e policy.Exit) bool { return !r.RestartNeverOn.Contains(e) }) {
-		idle("restart_on", "restart_never_on has all of it")
+		idle("restart_on", "restart_never_on has all of it", "restart_never_on")
 	}
 	oom := policy.Exit{Cause: policy.CauseOOM}
 	switch {

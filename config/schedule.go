@@ -113,7 +113,7 @@ func looksLikeCron(text string) bool {
 }
 
 // completeSchedule says what a schedule means for other keys.
-func completeSchedule(t *target, given func(key string) bool, idle func(key, why string)) {
+func completeSchedule(t *target, given func(key string) bool, idle func(key, why string, with ...string)) {
 	s, r := t.prog.Schedule, &t.prog.Rules
 	r.Awaits = s.String()
 	if !given("autorestart") {
@@ -127,7 +127,7 @@ func completeSchedule(t *target, given func(key string) bool, idle func(key, why
 		idle("schedule_spread", "there is no schedule")
 		idle("schedule_missed", "there is no schedule")
 	case len(s.Calendar) == 0 && s.CatchUp:
-		idle("schedule_missed", "every misses no time: it counts from the last start")
+		idle("schedule_missed", "every misses no time: it counts from the last start", scheduleKey)
 	}
 	if !s.IsZero() && r.Autorestart == policy.Always && !r.Oneshot && !t.quiet {
 		t.warn(t.prog.at("autorestart"), "it is started again whenever it has ended, so every time of its schedule but the first is skipped", "use on-failure or never")
