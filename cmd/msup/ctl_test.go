@@ -36,7 +36,7 @@ func transcribed(now time.Time) []process {
 	atOnce := rules
 	atOnce.StartPeriod = 0
 	in := func(group, name string, r policy.Rules, s units.Status) process {
-		return process{group: group, name: name, program: units.Program{Name: name, Path: "/nonexistent/prog", Rules: r, Autostart: name != "manual"}, status: s}
+		return process{group: group, name: name, program: units.Program{Name: name, Path: "/nonexistent/prog", Argv: []string{"/nonexistent/prog"}, Rules: r, Autostart: name != "manual"}, status: s}
 	}
 	alone := func(name string, r policy.Rules, s units.Status) process { return in(name, name, r, s) }
 	return []process{
