@@ -236,9 +236,12 @@ func (s *Supervisor) follow() {
 func (s *Supervisor) followNeeds(p *program) {
 	switch {
 	case p.unasked():
-		if worst, e := p.await(); worst == policy.Lost {
+		switch worst, e := p.await(); worst {
+		case policy.Lost:
 			p.wish = noWish
 			s.step(p, policy.NeedLost{Reason: e.lost()})
+		case policy.Due, policy.Idle:
+			s.tellStuck(p)
 		}
 	case p.state.Unmet && p.def.Schedule.IsZero(): // the next try of one with a schedule is its next time
 		switch worst, e := p.await(); worst {
@@ -283,6 +286,8 @@ type Wait struct {
 	Since     time.Time        `json:"since"` // when its start was asked for
 	// Idle is how the other program is, if it is down and is started only on request.
 	Idle policy.Phase `json:"idle,omitempty"`
+	// Stuck: it waits for one that is.
+	Stuck bool `json:"stuck,omitempty"`
 }
 
 // waits lists what p waits for.
@@ -301,7 +306,7 @@ func (p *program) unmet() (out []Wait) {
 	for _, e := range p.needs {
 		n := e.look()
 		if st := n.Standing(); st == policy.Due || st == policy.Idle {
-			w := Wait{Program: e.to.def.Name, Condition: e.Condition, Since: p.state.Started}
+			w := Wait{Program: e.to.def.Name, Condition: e.Condition, Since: p.state.Started, Stuck: e.to.stuck}
 			if st == policy.Idle {
 				w.Idle = n.State.Phase
 			}
@@ -311,9 +316,18 @@ func (p *program) unmet() (out []Wait) {
 	return out
 }
 
-// stuck reports whether something that is waited for is down.
+// stuck reports whether something that is waited for is down, or waits for such a one.
 func stuck(waits []Wait) bool {
-	return slices.ContainsFunc(waits, func(w Wait) bool { return w.Idle != "" })
+	return slices.ContainsFunc(waits, func(w Wait) bool { return w.Idle != "" || w.Stuck })
+}
+
+// tellStuck tells of a program that waits for one that is down now, or no longer: that changes
+// no state, and whoever waits for the program has to know.
+func (s *Supervisor) tellStuck(p *program) {
+	if waits := p.unmet(); stuck(waits) != p.stuck {
+		p.stuck = !p.stuck
+		s.note(p, "%s", waitWords(waits))
+	}
 }
 
 // Stuck reports whether the program waits for one that is down, and is started only on request.
@@ -329,8 +343,11 @@ func waitWords(waits []Wait) string {
 			break
 		}
 		text := fmt.Sprintf("%s (%s)", w.Program, w.Condition)
-		if w.Idle != "" {
+		switch {
+		case w.Idle != "":
 			text = fmt.Sprintf("%s (%s; it is %s)", w.Program, w.Condition, w.Idle)
+		case w.Stuck:
+			text = fmt.Sprintf("%s (%s; it waits for what is down)", w.Program, w.Condition)
 		}
 		words = append(words, text)
 	}

@@ -391,6 +391,48 @@ func TestWaitEnds(t *testing.T) {
 	})
 }
 
+// What is waited for may be stopped meanwhile: no state changes by that, and yet it is told, also
+// of who waits for the one that waits; a supervisor that takes over does not tell it again.
+func TestStuckIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		programs := []units.Program{
+			program("web", needs("cache")), program("cache", needs("db:ready")),
+			program("db", func(p *units.Program) { p.Rules.StartPeriod = 20 * time.Second }),
+		}
+		r := start(t, fake, nil, programs...)
+		r.after(2 * time.Second)
+		n := len(r.records)
+		r.do(units.Stop, "db")
+		r.after(time.Second)
+		r.stop()
+		r = start(t, fake, r.saved, programs...)
+		r.after(time.Second)
+		r.do(units.Start, "db")
+		r.after(time.Minute)
+		var told []string
+		for _, rec := range r.saved.Records[n:] {
+			told = append(told, fmt.Sprintf("%s, %v", rec, rec.Stuck))
+		}
+		if got, want := strings.Join(told, "\n"), strings.TrimSpace(`
+db STARTING -> STOPPING: by the test, false
+db STOPPING -> STOPPED: by the test: killed by SIGTERM, false
+cache: waits for db (ready; it is STOPPED), true
+web: waits for cache (started; it waits for what is down), true
+msup: supervises 3 programs of /x/msup.conf, false
+db STOPPED -> STARTING: by the test, false
+cache: waits for db (ready), false
+web: waits for cache (started), false
+db STARTING -> RUNNING: started, false
+cache STARTING -> RUNNING: started, false
+web STARTING -> RUNNING: started, false
+`); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+		r.stop()
+	})
+}
+
 // Many in a chain and around one.
 func BenchmarkNeeds(b *testing.B) {
 	for _, shape := range []string{"chain", "star"} {

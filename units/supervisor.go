@@ -144,6 +144,8 @@ type program struct {
 	joints     Joints
 	// alone: it is being started without what it depends on.
 	alone bool
+	// stuck: it waits for one that is down, which was told.
+	stuck bool
 	// fell: its run was over in this turn, or is being ended since.
 	fell bool
 	// dropping: the project no longer has it. It goes when it has come to rest.
@@ -412,10 +414,12 @@ func (s *Supervisor) changed(p *program, from policy.Phase) {
 	r := Record{
 		Program: p.def.Name, Unit: p.unit, From: from, To: p.state.Phase, Reason: p.state.Reason, Next: p.state.NextStart(), Armed: p.state.Armed,
 	}
+	p.stuck = false
 	if waits := p.unmet(); len(waits) > 0 && p.state.Phase == policy.Starting {
 		r.Reason += ", " + waitWords(waits)
-		r.Stuck = stuck(waits)
+		p.stuck = stuck(waits)
 	}
+	r.Stuck = p.stuck
 	s.record(r)
 	s.trigger(p, from)
 }
@@ -432,6 +436,9 @@ func (s *Supervisor) begin() {
 		if p.state.IsActive() && p.exit == nil {
 			running++
 		}
+	}
+	for _, p := range s.ordered {
+		p.stuck = stuck(p.waits()) // which was told before
 	}
 	var start []*program
 	for _, p := range s.programs {

@@ -29,7 +29,7 @@ func (s *Supervisor) dismiss() {
 func (s *Supervisor) note(p *program, format string, args ...any) {
 	r := Record{Reason: fmt.Sprintf(format, args...)}
 	if p != nil {
-		r.Program, r.Unit, r.Armed = p.def.Name, p.unit, p.state.Armed
+		r.Program, r.Unit, r.Armed, r.Stuck = p.def.Name, p.unit, p.state.Armed, p.stuck
 	}
 	s.record(r)
 }

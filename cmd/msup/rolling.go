@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os/signal"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ type rolling struct {
 	asked   []string             // asked for, not up yet
 	done    []string             // up again
 	failing map[string]time.Time // since when one that was asked for is not up for a failure
+	stuck   map[string]time.Time // since when one that was asked for waits for a program that is down
 }
 
 func (a *app) rolling(ctx context.Context, patterns []string, maxDown int, patience time.Duration) error {
@@ -67,7 +69,7 @@ func (a *app) rolling(ctx context.Context, patterns []string, maxDown int, patie
 
 // newRolling puts those that are not up first: if that fails, nothing else has been touched.
 func newRolling(names []string, snap units.Snapshot, maxDown int, patience time.Duration) *rolling {
-	r := &rolling{names: names, maxDown: maxDown, patience: patience, before: map[string]string{}, failing: map[string]time.Time{}}
+	r := &rolling{names: names, maxDown: maxDown, patience: patience, before: map[string]string{}, failing: map[string]time.Time{}, stuck: map[string]time.Time{}}
 	var up []string
 	for _, st := range snap.Programs {
 		if !slices.Contains(names, st.Name) {
@@ -131,6 +133,14 @@ func (r *rolling) look(v *view, now time.Time) (progress []string, failure strin
 		if !since.IsZero() && now.Sub(since) >= r.patience {
 			return progress, fmt.Sprintf("%s is not RUNNING again %s after it failed: it is %s (%s)", name, policy.Words(r.patience), phase, v.reasons[name])
 		}
+		switch since := r.stuck[name]; {
+		case !v.stuck[name]:
+			delete(r.stuck, name)
+		case since.IsZero():
+			r.stuck[name] = now
+		case now.Sub(since) >= r.patience:
+			return progress, fmt.Sprintf("%s is %s: %s, for %s now", name, phase, v.reasons[name], policy.Words(r.patience))
+		}
 	}
 	return progress, ""
 }
@@ -138,7 +148,7 @@ func (r *rolling) look(v *view, now time.Time) (progress []string, failure strin
 // wake is when look has to look again though nothing is told; zero = never.
 func (r *rolling) wake() time.Time {
 	var first time.Time
-	for _, since := range r.failing {
+	for _, since := range slices.Concat(slices.Collect(maps.Values(r.failing)), slices.Collect(maps.Values(r.stuck))) {
 		if at := since.Add(r.patience); first.IsZero() || at.Before(first) {
 			first = at
 		}

@@ -53,6 +53,32 @@ func TestRollingBeginsWithWhatIsDown(t *testing.T) {
 	}
 }
 
+// One that waits for a program which somebody has stopped is not waited for without end.
+func TestRollingIsStuck(t *testing.T) {
+	snap := snapshotOf("a", policy.Running, "b", policy.Running)
+	r, v, now := newRolling([]string{"a", "b"}, snap, 1, time.Minute), newView(snap, nil), time.Now()
+	r.ask("a")
+	stuck := func(is bool) {
+		v.apply(units.Record{Seq: v.seq + 1, Program: "a", Reason: "waits for db (ready; it is STOPPED)", Stuck: is})
+		v.programs["a"] = policy.Starting
+	}
+	for range 2 {
+		stuck(true)
+		if _, failure := r.look(v, now); failure != "" || !r.wake().Equal(now.Add(time.Minute)) {
+			t.Errorf("at once: %q, wakes at %s", failure, r.wake())
+		}
+		stuck(false) // db is on its way
+		if _, failure := r.look(v, now.Add(time.Hour)); failure != "" || !r.wake().IsZero() {
+			t.Errorf("db is on its way: %q, wakes at %s", failure, r.wake())
+		}
+	}
+	stuck(true)
+	r.look(v, now)
+	if _, failure := r.look(v, r.wake()); failure != "a is STARTING: waits for db (ready; it is STOPPED), for 60s now" {
+		t.Errorf("db is down: %q", failure)
+	}
+}
+
 func TestRollingStops(t *testing.T) {
 	for _, phase := range []policy.Phase{policy.Failed, policy.Killed, policy.Stopped, ""} {
 		snap := snapshotOf("a", policy.Running, "b", policy.Running, "c", policy.Running, "d", policy.Running)

@@ -57,8 +57,9 @@ is stopped before them, and started when they are as it needs them.
 
 With --rolling, restart them one after the other, or --max-down at a time: the next
 only when the last is RUNNING, those first that are not up. It stops where one does
-not come back, because it gives up, is stopped, or is not RUNNING again --timeout
-after a failure, and names those that were not restarted; the exit status is 1 then.
+not come back, because it gives up, is stopped, is not RUNNING again --timeout after a
+failure, or waits as long for a program that is down, and names those that were not
+restarted; the exit status is 1 then.
 Ctrl-C leaves the rest alone. A supervisor that is killed meanwhile does not end it.`,
 		"  msup restart web\n  msup restart all\n  msup restart --with-dependents db\n  msup restart --rolling web\n  msup restart --rolling --max-down 2 'front:*'",
 		func(v *view) func(string) bool { return v.isUp }, noDepsFlag, dependentsFlag)

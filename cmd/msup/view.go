@@ -64,13 +64,15 @@ func (v *view) apply(r units.Record) {
 	}
 	v.seq, v.ready = r.Seq, true // the first record comes after the first look at systemd
 	if r.Program != "" {
-		v.armed[r.Program] = r.Armed
+		if r.Stuck && !v.stuck[r.Program] {
+			v.reasons[r.Program] = r.Reason // what it waits for is down by now
+		}
+		v.armed[r.Program], v.stuck[r.Program] = r.Armed, r.Stuck
 	}
 	if r.To == "" {
 		return
 	}
 	v.programs[r.Program], v.reasons[r.Program], v.next[r.Program] = r.To, r.Reason, r.Next
-	v.stuck[r.Program] = r.Stuck
 	if r.To == policy.Backoff {
 		v.failures[r.Program]++
 	}
