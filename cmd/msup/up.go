@@ -193,6 +193,7 @@ func (a *app) settle(ctx context.Context, t *target, v *view, timeout time.Durat
 	names := units.WithNeeds(t.project.Programs, t.autostarts())
 	if err := a.awaitThrough(ctx, t, v, "up", names, v.isUp); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
+			v.retell()
 			return fmt.Errorf("not everything was up after %s: %s", timeout, v.describe(names, v.isUp))
 		}
 		return err

@@ -25,6 +25,8 @@ type view struct {
 	seq      uint64               // of the last record that is taken into account
 	down     bool                 // the project is going down
 	ready    bool                 // the supervisor has started what starts by itself
+	// ask has the supervisor say how the programs are; nil = nobody does.
+	ask func() (units.Snapshot, error)
 }
 
 func newView(snap units.Snapshot, records <-chan units.Record) *view {
@@ -39,8 +41,18 @@ func (t *target) view(ctx context.Context) (*view, units.Snapshot, error) {
 	if err != nil {
 		return nil, units.Snapshot{}, err
 	}
-	return newView(snap, records), snap, nil
+	v := newView(snap, records)
+	v.ask = func() (units.Snapshot, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
+		defer cancel()
+		snap, _, err := t.client.Watch(ctx)
+		return snap, err
+	}
+	return v, snap, nil
 }
+
+// askTime is how long a supervisor may take to say how the programs are.
+const askTime = time.Second
 
 // reset takes a snapshot, which is as new as its Seq says.
 func (v *view) reset(snap units.Snapshot) {
@@ -75,6 +87,23 @@ func (v *view) apply(r units.Record) {
 	v.programs[r.Program], v.reasons[r.Program], v.next[r.Program] = r.To, r.Reason, r.Next
 	if r.To == policy.Backoff {
 		v.failures[r.Program]++
+	}
+}
+
+// retell asks why programs are in the states that they are in: of what changes while one stays, as
+// what a probe says, no record tells.
+func (v *view) retell() {
+	if v.ask == nil {
+		return
+	}
+	snap, err := v.ask()
+	if err != nil {
+		return // then it is as it was
+	}
+	for _, p := range snap.Programs {
+		if p.State.Phase == v.programs[p.Name] {
+			v.reasons[p.Name] = p.State.Reason
+		}
 	}
 }
 
@@ -183,6 +212,7 @@ func (a *app) await(ctx context.Context, v *view, what string, names []string, d
 			v.applyWaiting()
 		case <-notice.C:
 			if p.w == nil {
+				v.retell()
 				fmt.Fprintf(a.stderr, "msup: waiting: %s\n", p.line(len(names)-len(left), v, names, done))
 			}
 			notice.Reset(wait)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,15 +74,23 @@ func TestAwaitSaysWhatFor(t *testing.T) {
 		var stderr bytes.Buffer
 		v := newView(units.Snapshot{Ready: true, Programs: []units.Status{
 			{Name: "web", State: policy.State{Phase: policy.Running}},
-			{Name: "bad", State: policy.State{Phase: policy.Backoff, Reason: "exit status 1, restart 1 in 30s"}},
+			{Name: "bad", State: policy.State{Phase: policy.Starting, Reason: "autostart"}},
 		}}, make(chan units.Record))
+		tries := 0
+		v.ask = func() (units.Snapshot, error) {
+			tries++
+			return units.Snapshot{Programs: []units.Status{
+				{Name: "web", State: policy.State{Phase: policy.Stopped, Reason: "a record will tell"}},
+				{Name: "bad", State: policy.State{Phase: policy.Starting, Reason: fmt.Sprintf("executed, waits for port (%d tries)", tries)}},
+			}}, nil
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 75*time.Second)
 		defer cancel()
 		if err := (&app{stderr: &stderr}).await(ctx, v, "up", []string{"web", "bad"}, v.isUp); err == nil {
 			t.Error("waits no longer")
 		}
-		const line = "msup: waiting: 1 of 2 up; bad is BACKOFF (exit status 1, restart 1 in 30s)\n"
-		if got := stderr.String(); got != line+line+line { // after 10 s, 20 s, 40 s
+		const line = "msup: waiting: 1 of 2 up; bad is STARTING (executed, waits for port (%d tries))\n"
+		if got := stderr.String(); got != fmt.Sprintf(line+line+line, 1, 2, 3) { // after 10 s, 20 s, 40 s
 			t.Errorf("says %q", got)
 		}
 	})

@@ -216,6 +216,7 @@ func (w *waiting) left() string {
 	if w.view == nil || !w.view.ready {
 		return ": the supervisor does not answer"
 	}
+	w.view.retell()
 	text := w.view.describe(w.names, func(name string) bool {
 		reached, _ := w.outlook(name)
 		return reached
