@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"msup/config"
-	"msup/control"
 	"msup/units"
 
 	"github.com/spf13/cobra"
@@ -72,13 +71,18 @@ func (a *app) plan(ctx context.Context) (units.Plan, error) {
 	if err != nil {
 		return units.Plan{}, cmp.Or(wrong, err)
 	}
-	plan, err := t.client.Plan(ctx)
+	var plan units.Plan
+	err = a.outlive(ctx, t, func() (err error) {
+		plan, err = t.client.Plan(ctx)
+		return err
+	})
+	_, away := errors.AsType[*exitError](err)
 	switch {
 	case err == nil:
 		return plan, nil // what is wrong here is not wrong there: it has variables that we have not
 	case wrong != nil:
 		return plan, wrong
-	case !errors.Is(err, control.ErrNoSupervisor):
+	case !away:
 		return plan, err
 	}
 	cfg, err := loadFile(t.project.File)

@@ -79,7 +79,7 @@ func (a *app) reload(ctx context.Context, yes bool) error {
 		if plan.Empty() {
 			return nil
 		}
-		err = a.outlive(ctx, t, func() error { return a.carryOut(ctx, t, plan) })
+		err = a.carryOut(ctx, t, plan)
 		if !errors.Is(err, control.ErrOtherPlan) || try == reloadTries {
 			return err
 		}
@@ -123,17 +123,9 @@ func stops(plan units.Plan) []string {
 func (a *app) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	v, _, err := t.view(ctx)
+	v, err := a.apply(ctx, t, plan)
 	if err != nil {
 		return err
-	}
-	applied, err := t.client.Reload(ctx, plan.ID, "reloaded")
-	if err != nil {
-		return err
-	}
-	v.reset(applied.Snapshot)
-	for _, w := range applied.Warnings {
-		fmt.Fprintf(a.stderr, "warning: %s\n", w)
 	}
 	up, gone := waitsFor(plan)
 	if err := a.awaitThrough(ctx, t, v, "reloaded", slices.Concat(up, gone), func(name string) bool {
@@ -165,4 +157,33 @@ func (a *app) carryOut(ctx context.Context, t *target, plan units.Plan) error {
 		return &exitError{code: exitFailed}
 	}
 	return nil
+}
+
+// apply has the supervisor put the plan in force. One that ends before it answers has put all of it
+// in force or nothing, and the next one has read the configuration: what that still changes, if
+// anything, was not.
+func (a *app) apply(ctx context.Context, t *target, plan units.Plan) (*view, error) {
+	for rest := plan; ; {
+		v, _, err := a.watch(ctx, t)
+		if err != nil || rest.Empty() {
+			return v, err
+		}
+		applied, err := t.client.Reload(ctx, rest.ID, "reloaded")
+		switch {
+		case err == nil:
+			v.reset(applied.Snapshot)
+			for _, w := range applied.Warnings {
+				fmt.Fprintf(a.stderr, "warning: %s\n", w)
+			}
+			return v, nil
+		case !errors.Is(err, control.ErrUnanswered) && !errors.Is(err, control.ErrNoSupervisor):
+			return nil, err
+		}
+		if rest, err = a.plan(ctx); err != nil {
+			return nil, err
+		}
+		if !containsAll(stops(plan), stops(rest)) {
+			return nil, control.ErrOtherPlan // somebody else has changed the configuration
+		}
+	}
 }

@@ -68,6 +68,16 @@ func (a *app) outlive(ctx context.Context, t *target, ask func() error) error {
 	}
 }
 
+// insist is outlive for what may be asked for twice: also of a supervisor that ends before it
+// answers.
+func (a *app) insist(ctx context.Context, t *target, ask func() error) error {
+	for {
+		if err := a.outlive(ctx, t, ask); !errors.Is(err, control.ErrUnanswered) {
+			return err
+		}
+	}
+}
+
 // watch is a view of the programs.
 func (a *app) watch(ctx context.Context, t *target) (v *view, snap units.Snapshot, err error) {
 	err = a.outlive(ctx, t, func() error {

@@ -86,7 +86,8 @@ func parseScales(args []string) ([]control.Scale, error) {
 type scaling struct {
 	scales []control.Scale
 	yes    bool
-	up     []string // instances that are new
+	agreed []string // instances that may be stopped
+	up     []string // those that are new
 	gone   []string // and those that are stopped
 }
 
@@ -101,39 +102,46 @@ func (a *app) scale(ctx context.Context, scales []control.Scale, yes bool) error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &scaling{scales: scales, yes: yes}
+	var v *view
 	for try := 1; ; try++ {
-		v, err := a.scaleOnce(ctx, t, s)
-		switch {
-		case err == nil:
-			return a.scaled(t, s, v)
-		case try == reloadTries:
+		// What is asked for is a number and not a difference: asking again does no harm.
+		err := a.insist(ctx, t, func() (err error) {
+			v, err = a.askToScale(ctx, t, s)
 			return err
-		case errors.Is(err, control.ErrOtherPlan):
-			if !yes {
-				fmt.Fprintln(a.stderr, "msup: other instances run by now:")
-			}
-		case errors.Is(err, errSupervisorGone), errors.Is(err, control.ErrUnanswered):
-			// What is asked for is a number and not a difference: asking again does no harm.
-			if _, err := a.awaitSupervisor(ctx, t); err != nil {
-				return notUp(err, t)
-			}
-		default:
-			return notUp(err, t)
+		})
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, control.ErrOtherPlan) || try == reloadTries {
+			return err
+		}
+		if !yes {
+			fmt.Fprintln(a.stderr, "msup: other instances run by now:")
 		}
 	}
+	if err := a.awaitThrough(ctx, t, v, "scaled", slices.Concat(s.up, s.gone), func(name string) bool {
+		if slices.Contains(s.gone, name) {
+			return v.hasStopped(name) // or somebody wants it again
+		}
+		return v.isUp(name)
+	}); err != nil {
+		return err
+	}
+	return a.scaled(t, s, v)
 }
 
-// scaleOnce asks one supervisor, and waits until it has done all.
-func (a *app) scaleOnce(ctx context.Context, t *target, s *scaling) (*view, error) {
+// askToScale asks one supervisor.
+func (a *app) askToScale(ctx context.Context, t *target, s *scaling) (*view, error) {
 	v, snap, err := t.view(ctx)
 	if err != nil {
 		return nil, err
 	}
 	stop := s.look(snap)
-	if len(stop) > 0 && !s.yes {
+	if !s.yes && !containsAll(s.agreed, stop) {
 		if err := a.confirm(stop, "stops", "Stop", "msup scale --yes"); err != nil {
 			return nil, err
 		}
+		s.agreed = stop
 	}
 	applied, err := t.client.Scale(ctx, control.ScaleRequest{Programs: s.scales, Stop: stop, AnyStop: s.yes, By: "scaled by msup scale"})
 	if err != nil {
@@ -143,12 +151,12 @@ func (a *app) scaleOnce(ctx context.Context, t *target, s *scaling) (*view, erro
 	for _, w := range applied.Warnings {
 		fmt.Fprintf(a.stderr, "warning: %s\n", w)
 	}
-	return v, a.await(ctx, v, "scaled", slices.Concat(s.up, s.gone), func(name string) bool {
-		if slices.Contains(s.gone, name) {
-			return v.programs[name] != policy.Stopping // down, or somebody wants it again
-		}
-		return v.isUp(name)
-	})
+	return v, nil
+}
+
+// containsAll reports whether all of some names are among others.
+func containsAll(names, some []string) bool {
+	return !slices.ContainsFunc(some, func(name string) bool { return !slices.Contains(names, name) })
 }
 
 // look finds the instances that come and go, which of a second try are those of the first as

@@ -70,7 +70,7 @@ func (a *app) set(ctx context.Context, patterns []string, req control.SetRequest
 	}
 	req.Programs = names
 	var applied control.Applied
-	if err := a.outlive(ctx, t, func() (err error) {
+	if err := a.insist(ctx, t, func() (err error) {
 		applied, err = t.client.Set(ctx, req)
 		return err
 	}); err != nil {
@@ -95,8 +95,11 @@ func (a *app) awaitLimits(ctx context.Context, t *target) error {
 	ctx, cancel := context.WithTimeout(ctx, limitsTime)
 	defer cancel()
 	for {
-		rep, err := t.client.Status(ctx)
-		if err != nil {
+		var rep control.Report
+		if err := a.outlive(ctx, t, func() (err error) {
+			rep, err = t.client.Status(ctx)
+			return err
+		}); err != nil {
 			return err
 		}
 		var pending []string

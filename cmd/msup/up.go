@@ -112,7 +112,8 @@ func (a *app) up(ctx context.Context, o upOptions) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	v, _, err := t.view(ctx)
+	t.running = true
+	v, _, err := a.watch(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func (a *app) up(ctx context.Context, o upOptions) error {
 		return &exitError{code: exitFailed, msg: fmt.Sprintf("project %s is going down", t.project.Name), hint: "try again when msup down is done"}
 	}
 	if !started {
-		if err := startMissing(ctx, t, v); err != nil {
+		if v, err = a.startMissing(ctx, t, v); err != nil {
 			return err
 		}
 	}
@@ -148,27 +149,33 @@ func environ(names []string) []string {
 }
 
 // startMissing starts what should be up and is not.
-func startMissing(ctx context.Context, t *target, v *view) error {
+func (a *app) startMissing(ctx context.Context, t *target, v *view) (*view, error) {
+	for verb, names := range t.missing(v) {
+		next, _, err := a.request(ctx, t, units.Command{Verb: verb, Programs: names, By: "started by msup up"})
+		if err != nil {
+			return nil, err
+		}
+		v = next
+	}
+	return v, nil
+}
+
+// missing are the programs that should be up and are not, by what is to be done about them. One
+// that nothing starts any more, because somebody has stopped its timer, may run, or have run.
+func (t *target) missing(v *view) map[units.Verb][]string {
 	missing := map[units.Verb][]string{}
 	for _, p := range t.project.Programs {
-		st := v.programs[p.Name]
-		if !p.Autostart || !st.GaveUp() && st != policy.Stopped && !v.stuck[p.Name] || v.armed[p.Name] {
-			continue
+		phase := v.programs[p.Name]
+		down := phase.GaveUp() || phase == policy.Stopped || v.stuck[p.Name]
+		switch {
+		case !p.Autostart || v.armed[p.Name]:
+		case p.Rules.Awaits != "" && phase != policy.Stopping:
+			missing[units.Arm] = append(missing[units.Arm], p.Name)
+		case p.Rules.Awaits == "" && down:
+			missing[units.Start] = append(missing[units.Start], p.Name)
 		}
-		verb := units.Start
-		if p.Rules.Awaits != "" {
-			verb = units.Arm
-		}
-		missing[verb] = append(missing[verb], p.Name)
 	}
-	for verb, names := range missing {
-		snap, err := t.client.Do(ctx, units.Command{Verb: verb, Programs: names, By: "started by msup up"})
-		if err != nil {
-			return err
-		}
-		v.reset(snap)
-	}
-	return nil
+	return missing
 }
 
 // autostarts are the programs that start by themselves.
