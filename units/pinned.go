@@ -59,6 +59,11 @@ func (p *program) listens() bool {
 	return false
 }
 
+// opening reports whether a connection is to start p, and systemd does not listen for that yet.
+func (p *program) opening() bool {
+	return !p.state.Phase.Up() && p.onDemand() && p.listens() && p.pin.digest == ""
+}
+
 func (s *Supervisor) socketsOf(p *program) *sockets {
 	return &sockets{def: p.def, project: s.cfg.Project.Name, joints: p.joints, prepare: s.cfg.Prepare, attempt: p.attempt, output: s.cfg.Output, holder: s.cfg.Holder}
 }

@@ -208,7 +208,7 @@ func (s *Supervisor) snapshot() Snapshot {
 		snap.Programs[i] = Status{
 			Name: p.def.Name, Unit: p.unit, State: p.waiting(), Probes: p.probeStatuses(),
 			PID: pid, Invocation: p.invocation, Said: said(p.said), Actions: s.saveActions(p), Result: p.result, Changed: p.changed(), Removed: p.def.Removed,
-			Oneshot: p.def.Rules.Oneshot, WaitsFor: p.waits(), Schedule: p.schedule(),
+			Oneshot: p.def.Rules.Oneshot, WaitsFor: p.waits(), Schedule: p.schedule(), Opening: p.opening(),
 			Pending: p.conforming || p.nonconforming() && p.refused != p.live, Program: p.def,
 		}
 		snap.Programs[i].Digest = p.def.Digest

@@ -419,3 +419,35 @@ func TestIdleStop(t *testing.T) {
 		r.stop()
 	})
 }
+
+// Whoever waits until the project is up has to know when systemd listens.
+func TestSocketsAreBeingOpened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.readLate = 50 * time.Millisecond
+		r := start(t, fake, nil, listening(t, "web", onDemand, needs("db:ready")), program("db", startPeriod))
+		opening := func() bool {
+			snap, err := r.sup.Snapshot(t.Context())
+			return err != nil || snap.Programs[0].Opening
+		}
+		r.after(500 * time.Millisecond)
+		if opening() {
+			t.Error("it is opened before db is there")
+		}
+		told := false
+		for fake.active("msup-web.socket") != "active" {
+			told = told || opening()
+			r.after(time.Millisecond)
+		}
+		r.after(time.Second)
+		if !told || opening() {
+			t.Errorf("opening was told: %t, and still is: %t", told, opening())
+		}
+		r.do(units.Stop, "web")
+		r.after(time.Second)
+		if opening() {
+			t.Error("it is opened though it is stopped")
+		}
+		r.stop()
+	})
+}

@@ -37,7 +37,8 @@ programs run on, and msup down stops them.
 With -d, return when every program that starts by itself, and what these depend on, is up
 (exit status 0) or has given up (3), which includes one that is tried again after its
 restart_cooldown. Up means RUNNING: executed, ready, and alive for start_seconds. A
-oneshot is up when it has ended, a program with a schedule when its times are waited for. One whose
+oneshot is up when it has ended, a program with a schedule when its times are waited for, one
+with on_demand when systemd listens. One whose
 restarts have no limit is waited for until it has failed ten times (1). If the project runs
 already, msup up starts what is not up and follows it; Ctrl-C then only ends the following.
 

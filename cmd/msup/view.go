@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -227,7 +228,12 @@ func (a *app) await(ctx context.Context, v *view, what string, names []string, d
 // is written down, and the next one does it.
 func (a *app) awaitThrough(ctx context.Context, t *target, v *view, what string, names []string, done func(string) bool) error {
 	for {
-		if err := a.await(ctx, v, what, names, done); !errors.Is(err, errSupervisorGone) {
+		err := a.await(ctx, v, what, names, done)
+		opened := false
+		if err == nil {
+			opened, err = a.awaitSockets(ctx, t, names)
+		}
+		if err == nil && !opened || err != nil && !errors.Is(err, errSupervisorGone) {
 			return err
 		}
 		next, snap, err := a.watch(ctx, t)
@@ -238,6 +244,32 @@ func (a *app) awaitThrough(ctx context.Context, t *target, v *view, what string,
 		v.reset(snap)
 	}
 }
+
+// awaitSockets waits until systemd listens for those programs that a connection is to start, and
+// reports whether it had to: so that nobody who connects then is refused. No record tells of it.
+func (a *app) awaitSockets(ctx context.Context, t *target, names []string) (waited bool, err error) {
+	look := func() (opening bool, err error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		_, snap, err := a.watch(ctx, t)
+		return slices.ContainsFunc(snap.Programs, func(st units.Status) bool { return st.Opening && slices.Contains(names, st.Name) }), err
+	}
+	for {
+		opening, err := look()
+		if err != nil || !opening {
+			return waited, err
+		}
+		waited = true
+		select {
+		case <-time.After(openingPause):
+		case <-ctx.Done():
+			return waited, ctx.Err()
+		}
+	}
+}
+
+// openingPause is the time between two looks at sockets that are being made.
+const openingPause = 10 * time.Millisecond
 
 // applyWaiting takes the records that are there already, so that a burst is looked at once.
 func (v *view) applyWaiting() {
