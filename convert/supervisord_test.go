@@ -172,3 +172,11 @@ func TestProjectOfBrokenFile(t *testing.T) {
 		t.Errorf("project %q", got)
 	}
 }
+
+// NONE says that there is no file; with stdout_syslog the output has another place to go to.
+func TestSyslogWithoutFile(t *testing.T) {
+	cfg := webOf(t, "[program:web]\ncommand=/bin/a\nstdout_logfile=NONE\nstdout_syslog=true\nstderr_logfile=NONE\nstderr_syslog=false\n")
+	if p := cfg.Program("web"); p.Stdout != "" || p.Stderr != "/dev/null" {
+		t.Errorf("stdout %q, stderr %q", p.Stdout, p.Stderr)
+	}
+}

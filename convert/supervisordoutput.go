@@ -64,6 +64,9 @@ func (p *program) stream(name string) *stream {
 				c.wrong(s.sizeKey, err)
 			}
 		}
+		if s.kind == toNothing && p.boolean(name+"_syslog", false) {
+			s.kind = toSyslog // NONE is about the file alone
+		}
 	}
 	if s.countKey != nil {
 		s.backups = c.integer(p.section, name+"_logfile_backups", s.backups, p.x)
