@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"msup/config"
 )
@@ -178,12 +179,15 @@ func (in *input) shownFiles() []string {
 }
 
 // path is an absolute path as the configuration will name it: relative where it is below
-// the folder that stands in.
+// the folder that stands in. A ~ at its beginning would be read as a home.
 func (in *input) path(abs string) string {
 	abs = filepath.Clean(abs)
 	rel, err := filepath.Rel(in.Out, abs)
 	if err != nil || in.Out == "/" || !filepath.IsLocal(rel) {
 		return abs
+	}
+	if strings.HasPrefix(rel, "~") {
+		return "./" + rel
 	}
 	return rel
 }

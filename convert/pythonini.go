@@ -181,13 +181,19 @@ func (p *iniParser) parse(path string, data []byte, dir string) {
 			key = nil
 			continue
 		}
+		hint := func(otherwise string) string {
+			if strings.HasPrefix(value, "{%") || strings.HasPrefix(value, "{#") {
+				return ofTemplate
+			}
+			return otherwise
+		}
 		if section == nil {
-			p.in.fail(place, config.Diagnostic{Message: quote(value) + " stands outside any section", Hint: "put a header such as [program:web] above it"})
+			p.in.fail(place, config.Diagnostic{Message: quote(value) + " stands outside any section", Hint: hint("put a header such as [program:web] above it")})
 			return
 		}
 		m := iniOption.FindStringSubmatch(value)
 		if m == nil || m[1] == "" {
-			p.in.fail(place, config.Diagnostic{Section: section.name, Message: quote(value) + " is neither a header nor key = value", Hint: "a value goes on on the next line where that is indented"})
+			p.in.fail(place, config.Diagnostic{Section: section.name, Message: quote(value) + " is neither a header nor key = value", Hint: hint("a value goes on on the next line where that is indented")})
 			key = nil
 			continue
 		}
@@ -211,6 +217,9 @@ func (p *iniParser) parse(path string, data []byte, dir string) {
 		}
 	}
 }
+
+// ofTemplate is said of what Jinja, Ansible and the like replace before supervisord reads a file.
+const ofTemplate = "the file is a template: take what is made of it"
 
 // section is the section of that name, nil if there are too many.
 func (p *iniParser) section(name string, place Place) *iniSection {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -320,27 +321,34 @@ func pythonBool(s string) (bool, error) {
 	return false, fmt.Errorf("%s is none of yes, true, on, 1, no, false, off, 0", quote(s))
 }
 
+// pythonNumber is what int() of Python's takes; it may be of any length.
+var pythonNumber = regexp.MustCompile(`^[+-]?[0-9]+(_[0-9]+)*$`)
+
 func pythonInt(s string) (int, error) {
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 32)
-	if err != nil {
+	digits := strings.TrimSpace(s)
+	if !pythonNumber.MatchString(digits) {
 		return 0, fmt.Errorf("%s is not a whole number", quote(s))
 	}
-	return int(n), nil
+	n, _ := strconv.Atoi(strings.ReplaceAll(digits, "_", "")) // what is too long is the largest one
+	return n, nil
 }
 
-// byteSize reads a size: KB, MB and GB are 1024-based.
+// maxBytes is more than any file comes to, and the most that msup takes.
+const maxBytes = 1 << 60
+
+// byteSize reads a size: KB, MB and GB are 1024-based. A negative one is none, as 0 is.
 func byteSize(s string) (uint64, error) {
 	lower := strings.ToLower(s)
-	factor := uint64(1)
-	for suffix, f := range map[string]uint64{"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30} {
+	factor := 1
+	for suffix, f := range map[string]int{"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30} {
 		if rest, ok := strings.CutSuffix(lower, suffix); ok {
 			lower, factor = rest, f
 			break
 		}
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(lower), 10, 32)
+	n, err := pythonInt(lower)
 	if err != nil {
 		return 0, fmt.Errorf("%s is not a size: a number of bytes, or one with KB, MB or GB", quote(s))
 	}
-	return n * factor, nil
+	return uint64(max(0, min(n, maxBytes/factor)) * factor), nil
 }

@@ -82,8 +82,10 @@ type supervisord struct {
 	entries  map[*iniKey]*Entry
 	lost     map[*iniKey]bool // their value is wrong, or not known
 	programs []*program
-	shared   []pair // of [supervisord] environment
-	size     int    // of all values that were expanded
+	shared   []pair   // of [supervisord] environment
+	missed   []string // patterns of [include] that no file matches
+	logfile  string   // of [supervisord], as that of a program would be written
+	size     int      // of all values that were expanded
 }
 
 // program is a program of supervisord's that becomes one of msup's.
@@ -147,7 +149,11 @@ func convertSupervisord(in *input) {
 		c.report.add(*e)
 	}
 	if len(c.programs) == 0 && len(c.problems) == 0 && c.Direct {
-		c.fail(Place{File: c.shown(c.paths[0])}, config.Diagnostic{Message: "there is no program in it that msup can run", Hint: "a program is [program:NAME] with a command"})
+		d := config.Diagnostic{Message: "there is no program in it that msup can run", Hint: "a program is [program:NAME] with a command"}
+		if c.missed != nil {
+			d.Hint = "[include] files has " + strings.Join(c.missed, " ") + ", which no file matches"
+		}
+		c.fail(Place{File: c.shown(c.paths[0])}, d)
 	}
 }
 
@@ -177,7 +183,6 @@ func (c *supervisord) read() {
 		c.wrong(files, err)
 		return
 	}
-	var missed []string
 	for pattern := range strings.FieldsSeq(patterns) {
 		abs := pattern
 		if !filepath.IsAbs(abs) {
@@ -192,7 +197,7 @@ func (c *supervisord) read() {
 			return strings.HasPrefix(filepath.Base(p), ".") && !strings.HasPrefix(filepath.Base(pattern), ".")
 		})
 		if len(paths) == 0 {
-			missed = append(missed, pattern)
+			c.missed = append(c.missed, pattern)
 		}
 		for _, path := range paths {
 			if slices.Contains(c.files.read, path) {
@@ -208,8 +213,8 @@ func (c *supervisord) read() {
 	}
 	// An included file may have another one, which would take the place of this.
 	c.file.replaced = slices.DeleteFunc(c.file.replaced, func(k *iniKey) bool { return k == files })
-	if missed != nil {
-		c.note(files, Changed, nil, "no file matches "+strings.Join(missed, " ")+"; what the others have stands here", "")
+	if c.missed != nil {
+		c.note(files, Changed, nil, "no file matches "+strings.Join(c.missed, " ")+"; what the others have stands here", "")
 	} else {
 		c.note(files, Kept, nil, "what the files have stands here", "")
 	}
@@ -270,11 +275,18 @@ func (c *supervisord) wrong(k *iniKey, err error) {
 		d.Hint = "set it: " + missing.name + "=… msup …"
 	} else if _, ok := errors.AsType[*formatError](err); ok {
 		d.Hint = "a percent sign that stands for itself is written %%"
+	} else if goesOn(k.value) {
+		d.Hint = "what is indented belongs to the line above"
 	} else if k.note != "" {
 		d.Hint = "what stands behind a space and ; or # is a comment"
 	}
 	c.fail(k.place, d)
 }
+
+// goesOn reports whether a value has several lines.
+func goesOn(value string) bool { return strings.Contains(value, "\n") }
+
+var errGoesOn = errors.New("it has several lines")
 
 // maxExpanded bounds all values together: [DEFAULT] may be in thousands of programs.
 const maxExpanded = 16 << 20
@@ -396,7 +408,9 @@ func (c *supervisord) findPrograms() {
 				c.fail(programs.place, config.Diagnostic{Section: s.name, Key: "programs", Value: oneLine(value), Message: "there is no program " + quote(p), Hint: c.near(p)})
 				continue
 			}
-			in[p] = append(in[p], member{name, priority})
+			if !slices.ContainsFunc(in[p], func(m member) bool { return m.group == name }) {
+				in[p] = append(in[p], member{name, priority})
+			}
 		}
 	}
 	taken := map[string]bool{}
@@ -456,7 +470,11 @@ func (c *supervisord) goodName(s *iniSection, name string) bool {
 	if name != "" && !strings.ContainsAny(name, " :/") {
 		return true
 	}
-	c.fail(s.place, config.Diagnostic{Section: s.name, Message: quote(name) + " is no name", Hint: "a name is not empty and holds no space, : and /"})
+	d := config.Diagnostic{Section: s.name, Message: quote(name) + " is no name", Hint: "a name is not empty and holds no space, : and /"}
+	if strings.Contains(name, "{{") {
+		d.Hint = ofTemplate
+	}
+	c.fail(s.place, d)
 	return false
 }
 

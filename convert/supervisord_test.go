@@ -2,6 +2,7 @@ package convert
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -173,10 +174,74 @@ func TestProjectOfBrokenFile(t *testing.T) {
 	}
 }
 
+// supervisord looks at no key of [supervisord] that it does not know, nor at what is in it.
+func TestUnknownDaemonKey(t *testing.T) {
+	res, err := fromText("[supervisord]\nstdout_logfile=/var/log/%(program_name)s.log\ncolour=%\n[program:a]\ncommand=/bin/a\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := res.Report.Entries[0]; e.Verdict != Dropped || e.Instead != "it belongs in [program:NAME]" {
+		t.Errorf("%+v", e)
+	}
+	if e := res.Report.Entries[1]; e.Verdict != Dropped || e.Instead != "" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A number of Python's has any length, and underscores.
+func TestLongNumbers(t *testing.T) {
+	cfg := webOf(t, "[program:web]\ncommand=/bin/a\nstartretries=4294967295\nstopwaitsecs=99999999999999999999\nstartsecs=1_0\nstdout_logfile=a.log\nstdout_logfile_maxbytes=5368709120\nstdout_logfile_backups=+2\n")
+	p := cfg.Program("web")
+	if p.Rules.StartRetries == nil || *p.Rules.StartRetries != math.MaxInt32 || p.StopTimeout != 365*24*time.Hour || p.Rules.StartPeriod != 10*time.Second {
+		t.Errorf("rules %+v, stop timeout %v", p.Rules, p.StopTimeout)
+	}
+	if p.Log.MaxSize != 5<<30 || p.Log.Backups != 2 {
+		t.Errorf("log %+v", p.Log)
+	}
+	for text, want := range map[string]uint64{"-1": 0, "-1MB": 0, "9999999999999GB": maxBytes, " 1 KB": 1 << 10} {
+		if got, err := byteSize(text); got != want || err != nil {
+			t.Errorf("%s is %d, %v; want %d", text, got, err, want)
+		}
+	}
+}
+
 // NONE says that there is no file; with stdout_syslog the output has another place to go to.
 func TestSyslogWithoutFile(t *testing.T) {
 	cfg := webOf(t, "[program:web]\ncommand=/bin/a\nstdout_logfile=NONE\nstdout_syslog=true\nstderr_logfile=NONE\nstderr_syslog=false\n")
 	if p := cfg.Program("web"); p.Stdout != "" || p.Stderr != "/dev/null" {
 		t.Errorf("stdout %q, stderr %q", p.Stdout, p.Stderr)
+	}
+}
+
+// supervisord takes ~ in paths of log files for the home, elsewhere for a name.
+func TestTilde(t *testing.T) {
+	cfg := webOf(t, "[program:web]\ncommand=/bin/a\ndirectory=~/app\nstdout_logfile=~/a.log\n[program:b]\ncommand=/bin/b\ndirectory=/srv/~\n")
+	if p := cfg.Program("web"); p.Directory != "/srv/~/app" || p.Stdout != "/home/me/a.log" {
+		t.Errorf("directory %q, stdout %q", p.Directory, p.Stdout)
+	}
+	if p := cfg.Program("b"); p.Directory != "/srv/~" {
+		t.Errorf("directory %q", p.Directory)
+	}
+}
+
+// A group that names a program twice has it once.
+func TestTwiceInGroup(t *testing.T) {
+	cfg := webOf(t, "[program:web]\ncommand=/bin/a\n[group:g]\nprograms=web, web\n")
+	if n := len(cfg.Programs); n != 1 {
+		t.Errorf("%d programs", n)
+	}
+}
+
+// The log of supervisord may be that of a program, also where both name a variable.
+func TestProgramWritesDaemonLog(t *testing.T) {
+	text := "[supervisord]\nlogfile=%(ENV_PORT)s/all.log\n[program:web]\ncommand=/bin/a\nstdout_logfile=%(ENV_PORT)s/all.log\n"
+	for _, direct := range []bool{true, false} {
+		res, err := Convert(tree(map[string]string{"/s.conf": text}), []string{"/s.conf"}, Options{Direct: direct, Lookup: testEnvironment})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := res.Document.find(projectSection, "").get("logfile"); got != "none" {
+			t.Errorf("direct %v: logfile = %s", direct, got)
+		}
 	}
 }

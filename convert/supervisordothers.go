@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -92,6 +93,10 @@ func (c *supervisord) daemonKey(defaults *Section, k *iniKey) {
 		c.note(k, f.verdict, nil, f.why, f.instead)
 		return
 	}
+	if !slices.Contains(daemonSettings, k.name) {
+		c.unknownDaemonKey(k)
+		return
+	}
 	if k.name == "environment" {
 		return // see sharedEnvironment
 	}
@@ -107,6 +112,9 @@ func (c *supervisord) daemonKey(defaults *Section, k *iniKey) {
 		case strings.HasSuffix(value, "/"), slices.Contains([]string{".", "..", ""}, value):
 			c.wrong(k, fmt.Errorf("%s is a folder", quote(value)))
 		default:
+			if text, ok := c.expand(k, c.global); ok {
+				c.logfile = template(c.logPath(text))
+			}
 			c.changed(msup, k, "logfile", c.logPath(value), "it has one line for each change of state, in msup's words")
 		}
 	case "identifier":
@@ -142,20 +150,20 @@ func (c *supervisord) daemonKey(defaults *Section, k *iniKey) {
 		default:
 			c.note(k, Kept, nil, "systemd's limit is not lower", "")
 		}
-	default:
-		var names []string
-		for n := range daemonKeys {
-			names = append(names, n)
-		}
-		slices.Sort(names)
-		instead := ""
-		if near := config.Suggest(k.name, append(names, daemonSettings...)); near != "" {
-			instead = "did you mean " + near + "?"
-		} else if programKeys[k.name] != nil {
-			instead = "it belongs in [program:NAME]"
-		}
-		c.note(k, Dropped, nil, "supervisord itself does not know the key and ignores it", instead)
 	}
+}
+
+// unknownDaemonKey is one that supervisord never looks at, so that its value may be anything.
+func (c *supervisord) unknownDaemonKey(k *iniKey) {
+	names := slices.AppendSeq(slices.Clone(daemonSettings), maps.Keys(daemonKeys))
+	slices.Sort(names)
+	instead := ""
+	if programKeys[k.name] != nil {
+		instead = "it belongs in [program:NAME]"
+	} else if near := config.Suggest(k.name, names); near != "" {
+		instead = "did you mean " + near + "?"
+	}
+	c.note(k, Dropped, nil, "supervisord itself does not know the key and ignores it", instead)
 }
 
 // otherSections are sections that msup has no use for, by the word before the colon.

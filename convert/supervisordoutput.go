@@ -51,10 +51,17 @@ func (p *program) stream(name string) *stream {
 			s.kind = toSyslog
 		case containerOutput.MatchString(value):
 			s.kind = toContainer
+		case goesOn(value):
+			c.wrong(s.logfile, errGoesOn)
+		case strings.HasPrefix(value, "~") && value != "~" && !strings.HasPrefix(value, "~/"):
+			c.wrong(s.logfile, fmt.Errorf("the home of another user is not looked up in %s: write the whole path", quote(value)))
 		case strings.HasSuffix(value, "/"), slices.Contains([]string{".", ".."}, path.Base(value)):
 			c.wrong(s.logfile, fmt.Errorf("%s is a folder", quote(value)))
 		default:
 			s.kind, s.path = toFile, c.logPath(value)
+		}
+		if s.kind == toNothing && p.boolean(name+"_syslog", false) {
+			s.kind = toSyslog // NONE is about the file alone
 		}
 	}
 	if s.sizeKey != nil {
@@ -63,9 +70,6 @@ func (p *program) stream(name string) *stream {
 			if s.size, err = byteSize(value); err != nil {
 				c.wrong(s.sizeKey, err)
 			}
-		}
-		if s.kind == toNothing && p.boolean(name+"_syslog", false) {
-			s.kind = toSyslog // NONE is about the file alone
 		}
 	}
 	if s.countKey != nil {
@@ -291,7 +295,7 @@ func (c *supervisord) shareLogs() {
 			if file == "" || slices.Contains(notFiles, file) {
 				continue
 			}
-			if own := c.document.find(projectSection, ""); file == own.get("logfile") {
+			if own := c.document.find(projectSection, ""); own.get("logfile") != "" && (file == own.get("logfile") || file == c.logfile) {
 				// Two may not write one file in their own way each.
 				for i := range own.Keys {
 					if own.Keys[i].Name == "logfile" {

@@ -3,6 +3,7 @@ package convert
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -306,8 +307,12 @@ func (p *program) directory(k *iniKey) {
 	case !ok:
 	case value == "":
 		c.note(k, Kept, nil, "", "")
+	case goesOn(value):
+		c.wrong(k, errGoesOn)
 	case path.IsAbs(value):
 		c.kept(p.out, k, "directory", template(c.path(value)))
+	case strings.HasPrefix(value, "~"):
+		c.changed(p.out, k, "directory", template(c.relative(value)), "~ is no home here, for supervisord neither: it is a folder of that name")
 	default:
 		c.changed(p.out, k, "directory", template(c.relative(value)), "it is taken from the folder of the configuration, not from where supervisord was started")
 	}
@@ -328,6 +333,8 @@ func (p *program) user(k *iniKey) {
 	switch {
 	case name == "":
 		c.wrong(k, fmt.Errorf("there is no user in it"))
+	case goesOn(value): // to drop it would make the program root's
+		c.wrong(k, errGoesOn)
 	case both:
 		lines := c.put(p.out, k, "user", name)
 		lines = append(lines, c.put(p.out, k, "group", group)...)
@@ -403,11 +410,21 @@ func (p *program) stopSignal(k *iniKey) {
 }
 
 func (p *program) stopTimeout(k *iniKey) {
-	seconds := p.integer(p.section, "stopwaitsecs", 10, p.x)
-	if p.lost[k] {
-		return
+	p.seconds(k, "stop_timeout", p.integer(p.section, "stopwaitsecs", 10, p.x))
+}
+
+// maxSeconds is a year, the longest time that msup takes.
+const maxSeconds = 365 * 24 * 60 * 60
+
+// seconds writes a time.
+func (p *program) seconds(k *iniKey, name string, n int) {
+	switch c := p.supervisord; {
+	case c.lost[k]:
+	case n > maxSeconds:
+		c.changed(p.out, k, name, strconv.Itoa(maxSeconds), "a year is the longest that msup takes")
+	default:
+		c.kept(p.out, k, name, strconv.Itoa(max(0, n)))
 	}
-	p.kept(p.out, k, "stop_timeout", strconv.Itoa(max(0, seconds)))
 }
 
 func (p *program) serverURL(k *iniKey) {
@@ -432,11 +449,10 @@ const maxDelays = 20
 // takes a second more, but for the first: it spawns at 0, 1, 4 and 8 seconds.
 func (p *program) starts() {
 	c := p.supervisord
-	seconds := max(0, p.integer(p.section, "startsecs", 1, p.x))
-	retries := max(0, p.integer(p.section, "startretries", 3, p.x))
-	if k := c.keyOf(p.section, "startsecs"); k != nil && !c.lost[k] {
-		c.kept(p.out, k, "start_seconds", strconv.Itoa(seconds))
+	if k := c.keyOf(p.section, "startsecs"); k != nil {
+		p.seconds(k, "start_seconds", p.integer(p.section, "startsecs", 1, p.x))
 	}
+	retries := min(max(0, p.integer(p.section, "startretries", 3, p.x)), math.MaxInt32)
 	var delays []string
 	for n := 1; n <= min(retries, maxDelays); n++ {
 		wait := n + 1
