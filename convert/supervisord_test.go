@@ -213,14 +213,15 @@ func TestSyslogWithoutFile(t *testing.T) {
 	}
 }
 
-// supervisord takes ~ in paths of log files for the home, elsewhere for a name.
+// supervisord takes ~ in its own directory and in paths of log files for the home, in a program's
+// directory for a name.
 func TestTilde(t *testing.T) {
-	cfg := webOf(t, "[program:web]\ncommand=/bin/a\ndirectory=~/app\nstdout_logfile=~/a.log\n[program:b]\ncommand=/bin/b\ndirectory=/srv/~\n")
+	cfg := webOf(t, "[supervisord]\ndirectory=~/run\n[program:web]\ncommand=/bin/a\ndirectory=~/app\nstdout_logfile=~/a.log\n[program:b]\ncommand=/bin/b\ndirectory=/srv/~\n[program:c]\ncommand=/bin/c\n")
 	if p := cfg.Program("web"); p.Directory != "/srv/~/app" || p.Stdout != "/home/me/a.log" {
 		t.Errorf("directory %q, stdout %q", p.Directory, p.Stdout)
 	}
-	if p := cfg.Program("b"); p.Directory != "/srv/~" {
-		t.Errorf("directory %q", p.Directory)
+	if b, c := cfg.Program("b").Directory, cfg.Program("c").Directory; b != "/srv/~" || c != "/home/me/run" {
+		t.Errorf("directories %q, %q", b, c)
 	}
 }
 

@@ -134,7 +134,7 @@ func (c *supervisord) daemonKey(defaults *Section, k *iniKey) {
 		}
 		c.changed(defaults, k, "user", value, "the programs run as that user, the supervisor as who runs msup; "+ownHome(value))
 	case "directory":
-		if !path.IsAbs(value) {
+		if value = c.home(value); !path.IsAbs(value) {
 			value = path.Join(path.Dir(c.paths[0]), value)
 		}
 		c.kept(defaults, k, "directory", literal(c.path(value)))

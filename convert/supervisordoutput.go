@@ -80,13 +80,19 @@ func (p *program) stream(name string) *stream {
 
 // logPath is the path of a log file as the configuration will name it, with marks.
 func (c *supervisord) logPath(value string) string {
-	if home, ok := c.env("HOME"); ok && (value == "~" || strings.HasPrefix(value, "~/")) {
-		value = home + value[1:]
-	}
+	value = c.home(value)
 	if path.IsAbs(value) {
 		return c.path(value)
 	}
 	return c.relative(value)
+}
+
+// home is a path with the home in the place of ~.
+func (c *supervisord) home(value string) string {
+	if home, ok := c.env("HOME"); ok && (value == "~" || strings.HasPrefix(value, "~/")) {
+		return home + value[1:]
+	}
+	return value
 }
 
 // notFiles are words for stdout and stderr that are no file's name.
