@@ -83,6 +83,7 @@ type supervisord struct {
 	lost     map[*iniKey]bool // their value is wrong, or not known
 	programs []*program
 	shared   []pair   // of [supervisord] environment
+	startup  bool     // dependentStartup starts programs
 	missed   []string // patterns of [include] that no file matches
 	logfile  string   // of [supervisord], as that of a program would be written
 	size     int      // of all values that were expanded
@@ -130,6 +131,10 @@ func convertSupervisord(in *input) {
 	if !slices.ContainsFunc(c.file.head, sampleHead.MatchString) {
 		c.document.Comments = meaningful(c.file.head)
 	}
+	c.startup = slices.ContainsFunc(c.file.sections, func(s *iniSection) bool {
+		k := s.key("command")
+		return k != nil && strings.HasPrefix(s.name, "eventlistener:") && dependentStartup.MatchString(k.value)
+	})
 	c.daemon()
 	c.findPrograms()
 	c.order()
@@ -138,6 +143,7 @@ func convertSupervisord(in *input) {
 			return
 		}
 	}
+	c.waits()
 	c.groups()
 	c.others()
 	c.shareLogs()
@@ -530,6 +536,9 @@ func (c *supervisord) order() {
 	slices.SortStableFunc(c.programs, func(a, b *program) int {
 		return cmp.Or(cmp.Compare(a.groupPriority, b.groupPriority), place(a)-place(b), cmp.Compare(a.priority, b.priority))
 	})
+	if c.startup {
+		return // programs name what they wait for themselves
+	}
 	var before, same []*program
 	for i, p := range c.programs {
 		if i > 0 && c.programs[i-1].groupPriority != p.groupPriority {

@@ -173,7 +173,6 @@ var otherSections = map[string]fate{
 	"supervisorctl":    {Dropped, "the commands of msup find the supervisor by themselves", "msup ctl has the verbs of supervisorctl"},
 	"rpcinterface":     {Dropped, "msup has no XML-RPC", "msup status --json and the other commands"},
 	"ctlplugin":        {Dropped, "msup has no plugins", ""},
-	"eventlistener":    {Dropped, "msup has no events, so the listener is not run", "on_failed, on_oom_command and on_restart run a command when something happens; msup wait, msup status --json"},
 	"fcgi-program":     {Dropped, "msup passes no listening socket as standard input, so it is not run", "let the program listen by itself, as php-fpm and spawn-fcgi -n do; listen, for one that takes LISTEN_FDS of systemd's"},
 	"program-default":  {Dropped, "only ochinchina/supervisord knows it", "[defaults] of msup"},
 }
@@ -187,7 +186,10 @@ func (c *supervisord) others() {
 			continue
 		}
 		f, ok := otherSections[kind]
-		if !ok {
+		switch {
+		case kind == "eventlistener":
+			f = c.listener(s)
+		case !ok:
 			f = fate{Dropped, "supervisord itself ignores the section", ""}
 		}
 		if len(s.keys) == 0 {

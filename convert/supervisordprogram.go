@@ -67,7 +67,7 @@ func (p *program) convert() {
 	p.command(command) // it comes first
 	for _, k := range c.keysOf(p.section) {
 		switch f := programKeys[k.name]; {
-		case k.name == "command":
+		case k.name == "command", c.isStartupKey(k.name): // see waits
 		case f != nil:
 			f(p, k)
 		default:
