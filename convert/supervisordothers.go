@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,18 +21,61 @@ type fate struct {
 	why, instead string
 }
 
-// daemonKeys are the keys of [supervisord] that are nothing of msup's.
-var daemonKeys = map[string]fate{
-	"logfile_maxbytes": {Dropped, "the log of changes of state is one line for each and is not rotated by msup", "logrotate, and systemctl kill -s USR2 on the supervisor"},
-	"logfile_backups":  {Dropped, "the log of changes of state is not rotated by msup", "logrotate, and systemctl kill -s USR2 on the supervisor"},
-	"loglevel":         {Dropped, "the log has each change of state, and nothing else", "journalctl -u msup.service has what the supervisor says"},
-	"pidfile":          {Dropped, "systemd knows the supervisor, and no file is written", "systemctl show -P MainPID msup.service"},
-	"nodaemon":         {Changed, "msup up stays in the foreground and msup up -d does not; the supervisor is a service in both cases", ""},
-	"silent":           {Dropped, "msup up shows the output of the programs", "msup up -d returns when all are up"},
-	"minprocs":         {Dropped, "what a user may run is up to systemd", "tasks_limit, or systemd.LimitNPROC"},
-	"nocleanup":        {Dropped, "there are no AUTO log files: the journal has that output", ""},
-	"childlogdir":      {Dropped, "there are no AUTO log files: the journal has that output", "stdout = a path"},
-	"strip_ansi":       {Dropped, "output is written as it is", "sed, less -R"},
+// daemonKeys are the keys of [supervisord] that become no key of msup's, and their fate by value.
+var daemonKeys = map[string]func(c *supervisord, value string) fate{
+	"logfile_maxbytes": (*supervisord).logRotation,
+	"logfile_backups":  (*supervisord).logRotation,
+	"loglevel": func(_ *supervisord, value string) fate {
+		if slices.Contains([]string{"critical", "crit", "error", "erro", "warn", "info"}, strings.ToLower(value)) {
+			return fate{Changed, "the log has each change of state, and nothing else", ""}
+		}
+		return fate{Dropped, "the log has each change of state, and nothing else", "journalctl -u msup.service has what the supervisor says"}
+	},
+	"minprocs": func(_ *supervisord, value string) fate {
+		if n, err := pythonInt(value); err == nil && n <= 1024 {
+			return fate{Kept, "systemd's limit is not lower", ""}
+		}
+		return fate{Dropped, "what a user may run is up to systemd", "tasks_limit, or systemd.LimitNPROC"}
+	},
+	"pidfile":     always(Changed, "systemd knows the supervisor, and no file is written: systemctl show -P MainPID msup.service"),
+	"nodaemon":    always(Changed, "msup up stays in the foreground and msup up -d does not; the supervisor is a service in both cases"),
+	"childlogdir": always(Changed, "there are no AUTO log files: the journal has that output"),
+	"nocleanup":   always(Changed, "there are no AUTO log files: the journal has that output"),
+	"silent":      unlessOff(fate{Dropped, "msup up shows the output of the programs", "msup up -d returns when all are up"}),
+	"strip_ansi":  unlessOff(fate{Dropped, "output is written as it is", "sed, less -R"}),
+}
+
+func always(v Verdict, why string) func(*supervisord, string) fate {
+	return func(*supervisord, string) fate { return fate{v, why, ""} }
+}
+
+// unlessOff is the fate of a key that is not false.
+func unlessOff(f fate) func(*supervisord, string) fate {
+	return func(_ *supervisord, value string) fate {
+		if on, err := pythonBool(value); err == nil && !on {
+			return fate{verdict: Kept}
+		}
+		return f
+	}
+}
+
+// logRotation is the fate of what is about supervisord's own log, where there is one.
+func (c *supervisord) logRotation(string) fate {
+	s := c.file.byName["supervisord"]
+	if k := c.keyOf(s, "logfile"); k != nil && noDaemonLog(k.value) {
+		return fate{Kept, "there is no such file", ""}
+	}
+	if k := c.keyOf(s, "logfile_maxbytes"); k != nil {
+		if size, err := byteSize(k.value); err == nil && size == 0 {
+			return fate{Kept, "it is not rotated by msup either", ""}
+		}
+	}
+	return fate{Dropped, "the log of changes of state is one line for each and is not rotated by msup", "logrotate, and systemctl kill -s USR2 on the supervisor"}
+}
+
+// noDaemonLog reports whether supervisord's own log is no file.
+func noDaemonLog(value string) bool {
+	return slices.Contains([]string{"none", "off", "/dev/null", "syslog"}, strings.ToLower(value)) || containerOutput.MatchString(value)
 }
 
 // daemonSettings are those that are something of msup's.
@@ -90,7 +134,8 @@ func (c *supervisord) sharedEnvironment(k *iniKey, defaults *Section) {
 func (c *supervisord) daemonKey(defaults *Section, k *iniKey) {
 	msup := c.document.find(projectSection, "")
 	if f, ok := daemonKeys[k.name]; ok {
-		c.note(k, f.verdict, nil, f.why, f.instead)
+		become := f(c, k.value)
+		c.note(k, become.verdict, nil, become.why, become.instead)
 		return
 	}
 	if !slices.Contains(daemonSettings, k.name) {
@@ -106,8 +151,8 @@ func (c *supervisord) daemonKey(defaults *Section, k *iniKey) {
 	}
 	switch k.name {
 	case "logfile":
-		switch lower := strings.ToLower(value); {
-		case lower == "none", lower == "off", lower == "/dev/null", containerOutput.MatchString(value), lower == "syslog":
+		switch {
+		case noDaemonLog(value):
 			c.changed(msup, k, "logfile", "none", "the journal has each change of state: journalctl -u msup.service")
 		case strings.HasSuffix(value, "/"), slices.Contains([]string{".", "..", ""}, value):
 			c.wrong(k, fmt.Errorf("%s is a folder", quote(value)))
@@ -177,6 +222,20 @@ var otherSections = map[string]fate{
 	"program-default":  {Dropped, "only ochinchina/supervisord knows it", "[defaults] of msup"},
 }
 
+// servedAnyway are keys of those sections whose purpose is served without them, if the value is as
+// it says.
+var servedAnyway = map[string]struct {
+	value *regexp.Regexp
+	fate
+}{
+	"unix_http_server file":                        {anything, fate{Changed, "the commands of msup find the supervisor by themselves", ""}},
+	"unix_http_server chmod":                       {regexp.MustCompile(`^0?[67]00$`), fate{Kept, "only the supervisor's own user and root may use the commands of msup", ""}},
+	"supervisorctl serverurl":                      {anything, fate{Changed, "the commands of msup find the supervisor by themselves; msup ctl has the verbs of supervisorctl", ""}},
+	"rpcinterface supervisor.rpcinterface_factory": {regexp.MustCompile(`^supervisor\.rpcinterface:make_main_rpcinterface$`), fate{Changed, "msup ctl and the other commands need no XML-RPC", ""}},
+}
+
+var anything = regexp.MustCompile("")
+
 // others notes the keys of all other sections, of which msup has none.
 func (c *supervisord) others() {
 	for _, s := range c.file.sections {
@@ -196,6 +255,10 @@ func (c *supervisord) others() {
 			c.report.add(Entry{File: s.place.File, Line: s.place.Line, Section: s.name, Verdict: f.verdict, Why: f.why, Instead: f.instead})
 		}
 		for _, k := range s.keys {
+			f := f
+			if served, ok := servedAnyway[kind+" "+k.name]; ok && served.value.MatchString(k.value) {
+				f = served.fate
+			}
 			c.note(k, f.verdict, nil, f.why, f.instead)
 		}
 	}

@@ -3,6 +3,7 @@ package convert
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"path"
 	"regexp"
@@ -96,14 +97,11 @@ func (c *supervisord) unknown(k *iniKey) {
 		c.note(k, Dropped, nil, "only ochinchina/supervisord knows the key", instead)
 		return
 	}
-	var names []string
-	for n := range programKeys {
-		names = append(names, n)
-	}
-	slices.Sort(names)
 	instead := ""
-	if near := config.Suggest(k.name, names); near != "" {
+	if near := config.Suggest(k.name, slices.Sorted(maps.Keys(programKeys))); near != "" {
 		instead = "did you mean " + near + "?"
+	} else if keyOf(programSection, k.name) != nil {
+		instead = "msup has the key " + k.name
 	}
 	c.note(k, Dropped, nil, "supervisord itself does not know the key and ignores it", instead)
 }
@@ -438,7 +436,7 @@ func (p *program) events(k *iniKey) {
 		return
 	}
 	if ok {
-		p.note(k, Dropped, nil, "msup has no events", "on_failed, on_oom_command and on_restart run a command when something happens")
+		p.note(k, Dropped, nil, "msup has no events", "msup logs -f shows what all programs write, and so does the journal")
 	}
 }
 
