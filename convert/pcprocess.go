@@ -150,7 +150,7 @@ func pcProcessKeys() []processKey {
 		{name: "disabled", convert: (*pcProcess).disabled},
 		{name: "is_disabled", convert: (*pcProcess).isDisabled},
 		{name: "working_dir", convert: (*pcProcess).directory},
-		{name: "is_dotenv_disabled", convert: pass},
+		{name: "is_dotenv_disabled", convert: asItIs},
 		{name: "depends_on", convert: (*pcProcess).dependsOn},
 		{name: "availability", convert: (*pcProcess).availability},
 		{name: "success_exit_codes", convert: (*pcProcess).success},
@@ -163,7 +163,7 @@ func pcProcessKeys() []processKey {
 		{name: "log_configuration", convert: (*pcProcess).logConfiguration},
 		{name: "namespace", convert: (*pcProcess).namespace},
 		{name: "vars", convert: func(_ *pcProcess, o *outcome, _ *node) { o.change("they are replaced by their values") }},
-		{name: "is_template_disabled", convert: pass},
+		{name: "is_template_disabled", convert: asItIs},
 		{name: "is_daemon", convert: (*pcProcess).daemon},
 		{name: "is_foreground", convert: (*pcProcess).foreground},
 		{name: "is_elevated", why: "msup runs no sudo", instead: "run msup as root, and give the other programs a user"},
@@ -179,7 +179,7 @@ func pcProcessKeys() []processKey {
 	}
 }
 
-func pass(*pcProcess, *outcome, *node) {}
+func asItIs(*pcProcess, *outcome, *node) {}
 
 // convert makes the program.
 func (p *pcProcess) convert() {
@@ -376,7 +376,7 @@ func (p *pcProcess) environment() {
 		}
 		take(p.dotenv, asFile)
 	}
-	global, _ := variablesOf(p.root.get("environment"))
+	global := variablesOf(p.root.get("environment"))
 	all = append(all, global...)
 	if n := p.value.get("env_file"); !n.isEmptyScalar() {
 		if f := p.ownEnvFile(n); f != nil {
@@ -447,14 +447,8 @@ func (p *pcProcess) ownVariables(o *outcome, n *node) []envVar {
 	if n == nil {
 		return nil
 	}
-	vars, bad := variablesOf(n)
-	for _, b := range bad {
-		o.place = b.place
-		o.fail("environment is a list of KEY=value", "%s sets no variable", clip(b.String()))
-	}
-	o.place = n.place
 	var own []envVar
-	for _, v := range vars {
+	for _, v := range o.variables(p.s, n) {
 		v.value = p.render(o, &node{kind: textNode, text: v.value, place: Place{n.place.File, v.line}})
 		if why := unprintable(withMarks(v.value)); why != "" {
 			o.drop(v.name+": "+why, "write env_file = FILE, whose double quotes may go over several lines")

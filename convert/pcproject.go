@@ -66,33 +66,52 @@ func (pc *pcProject) shellKey(o *outcome, n *node) {
 
 // environmentKey gives all programs the variables of the project.
 func (pc *pcProject) environmentKey(o *outcome, n *node) {
-	vars, bad := variablesOf(n)
-	for _, b := range bad {
-		o.place = b.place
-		o.fail("environment is a list of KEY=value", "%s sets no variable", clip(b.String()))
-	}
 	defaults := pc.document.section(defaultsSection, "", o.place)
-	for _, v := range vars {
+	for _, v := range o.variables(defaults, n) {
 		o.place.Line = v.line
 		o.set(defaults, "environment", variable(v.name, withMarks(v.value)))
 	}
 }
 
-// variablesOf reads a list of KEY=value; bad is what is none.
-func variablesOf(n *node) (vars []envVar, bad []*node) {
-	switch {
-	case n == nil || n.kind == nullNode:
-		return nil, nil
-	case n.kind != listNode:
-		return nil, []*node{n}
+// variables reads a list of KEY=value. A name alone changes nothing for process-compose, whose programs have all
+// of its environment; here it is passed on.
+func (o *outcome) variables(s *Section, n *node) []envVar {
+	switch n.kind {
+	case listNode:
+	case nullNode:
+		return nil
+	default:
+		o.fail("environment is a list of KEY=value", "it is %s", n.kindWords())
+		return nil
 	}
 	for _, item := range n.items {
-		name, value, ok := strings.Cut(item.text, "=")
-		if !ok || !item.isScalar() || !shellName.MatchString(name) {
-			bad = append(bad, item)
-			continue
+		name, _, set := strings.Cut(item.String(), "=")
+		switch {
+		case !item.isScalar():
+			at := *o
+			at.place = item.place
+			at.fail("environment is a list of KEY=value", "%s is %s", clip(item.String()), item.kindWords())
+		case !shellName.MatchString(name):
+			o.drop(clip(name)+" is no name for a variable", "")
+		case !set:
+			o.pass(s, name)
+			o.change("%s without a value is that of the environment of msup up", name)
 		}
-		vars = append(vars, envVar{name, value, item.place.Line})
 	}
-	return vars, bad
+	return variablesOf(n)
+}
+
+// variablesOf are the variables of a list of KEY=value.
+func variablesOf(n *node) []envVar {
+	if n == nil {
+		return nil
+	}
+	var vars []envVar
+	for _, item := range n.items {
+		name, value, ok := strings.Cut(item.text, "=")
+		if ok && item.isScalar() && shellName.MatchString(name) {
+			vars = append(vars, envVar{name, value, item.place.Line})
+		}
+	}
+	return vars
 }

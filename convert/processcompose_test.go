@@ -66,6 +66,34 @@ env_file = p.env
 	}
 }
 
+// A variable without a value is one that process-compose passes on, and no reason to refuse the file.
+func TestVariableWithoutValue(t *testing.T) {
+	text, report := run(t, map[string]string{
+		"/srv/app/process-compose.yaml": "environment: [TOKEN]\nprocesses:\n  p:\n    command: ./p $OTHER\n    environment: [SECRET, A=1, my.name=x]\n  q:\n    command: ./q\n    environment:\n",
+	}, Options{}, "process-compose.yaml")
+	want := `[msup]
+project = app
+
+[defaults]
+autorestart = never
+pass_environment = PATH HOME USER LANG TOKEN
+
+[program p]
+command = bash -c './p $OTHER'
+environment = A=1
+pass_environment = SECRET OTHER
+
+[program q]
+command = ./q
+`
+	if diff := cmp.Diff(want, text); diff != "" {
+		t.Error(diff)
+	}
+	if n := report.Count(Dropped); n != 1 {
+		t.Errorf("%d keys dropped: %v", n, report)
+	}
+}
+
 func TestProcessComposeErrors(t *testing.T) {
 	deep := "processes:\n"
 	for i := range 300 {

@@ -191,12 +191,20 @@ func (o *outcome) passed(s *Section, argv []string, known func(name string) bool
 	if len(names) == 0 {
 		return
 	}
-	if old := s.get("pass_environment"); old != "" {
-		names = append(strings.Fields(old), names...)
-		s.unset("pass_environment")
-	}
-	o.set(s, "pass_environment", strings.Join(slices.Compact(names), " "))
+	o.pass(s, names...)
 	o.change("the shell replaces variables that are not set here: they come from the environment of msup up")
+}
+
+// pass gives a program variables of the environment of msup up.
+func (o *outcome) pass(s *Section, names ...string) {
+	all := strings.Fields(s.get("pass_environment"))
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	s.unset("pass_environment")
+	o.set(s, "pass_environment", strings.Join(all, " "))
 }
 
 // sigPipe has a program whose shell runs a pipeline die of SIGPIPE, as it does elsewhere: systemd has
