@@ -194,15 +194,6 @@ func (p *pcProcess) shutdown(o *outcome, n *node) {
 	}
 }
 
-func (p *pcProcess) daemon(o *outcome, n *node) {
-	if !n.isTrue() {
-		return
-	}
-	o.set(p.s, "autostart", "false")
-	o.drop("msup does not run programs that go to the background: it would take their first process's end for theirs, so it is not started",
-		"run it in the foreground, as most programs can (docker run without -d), and take autostart away")
-}
-
 func (p *pcProcess) foreground(o *outcome, n *node) {
 	if !n.isTrue() {
 		return

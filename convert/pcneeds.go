@@ -8,15 +8,16 @@ import (
 
 // mustComplete reports whether another process waits for the end of this one.
 func (p *pcProcess) mustComplete() bool {
-	// What is started again never completes, and a oneshot is asked nothing.
-	if alwaysRestarted(p.value) || p.value.get("readiness_probe") != nil || p.value.get("liveness_probe") != nil || p.value.get("ready_log_line") != nil {
+	// A oneshot is asked nothing.
+	if neverCompletes(p.value) || p.value.get("readiness_probe") != nil || p.value.get("liveness_probe") != nil || p.value.get("ready_log_line") != nil {
 		return false
 	}
 	return p.awaited[p.name]
 }
 
-func alwaysRestarted(n *node) bool {
-	return n.get("availability").get("restart").String() == "always"
+// neverCompletes reports whether a process does not end but by a stop.
+func neverCompletes(n *node) bool {
+	return n.get("availability").get("restart").String() == "always" || isDaemon(n)
 }
 
 // dependencies are the processes that a process depends on.
@@ -48,9 +49,9 @@ func (p *pcProcess) dependsOn(o *outcome, n *node) {
 	for _, dep := range n.keys {
 		condition := dep.value.get("condition").String()
 		need, ok := needs[condition]
-		if other := p.process[dep.name]; other != nil && need.condition == "completed" && alwaysRestarted(other) {
+		if other := p.process[dep.name]; other != nil && need.condition == "completed" && neverCompletes(other) {
 			need.condition = "ready"
-			o.change("%s is always started again and never completes: what waits for that waits until it is ready", dep.name)
+			o.change("%s never completes: what waits for that waits until it is ready", dep.name)
 		}
 		if !ok {
 			o.fail("the conditions are process_started, process_healthy, process_log_ready, process_completed and process_completed_successfully", "%s is no condition", clip(condition))
@@ -91,7 +92,7 @@ func isDisabled(n *node) bool {
 	case "false":
 		return false
 	}
-	return n.get("disabled").isTrue() || n.get("is_foreground").isTrue() || n.get("is_daemon").isTrue() || n.get("mcp") != nil
+	return n.get("disabled").isTrue() || n.get("is_foreground").isTrue() || n.get("mcp") != nil
 }
 
 // targets are the programs of a process, or of one of its replicas.

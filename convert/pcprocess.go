@@ -165,11 +165,11 @@ func pcProcessKeys() []processKey {
 		{name: "vars", convert: func(_ *pcProcess, o *outcome, _ *node) { o.change("they are replaced by their values") }},
 		{name: "is_template_disabled", convert: asItIs},
 		{name: "is_daemon", convert: (*pcProcess).daemon},
+		{name: "launch_timeout_seconds", convert: asItIs}, // how long output is waited for, which msup does not
 		{name: "is_foreground", convert: (*pcProcess).foreground},
 		{name: "is_elevated", why: "msup runs no sudo", instead: "run msup as root, and give the other programs a user"},
 		{name: "is_tty", why: terminal, instead: "script -qec COMMAND /dev/null gives a program one"},
 		{name: "is_interactive", why: terminal, instead: "script -qec COMMAND /dev/null gives a program one"},
-		{name: "launch_timeout_seconds", why: "it is about programs that go to the background"},
 		{name: "truncate_log", why: "a log file is appended to, and rotated", instead: "msup rotate NAME before a start"},
 		{name: "disable_ansi_colors", why: "msup writes what the program writes"},
 		{name: "watch", why: "msup watches no files", instead: "a systemd path unit that runs msup restart NAME, or the program's own --watch"},
@@ -265,6 +265,9 @@ func (p *pcProcess) command(o *outcome, n *node) {
 // run sets the command to a text for the shell.
 func (p *pcProcess) run(o *outcome, text string) {
 	argv, changed := shellWords(p.shell[0], p.shell[1], text)
+	if isDaemon(p.value) {
+		argv, changed = p.staying(text)
+	}
 	if changed != "" {
 		o.change("%s", changed)
 	}
@@ -308,7 +311,11 @@ func (p *pcProcess) entrypoint(o *outcome, n *node) {
 	for _, item := range n.items {
 		argv = append(argv, item.String())
 	}
-	if len(argv) > 0 {
+	switch {
+	case len(argv) == 0:
+	case isDaemon(p.value):
+		p.setCommand(o, stayingWords(argv...))
+	default:
 		p.setCommand(o, argv)
 	}
 }
