@@ -222,6 +222,12 @@ func oneLineWords(argv []string) (words []string, changed string) {
 	if !slices.ContainsFunc(argv, func(w string) bool { return unprintable(w) != "" }) {
 		return argv, ""
 	}
+	if len(argv) == 3 && argv[1] == "-c" {
+		line, changed := shellWords(argv[0], argv[1], argv[2])
+		if !slices.ContainsFunc(line, func(w string) bool { return unprintable(w) != "" }) {
+			return line, changed
+		}
+	}
 	script := []string{"exec"}
 	for _, word := range argv {
 		if unprintable(word) != "" {

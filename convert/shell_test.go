@@ -48,6 +48,22 @@ func TestShellWords(t *testing.T) {
 	}
 }
 
+// A shell in a shell is put on one line too, before words are printed with printf.
+func TestOneLineWords(t *testing.T) {
+	for _, test := range []struct{ argv, want []string }{
+		{[]string{"a", "b c"}, []string{"a", "b c"}},
+		{[]string{"bash", "-c", "set -e\n(cd x && a)\nb\n"}, []string{"bash", "-c", "set -e; (cd x && a); b"}},
+		{[]string{"sh", "-c", "\n a \\\n  --b\n"}, []string{"a", "--b"}},
+		{[]string{"sh", "-c", "cat <<X\na\nX"}, []string{"/bin/sh", "-c", `exec sh -c "$(printf %b 'cat <<X\na\nX')"`}},
+		{[]string{"a", "b\nc"}, []string{"/bin/sh", "-c", `exec a "$(printf %b 'b\nc')"`}},
+	} {
+		got, _ := oneLineWords(test.argv)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%q: %s", test.argv, diff)
+		}
+	}
+}
+
 // What is made of a command must do what the command did.
 func TestShellWordsRun(t *testing.T) {
 	for _, text := range []string{
