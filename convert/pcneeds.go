@@ -2,6 +2,8 @@ package convert
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -63,7 +65,11 @@ func (p *pcProcess) dependsOn(o *outcome, n *node) {
 		}
 		targets := p.targets(dep.name)
 		if targets == nil {
-			o.fail("", "there is no process %s", clip(dep.name))
+			hint := "files that belong together are named together: msup import FILE FILE"
+			if near := didYouMean(dep.name, slices.Sorted(maps.Keys(p.names))); near != "" {
+				hint = near
+			}
+			o.fail(hint, "there is no process %s", clip(dep.name))
 			continue
 		}
 		for _, word := range targets {

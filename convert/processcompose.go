@@ -41,6 +41,7 @@ type pcProject struct {
 	process                    map[string]*node  // by its name
 	awaited                    map[string]bool   // processes whose end others wait for
 	used                       map[string]bool   // variables that were replaced and reported
+	unset                      map[int][]string  // variables that nothing stands for, by line of the file that is read
 	loading                    []string          // files that extend each other
 }
 
@@ -116,6 +117,7 @@ func (pc *pcProject) load(path string, extended bool) (*node, bool) {
 
 // parse replaces the variables of a file and reads it.
 func (pc *pcProject) parse(path string, data []byte) (*node, bool) {
+	pc.unset = map[int][]string{}
 	text, err := replaceVariables(string(data), func(name string, line int) string { return pc.variable(path, name, line) })
 	if se, ok := errors.AsType[*substError](err); ok {
 		pc.fail(Place{pc.shown(path), se.line}, config.Diagnostic{Message: se.msg})
@@ -124,6 +126,8 @@ func (pc *pcProject) parse(path string, data []byte) (*node, bool) {
 	root, ok := pc.tree(path, []byte(text), parseYAML)
 	if ok {
 		pc.settle(root, "")
+	} else if last := &pc.problems[len(pc.problems)-1]; len(pc.unset[last.Line]) > 0 {
+		last.Hint = "nothing was put in the place of variables that are not set: " + strings.Join(pc.unset[last.Line], ", ")
 	}
 	if ok && root.get("disable_env_expansion").isTrue() {
 		return pc.tree(path, data, parseYAML)
@@ -140,6 +144,9 @@ func (pc *pcProject) variable(path, name string, line int) string {
 		if value, ok = pc.lookup(name); ok {
 			from = "the environment"
 		}
+	}
+	if !ok {
+		pc.unset[line] = append(pc.unset[line], name)
 	}
 	if !pc.used[name] {
 		pc.used[name] = true

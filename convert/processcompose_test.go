@@ -109,6 +109,9 @@ func TestProcessComposeErrors(t *testing.T) {
 		{"a list", "- processes\n", "process-compose.yaml:1: the file is a list, not a mapping with processes"},
 		{"yaml", "processes:\n  a: [\n", "process-compose.yaml:3: did not find expected"},
 		{"variable", "processes:\n  a: {command: '${A'}\n", "process-compose.yaml:2: ${A is not closed by }"},
+		{"unset", "processes:\n  a:\n    command: curl http://localhost:${UI_PORT} --silent\n", "process-compose.yaml:3: mapping values are not allowed in this context; nothing was put in the place of variables that are not set: UI_PORT"},
+		{"typo", "processes:\n  web: {command: x}\n  b: {command: y, depends_on: {wbe: {condition: process_started}}}\n", "there is no process wbe; did you mean web?"},
+		{"fragment", "processes:\n  b: {command: y, depends_on: {database: {condition: process_started}}}\n", "there is no process database; files that belong together are named together"},
 		{"itself", "processes:\n  a: {extends: a, command: x}\n", "process-compose.yaml:2: [a] extends: the process extends itself"},
 		{"cycle", "processes:\n  a: {extends: b}\n  b: {extends: a}\n", "[a] extends: the process extends itself"},
 		{"unknown", "processes:\n  a: {extends: b}\n", "[a] extends: there is no process b"},
@@ -128,6 +131,16 @@ func TestProcessComposeErrors(t *testing.T) {
 		}
 		if took := time.Since(begin); took > 10*time.Second {
 			t.Errorf("%s took %v", test.name, took)
+		}
+	}
+}
+
+// A comment has no empty end where a line stands between it and its key.
+func TestCommentsOfProcesses(t *testing.T) {
+	text, _ := run(t, map[string]string{"/srv/app/process-compose.yaml": "processes:\n  a: {command: ./a}\n\n  # --- Frontend ---\n\n  # of the shop\n  b: {command: ./b}\n\n  # --- Backend ---\n\n  c: {command: ./c}\n"}, Options{}, "process-compose.yaml")
+	for _, want := range []string{"# of the shop\n[program b]\n", "\n# --- Backend ---\n[program c]\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s lacks %s", text, want)
 		}
 	}
 }

@@ -163,6 +163,9 @@ func commentLines(text string) []string {
 	for line := range strings.SplitSeq(text, "\n") {
 		list = append(list, strings.TrimSpace(strings.TrimLeft(line, "# \t")))
 	}
+	for len(list) > 0 && list[len(list)-1] == "" {
+		list = list[:len(list)-1] // what stands between the comment and its key
+	}
 	return list
 }
 
