@@ -18,6 +18,7 @@ import (
 type Document struct {
 	Comments []string // above everything, without #
 	Sections []*Section
+	Foot     []string // comments below everything
 }
 
 // Kinds of sections.
@@ -352,7 +353,11 @@ func (d *Document) write() ([]byte, []Place) {
 	}
 	comments := func(list []string) {
 		for _, c := range list {
-			line(Place{}, strings.TrimRight("# "+printable(c), " "))
+			mark := "# "
+			if strings.HasPrefix(c, "#") {
+				mark = "#" // a line of them
+			}
+			line(Place{}, strings.TrimRight(mark+printable(c), " "))
 		}
 	}
 	comments(d.Comments)
@@ -371,7 +376,24 @@ func (d *Document) write() ([]byte, []Place) {
 			line(k.Place, l)
 		}
 	}
+	if len(d.Foot) > 0 {
+		line(Place{}, "")
+		comments(d.Foot)
+	}
 	return text.Bytes(), places
+}
+
+// commentText is what a line beginning with # says.
+func commentText(line string) string {
+	return strings.TrimRight(strings.TrimPrefix(strings.TrimPrefix(line, "#"), " "), " \t\r")
+}
+
+// withoutEmptyEnd leaves out empty lines at the end.
+func withoutEmptyEnd(list []string) []string {
+	for len(list) > 0 && list[len(list)-1] == "" {
+		list = list[:len(list)-1]
+	}
+	return list
 }
 
 // printable is a comment without what would make it more than one line.

@@ -297,6 +297,11 @@ func (f *envFile) get(name string) (string, bool) {
 	return "", false
 }
 
+// only reports whether all of its variables begin so.
+func (f *envFile) only(prefix string) bool {
+	return !slices.ContainsFunc(f.vars, func(v envVar) bool { return !strings.HasPrefix(v.name, prefix) })
+}
+
 // readEnvFile reads a file of environment variables, nil if it is missing. What is wrong with it
 // is in the report.
 func (in *input) readEnvFile(path string, read dialect) (*envFile, error) {

@@ -75,6 +75,14 @@ func (f *files) glob(pattern string) ([]string, error) {
 	return names, err
 }
 
+// below is a path that relative ones of a file in a folder mean.
+func below(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
 // inFS is an absolute path as fs.FS wants it.
 func inFS(path string) string {
 	if path = filepath.Clean(path); path == "/" {

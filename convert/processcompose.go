@@ -221,12 +221,7 @@ func (pc *pcProject) anchor(root *node, dir string) {
 }
 
 // below is a path of the file's: relative ones start at its folder.
-func (pc *pcProject) below(path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(filepath.Dir(pc.paths[0]), path)
-}
+func (pc *pcProject) below(path string) string { return below(filepath.Dir(pc.paths[0]), path) }
 
 // isEmpty reports whether a value is the one that holds without it.
 func (n *node) isEmpty() bool {

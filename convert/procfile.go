@@ -31,6 +31,7 @@ type procEntry struct {
 
 type procfile struct {
 	head    []string // comments above everything, and an empty line
+	foot    []string // comments below everything
 	entries []procEntry
 	ignored []procEntry // lines that are nothing; the text is the command
 }
@@ -46,19 +47,23 @@ func parseProcfile(data []byte) procfile {
 		m := procLine.FindStringSubmatch(line)
 		switch {
 		case m != nil:
-			p.entries = append(p.entries, procEntry{m[1], strings.TrimSpace(m[2]), i + 1, comments})
+			p.entries = append(p.entries, procEntry{m[1], strings.TrimSpace(m[2]), i + 1, withoutEmptyEnd(comments)})
 			comments = nil
 		case text == "":
-			if len(p.entries) == 0 && len(p.head) == 0 {
+			switch {
+			case len(comments) == 0:
+			case len(p.entries) == 0 && len(p.head) == 0:
 				p.head, comments = comments, nil
+			default:
+				comments = append(withoutEmptyEnd(comments), "")
 			}
 		case text[0] == '#':
-			comments = append(comments, strings.TrimSpace(text[1:]))
+			comments = append(comments, commentText(text))
 		default:
 			p.ignored = append(p.ignored, procEntry{"", line, i + 1, nil})
 		}
 	}
-	p.head = append(p.head, comments...)
+	p.foot = withoutEmptyEnd(comments)
 	return p
 }
 
@@ -71,6 +76,7 @@ type runner struct {
 	baseGiven bool
 	step      int // from a program's port to the next one's
 	noPort    bool
+	envFiles  []string // of variables, the later ones win
 	timeout   string
 	shell     string
 	signals   map[string]string // of programs, instead of INT
@@ -100,7 +106,7 @@ func convertProcfile(in *input) {
 	dir := filepath.Dir(main)
 	r := in.runner(dir)
 	in.checkFormation(place, r, p.entries)
-	in.document.Comments = p.head
+	in.document.Comments, in.document.Foot = p.head, p.foot
 	file := in.outcome(place, "Procfile", "", "")
 	if name := nameOfProject(filepath.Base(dir)); name != "" {
 		file.set(in.document.section(projectSection, "", place), "project", name)
@@ -129,7 +135,7 @@ func convertProcfile(in *input) {
 		in.procEntry(r, e, names.program(e.name), place.File, r.base+i*r.step, used)
 	}
 	if r.overmind && !r.noPort {
-		in.overmindPorts(r, p.entries)
+		in.overmindPorts(r, p.entries, defaults)
 	}
 }
 
@@ -169,22 +175,22 @@ func (in *input) checkFormation(p Place, r *runner, entries []procEntry) {
 // procEnv gives the programs the variables of .env. One of them may be PORT, which the ports
 // begin with.
 func (in *input) procEnv(dir string, r *runner, defaults *Section) *envFile {
-	read, files := dialect(foremanEnv), []string{".env"}
+	read := dialect(foremanEnv)
 	if r.overmind {
-		read, files = godotenv, []string{".overmind.env", ".env"}
+		read = godotenv
 	}
 	if text, ok := in.env("PORT"); ok {
 		r.setBase(text)
 	}
 	used := &envFile{}
-	for _, name := range files {
-		path := filepath.Join(dir, name)
+	for _, name := range r.envFiles {
+		path := below(dir, name)
 		file, err := in.readEnvFile(path, read)
 		if err != nil {
 			in.fail(Place{File: in.shown(path)}, config.Diagnostic{Message: err.Error()})
 			continue
 		}
-		if file == nil {
+		if file == nil || name == overmindEnv && file.only("OVERMIND_") {
 			continue
 		}
 		if text, ok := file.get("PORT"); ok {

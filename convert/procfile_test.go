@@ -47,6 +47,83 @@ func TestProcfileErrors(t *testing.T) {
 	}
 }
 
+// Comments stay where they stand, as they are.
+func TestProcfileComments(t *testing.T) {
+	text, _ := run(t, map[string]string{"/srv/app/Procfile": `###############
+#     WEB     #
+###############
+
+# Two lines
+#  of one comment
+web: ./web
+
+# A paragraph.
+
+# Another one.
+
+worker: ./worker
+#old: ./old
+
+# How to scale:
+#   foreman start -m all=2
+`}, Options{}, "Procfile")
+	want := `###############
+#     WEB     #
+###############
+
+[msup]
+project = app
+
+[defaults]
+autorestart = always
+stop_timeout = 5s
+pass_environment = PATH HOME USER LANG
+
+# Two lines
+#  of one comment
+[program web]
+command = ./web
+environment = PORT=5000 PS=web.1
+
+# A paragraph.
+#
+# Another one.
+[program worker]
+command = ./worker
+environment = PORT=5100 PS=worker.1
+
+# old: ./old
+#
+# How to scale:
+#   foreman start -m all=2
+`
+	if text != want {
+		t.Error(text)
+	}
+}
+
+// Which files of variables foreman and overmind read.
+func TestProcfileVariables(t *testing.T) {
+	for _, test := range []struct {
+		name, content, want, not string
+	}{
+		{".foreman", "port: 5000\n", "env_file = .env\n", "other"},
+		{".foreman", "env: other.env,.env\n", "env_file = other.env\nenv_file = .env\n", "missing"},
+		{".foreman", "env: ''\n", "[program web]", "env_file"},
+		{".foreman", "env: missing.env\n", ".foreman:1: [.foreman] env: there is no file missing.env", "[program web]"},
+		{".overmind.env", "OVERMIND_PORT=6000\n", "env_file = .env\n", ".overmind.env"},
+		{".overmind.env", "OVERMIND_SKIP_ENV=1\nA=1\n", "env_file = .overmind.env\n", "= .env"},
+		{".overmind.env", "OVERMIND_ENV=./other.env\n", "env_file = .env\nenv_file = other.env\n", "missing"},
+	} {
+		got, _ := run(t, map[string]string{
+			"/srv/app/Procfile": "web: ./web\n", "/srv/app/.env": "X=1\n", "/srv/app/other.env": "Y=2\n", "/srv/app/" + test.name: test.content,
+		}, Options{}, "Procfile")
+		if !strings.Contains(got, test.want) || strings.Contains(got, test.not) {
+			t.Errorf("%s %q: %s", test.name, test.content, got)
+		}
+	}
+}
+
 func TestLinePattern(t *testing.T) {
 	for _, text := range []string{"Ready to accept connections", " it's \"on\" # [:80] {{x}}; ", "100% (a|b)\\n", "#", "'x'", "Started. "} {
 		d := &Document{}

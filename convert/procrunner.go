@@ -15,16 +15,20 @@ import (
 // What runs a Procfile has settings of its own beside it: foreman in .foreman, overmind in
 // .overmind.env, which also tells that it is overmind.
 
+// overmindEnv has overmind's settings, and variables for the programs.
+const overmindEnv = ".overmind.env"
+
 // overmindStep is from the port of an instance to the next one's in overmind.
 const overmindStep = 10
 
 // runner reads the settings of what runs the Procfiles of a folder.
 func (in *input) runner(dir string) *runner {
-	r := &runner{base: 5000, step: 100, timeout: "5s", shell: "/bin/sh"}
-	overmind := filepath.Join(dir, ".overmind.env")
+	r := &runner{base: 5000, step: 100, timeout: "5s", shell: "/bin/sh", envFiles: []string{".env"}}
+	overmind := filepath.Join(dir, overmindEnv)
 	switch {
 	case in.files.exists(overmind):
 		r.overmind, r.rest = true, 1
+		r.envFiles = []string{overmindEnv, ".env"}
 		in.overmindSettings(r, overmind)
 	case in.files.exists(filepath.Join(dir, ".foreman")):
 		in.foremanSettings(r, filepath.Join(dir, ".foreman"))
@@ -58,8 +62,19 @@ func (in *input) foremanSettings(r *runner, path string) {
 			f.time(k.value, func(text string) { r.timeout = text })
 		case "procfile", "root", "app":
 			f.change("msup takes the file that it is given, and its folder")
+		case "env":
+			if k.value.kind != nullNode {
+				r.envFiles = listOf(k.value.String())
+			}
+			for _, name := range r.envFiles {
+				if name != ".env" && !in.files.exists(below(filepath.Dir(path), name)) {
+					f.fail("", "there is no file %s", clip(name))
+				}
+			}
+		case "color", "timestamp":
+			f.drop("it is about the terminal", "")
 		default:
-			f.drop("msup has nothing like it", "")
+			f.drop("foreman itself does not know the key", "")
 		}
 		if err != nil {
 			f.fail("", "%v", err)
@@ -133,8 +148,14 @@ func (r *runner) overmindSetting(f *outcome, name, value string) {
 			}
 			r.signals[program] = signal
 		}
-	case "FORMATION_PORT_STEP", "PROCFILE", "ROOT", "SKIP_ENV", "ENV":
-		f.drop("msup takes the file that it is given, .env beside it, and ports that are one apart", "")
+	case "SKIP_ENV":
+		r.envFiles = slices.DeleteFunc(r.envFiles, func(name string) bool { return name == ".env" })
+	case "ENV":
+		r.envFiles = append(r.envFiles, listOf(value)...)
+	case "FORMATION_PORT_STEP":
+		f.drop("ports of instances are one apart", "")
+	case "PROCFILE", "ROOT":
+		f.change("msup takes the file that it is given, and its folder")
 	default:
 		f.drop("it is about the terminal", "")
 	}
@@ -166,23 +187,16 @@ func listOf(text string) []string {
 // notInVariable is what overmind replaces in the names of its variables.
 var notInVariable = regexp.MustCompile(`[^A-Za-z0-9_]`)
 
-// overmindPorts tells each program the ports of the others.
-func (in *input) overmindPorts(r *runner, entries []procEntry) {
-	for _, s := range in.document.Sections {
-		if s.Kind != programSection {
-			continue
-		}
-		var list []string
-		for i, e := range entries {
-			port := r.base + i*r.step
-			if s.Place.Line == e.line || r.count(e.name) == 0 || port > 65535 {
-				continue
-			}
+// overmindPorts tells all programs the ports of each other.
+func (in *input) overmindPorts(r *runner, entries []procEntry, defaults *Section) {
+	var list []string
+	for i, e := range entries {
+		if port := r.base + i*r.step; r.count(e.name) > 0 && port <= 65535 {
 			list = append(list, variable("OVERMIND_PROCESS_"+notInVariable.ReplaceAllString(e.name, "_")+"_PORT", strconv.Itoa(port)))
 		}
-		if len(list) > 0 {
-			_ = s.set(s.Place, "environment", strings.Join(list, " ")) // digits and names: it can be written
-		}
+	}
+	if len(list) > 1 {
+		_ = defaults.set(defaults.Place, "environment", strings.Join(list, " ")) // digits and names: it can be written
 	}
 }
 

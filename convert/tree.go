@@ -161,12 +161,9 @@ func commentLines(text string) []string {
 	}
 	var list []string
 	for line := range strings.SplitSeq(text, "\n") {
-		list = append(list, strings.TrimSpace(strings.TrimLeft(line, "# \t")))
+		list = append(list, commentText(strings.TrimSpace(line)))
 	}
-	for len(list) > 0 && list[len(list)-1] == "" {
-		list = list[:len(list)-1] // what stands between the comment and its key
-	}
-	return list
+	return withoutEmptyEnd(list) // of lines between the comment and its key
 }
 
 // yamlError is an error of the library's without its line, which is apart.
