@@ -264,6 +264,10 @@ func (p *pcProcess) command(o *outcome, n *node) {
 
 // run sets the command to a text for the shell.
 func (p *pcProcess) run(o *outcome, text string) {
+	var vars []envVar
+	if !isDaemon(p.value) {
+		vars, text = assignments(p.shell[0], p.shell[1], text)
+	}
 	argv, changed := shellWords(p.shell[0], p.shell[1], text)
 	if isDaemon(p.value) {
 		argv, changed = p.staying(text)
@@ -272,6 +276,26 @@ func (p *pcProcess) run(o *outcome, text string) {
 		o.change("%s", changed)
 	}
 	p.setCommand(o, argv)
+	if len(vars) > 0 {
+		o.became(p.s, "environment")
+	}
+}
+
+// assigned are the variables that the command sets for itself.
+func (p *pcProcess) assigned() []envVar {
+	n := p.value.get("command")
+	if !n.isScalar() || isDaemon(p.value) {
+		return nil
+	}
+	text := n.text
+	if !p.value.get("is_template_disabled").isTrue() {
+		var err error
+		if text, err = renderTemplate(text, p.values()); err != nil {
+			return nil // as the command says
+		}
+	}
+	vars, _ := assignments(p.shell[0], p.shell[1], strings.TrimSpace(text))
+	return vars
 }
 
 func (p *pcProcess) setCommand(o *outcome, argv []string) {
@@ -394,7 +418,7 @@ func (p *pcProcess) environment() {
 	if n := p.value.get("environment"); n != nil {
 		o = p.outcome(n.place, p.name, "environment", n.String())
 	}
-	own := p.ownVariables(o, p.value.get("environment"))
+	own := append(p.ownVariables(o, p.value.get("environment")), p.assigned()...)
 	final := map[string]string{}
 	for _, v := range append(all, own...) {
 		final[v.name] = v.value

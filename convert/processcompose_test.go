@@ -135,6 +135,21 @@ func TestProcessComposeErrors(t *testing.T) {
 	}
 }
 
+// Variables before a command win over all others, and need no shell.
+func TestProcessAssignments(t *testing.T) {
+	text, report := run(t, map[string]string{"/srv/app/process-compose.yaml": "vars: {P: 80}\nprocesses:\n  a: {command: 'B=2 PORT={{.P}} ./a', environment: [A=1, B=1]}\n  b: {command: 'A=1 ./b'}\n"}, Options{}, "process-compose.yaml")
+	for _, want := range []string{"command = ./a\nenvironment = A=1 B=2 PORT=80\n", "command = ./b\nenvironment = A=1\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s lacks %s", text, want)
+		}
+	}
+	for _, e := range report.Entries {
+		if e.Section == "b" && e.Key == "command" && strings.Join(e.Became, ", ") != "command = ./b, environment = A=1" {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
 // A comment has no empty end where a line stands between it and its key.
 func TestCommentsOfProcesses(t *testing.T) {
 	text, _ := run(t, map[string]string{"/srv/app/process-compose.yaml": "processes:\n  a: {command: ./a}\n\n  # --- Frontend ---\n\n  # of the shop\n  b: {command: ./b}\n\n  # --- Backend ---\n\n  c: {command: ./c}\n"}, Options{}, "process-compose.yaml")

@@ -233,29 +233,21 @@ func (in *input) procEntry(r *runner, e procEntry, name, file string, port int, 
 	if name != e.name {
 		f.change("called %s: %s", name, whyRenamed(e.name))
 	}
-	argv, changed := shellWords(r.shell, "-c", e.command)
+	vars, command := assignments(r.shell, "-c", e.command)
+	argv, changed := shellWords(r.shell, "-c", command)
 	if changed != "" {
 		f.change("%s", changed)
 	}
 	count := r.count(e.name)
 	environment := environ{file: used}
-	if !r.noPort && port+max(count, 1)-1 > 65535 {
-		f.change("it gets no PORT, which would be above 65535")
-	} else if !r.noPort && count > 1 {
-		environment.add("PORT", fmt.Sprintf("{{port %d}}", port))
-	} else if !r.noPort {
-		environment.add("PORT", strconv.Itoa(port))
+	for i := range vars {
+		vars[i].value = literal(vars[i].value)
 	}
-	switch {
-	case count > 1 && r.overmind:
-		environment.add("PS", e.name+"#{{instance}}")
-		f.change("ports of instances are %d, %d, … and not %d apart", port, port+1, overmindStep)
-	case count > 1:
-		environment.add("PS", e.name+".{{instance}}")
-	case r.overmind:
-		environment.add("PS", e.name)
-	default:
-		environment.add("PS", e.name+".1")
+	all := append(r.numbers(f, e.name, count, port), vars...)
+	for i, v := range all {
+		if at, _ := lastOf(all, v.name); at == i {
+			environment.add(v.name, v.value)
+		}
 	}
 	defer f.passed(s, argv, func(name string) bool {
 		return slices.Contains([]string{"PORT", "PS"}, name) || slices.Contains(inherited, name) || slices.Contains(r.inEnvironment, name) || strings.HasPrefix(name, "OVERMIND_PROCESS_")
@@ -282,6 +274,31 @@ func (in *input) procEntry(r *runner, e procEntry, name, file string, port int, 
 	if signal := r.signals[e.name]; signal != "" {
 		f.set(s, "stop_signal", signal)
 	}
+}
+
+// numbers are the variables that tell a process its port and its name.
+func (r *runner) numbers(f *outcome, name string, count, port int) []envVar {
+	var vars []envVar
+	switch {
+	case r.noPort:
+	case port+max(count, 1)-1 > 65535:
+		f.change("it gets no PORT, which would be above 65535")
+	case count > 1:
+		vars = append(vars, envVar{name: "PORT", value: fmt.Sprintf("{{port %d}}", port)})
+	default:
+		vars = append(vars, envVar{name: "PORT", value: strconv.Itoa(port)})
+	}
+	ps := name + ".1"
+	switch {
+	case count > 1 && r.overmind:
+		ps = name + "#{{instance}}"
+		f.change("ports of instances are %d, %d, … and not %d apart", port, port+1, overmindStep)
+	case count > 1:
+		ps = name + ".{{instance}}"
+	case r.overmind:
+		ps = name
+	}
+	return append(vars, envVar{name: "PS", value: ps})
 }
 
 func whyRenamed(name string) string {

@@ -102,6 +102,16 @@ environment = PORT=5100 PS=worker.1
 	}
 }
 
+// Variables before a command need no shell; they win over .env and over PORT.
+func TestProcfileAssignments(t *testing.T) {
+	text, _ := run(t, map[string]string{"/srv/app/.env": "B=file\nC=file\n", "/srv/app/Procfile": "web: A='{{x' B=2 PORT=80 A=1 ./web\n"}, Options{}, "Procfile")
+	for _, want := range []string{"command = /usr/bin/env B=2 ./web\n", "environment = PS=web.1 PORT=80 A=1\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s lacks %s", text, want)
+		}
+	}
+}
+
 // Which files of variables foreman and overmind read.
 func TestProcfileVariables(t *testing.T) {
 	for _, test := range []struct {

@@ -57,6 +57,41 @@ func singleLine(script *syntax.File) (string, error) {
 	return strings.TrimSpace(line.String()), err
 }
 
+// assignments are the variables that a text sets for its only command, and that command, where no
+// shell is needed for it then: A=1 ./run.
+func assignments(shell, arg, text string) (vars []envVar, command string) {
+	variant, ok := shellVariant(shell)
+	if !ok || arg != "-c" || len(text) > maxScript {
+		return nil, text
+	}
+	script, err := syntax.NewParser(syntax.Variant(variant)).Parse(strings.NewReader(text), "")
+	if err != nil || len(script.Stmts) != 1 {
+		return nil, text
+	}
+	call, ok := script.Stmts[0].Cmd.(*syntax.CallExpr)
+	if !ok || len(call.Assigns) == 0 || len(call.Args) == 0 {
+		return nil, text
+	}
+	for _, a := range call.Assigns {
+		// The command is looked for in the PATH that is set for it.
+		if a.Append || a.Index != nil || a.Array != nil || a.Naked || a.Name.Value == "PATH" {
+			return nil, text
+		}
+		v := envVar{name: a.Name.Value}
+		if a.Value != nil {
+			if v.value, ok = literalWord(a.Value); !ok || unprintable(v.value) != "" {
+				return nil, text
+			}
+		}
+		vars = append(vars, v)
+	}
+	call.Assigns = nil
+	if simpleCommand(script) == nil {
+		return nil, text
+	}
+	return vars, text[call.Args[0].Pos().Offset():]
+}
+
 // shellVariant is the language of a shell whose commands can be parsed.
 func shellVariant(shell string) (v syntax.LangVariant, ok bool) {
 	switch path.Base(shell) {

@@ -64,6 +64,35 @@ func TestOneLineWords(t *testing.T) {
 	}
 }
 
+func TestAssignments(t *testing.T) {
+	for text, want := range map[string]string{
+		"A=1 ./run -p 3":              "A=1 | ./run -p 3",
+		`A='x y' B= exec ./run "a b"`: `A=x y B= | exec ./run "a b"`,
+		"A=http://localhost:80 ./run": "A=http://localhost:80 | ./run",
+		// These need a shell.
+		"A=1":               " | A=1",
+		"A=$B ./run":        " | A=$B ./run",
+		"A=1 ./run $A":      " | A=1 ./run $A",
+		"A=~/x ./run":       " | A=~/x ./run",
+		"A+=1 ./run":        " | A+=1 ./run",
+		"PATH=/x:/bin run":  " | PATH=/x:/bin run",
+		"A=1 cd /srv":       " | A=1 cd /srv",
+		"A=1 ./run | b":     " | A=1 ./run | b",
+		"A=1 ./run >log":    " | A=1 ./run >log",
+		"A=1 ./run & ./run": " | A=1 ./run & ./run",
+		"A='x\ny' ./run":    " | A='x\ny' ./run",
+	} {
+		vars, command := assignments("/bin/sh", "-c", text)
+		var list []string
+		for _, v := range vars {
+			list = append(list, v.name+"="+v.value)
+		}
+		if got := strings.Join(list, " ") + " | " + command; got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
 // What is made of a command must do what the command did.
 func TestShellWordsRun(t *testing.T) {
 	for _, text := range []string{
