@@ -128,6 +128,12 @@ func (s *Section) unset(name string) {
 	s.Keys = slices.DeleteFunc(s.Keys, func(k Key) bool { return k.Name == name })
 }
 
+// unsetVariable removes the line of environment that sets a variable, and no other one: a later source of
+// variables wins.
+func (s *Section) unsetVariable(name string) {
+	s.Keys = slices.DeleteFunc(s.Keys, func(k Key) bool { return k.Name == "environment" && strings.HasPrefix(k.Value, name+"=") })
+}
+
 // addProgram makes the section of a program whose name no other has.
 func (d *Document) addProgram(name string, p Place) *Section {
 	s := &Section{Kind: programSection, Name: name, Place: p}

@@ -347,8 +347,11 @@ func (v envVar) set(in *input, s *Section, file string) {
 	why := ""
 	if !shellName.MatchString(v.name) {
 		why = "that is no name for a variable"
-	} else if err := s.set(Place{file, v.line}, "environment", variable(v.name, literal(v.value))); err != nil {
-		why = err.Error()
+	} else {
+		s.unsetVariable(v.name)
+		if err := s.set(Place{file, v.line}, "environment", variable(v.name, literal(v.value))); err != nil {
+			why = err.Error()
+		}
 	}
 	if why == "" {
 		return

@@ -438,6 +438,7 @@ func (p *pcProcess) environment() {
 	}
 	for i, v := range own {
 		if at, _ := lastOf(own, v.name); at == i {
+			p.s.unsetVariable(v.name)
 			p.env.add(v.name, withMarks(v.value))
 		}
 	}

@@ -69,6 +69,7 @@ func (pc *pcProject) environmentKey(o *outcome, n *node) {
 	defaults := pc.document.section(defaultsSection, "", o.place)
 	for _, v := range o.variables(defaults, n) {
 		o.place.Line = v.line
+		defaults.unsetVariable(v.name)
 		o.set(defaults, "environment", variable(v.name, withMarks(v.value)))
 	}
 }

@@ -135,6 +135,26 @@ func TestProcessComposeErrors(t *testing.T) {
 	}
 }
 
+// A variable stands once, wherever it comes from, and the last one holds. The files are those that systemd
+// would read in another way.
+func TestVariablesStandOnce(t *testing.T) {
+	files := map[string]string{
+		"/srv/app/process-compose.yaml": "environment: [B=project, B=again]\nprocesses:\n  p: {command: 'D=4 ./p', env_file: p.env, environment: [C=process]}\n",
+		"/srv/app/.env":                 "X=${Y}\nX=2\nB=dotenv\n",
+		"/srv/app/p.env":                "C=file${Y}\nC=file\nD=file\nE=1\n",
+		"/srv/app/Procfile":             "web: X=3 ./web\n",
+	}
+	text, _ := run(t, files, Options{}, "process-compose.yaml")
+	if want := "environment = X=2\nenvironment = B=again\n\n[program p]\ncommand = ./p\nenvironment = E=1\nenvironment = C=process D=4\n"; !strings.Contains(text, want) {
+		t.Errorf("%s lacks %s", text, want)
+	}
+	files["/srv/app/.env"] = "X=\"a$b\"\nX=2\n"
+	text, _ = run(t, files, Options{}, "Procfile")
+	if strings.Count(text, "X=") != 2 {
+		t.Error(text)
+	}
+}
+
 // Variables before a command win over all others, and need no shell.
 func TestProcessAssignments(t *testing.T) {
 	text, report := run(t, map[string]string{"/srv/app/process-compose.yaml": "vars: {P: 80}\nprocesses:\n  a: {command: 'B=2 PORT={{.P}} ./a', environment: [A=1, B=1]}\n  b: {command: 'A=1 ./b'}\n"}, Options{}, "process-compose.yaml")
