@@ -115,6 +115,10 @@ func (p *pcProcess) httpProbe(o *outcome, n *node) string {
 			}
 		},
 	})
+	if n, err := strconv.Atoi(withNumber(port, 0)); port != "" && (err != nil || n < 1 || n > 65535) {
+		o.change("%s is no port: process-compose asks without one; it replaces ${NAME}, but not $NAME", clip(port))
+		port = ""
+	}
 	if port != "" {
 		host = net.JoinHostPort(host, port)
 	}

@@ -155,6 +155,19 @@ func TestVariablesStandOnce(t *testing.T) {
 	}
 }
 
+// A port that is none does not keep process-compose from asking.
+func TestProbeWithoutPort(t *testing.T) {
+	for port, want := range map[string]string{
+		"8080": "http://127.0.0.1:8080/up", "$PORT": "http://127.0.0.1/up", "70000": "http://127.0.0.1/up",
+		"80{{.PC_REPLICA_NUM}}1": "http://127.0.0.1:80{{instance 0}}1/up",
+	} {
+		text, _ := run(t, map[string]string{"/srv/app/process-compose.yaml": "processes:\n  a:\n    command: ./a\n    replicas: 2\n    readiness_probe: {http_get: {port: '" + port + "', path: /up}}\n"}, Options{}, "process-compose.yaml")
+		if !strings.Contains(strings.ReplaceAll(text, "'", ""), want+" 200\n") {
+			t.Errorf("%s: %s", port, text)
+		}
+	}
+}
+
 // Variables before a command win over all others, and need no shell.
 func TestProcessAssignments(t *testing.T) {
 	text, report := run(t, map[string]string{"/srv/app/process-compose.yaml": "vars: {P: 80}\nprocesses:\n  a: {command: 'B=2 PORT={{.P}} ./a', environment: [A=1, B=1]}\n  b: {command: 'A=1 ./b'}\n"}, Options{}, "process-compose.yaml")
