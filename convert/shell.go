@@ -161,10 +161,10 @@ func literalWord(w *syntax.Word) (string, bool) {
 		case *syntax.DblQuoted:
 			for _, inner := range part.Parts {
 				lit, ok := inner.(*syntax.Lit)
-				if !ok || part.Dollar || strings.ContainsAny(lit.Value, "\\\n!") {
+				if !ok || part.Dollar {
 					return "", false
 				}
-				b.WriteString(lit.Value)
+				b.WriteString(doubleQuoted.Replace(lit.Value))
 			}
 		default:
 			return "", false
@@ -172,6 +172,9 @@ func literalWord(w *syntax.Word) (string, bool) {
 	}
 	return b.String(), true
 }
+
+// doubleQuoted takes away the backslashes that mean something in double quotes.
+var doubleQuoted = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\$`, `$`, "\\`", "`", "\\\n", "")
 
 // shellReads are the variables that a command for a shell reads, and neither sets nor gets from the shell
 // itself or systemd.

@@ -27,6 +27,7 @@ func TestShellWords(t *testing.T) {
 		"./run # comment":                     {"./run"},
 		"./run 'unclosed":                     nil,
 		`./run a\ b`:                          nil,
+		`./run "a \"b\" \$c \d!"`:             {"./run", `a "b" $c \d!`},
 		"./run\n":                             {"./run"},
 		"a\nb":                                {"bash", "-c", "a; b"},
 		"# first\nset -e\nif a; then\n b\nfi": {"bash", "-c", "set -e; if a; then b; fi"},
@@ -102,6 +103,8 @@ func TestShellWordsRun(t *testing.T) {
 		"f() {\n  echo in f\n}\nf\nf &\nwait",
 		"echo 100% '\\n' \"\\\\\" \u0085 x\ty",
 		"if true\nthen echo a\nelse echo b\nfi | tr a c",
+		"/usr/bin/printf '%s|' \"a \\\"b\\\" \\$c \\\\d \\e \\`f\\` !g \\\n h\" 'i'j",
+		"sh -c \"\n  echo a || true && \n  echo b \\\\\n    c \\\n    d\n\"",
 	} {
 		want, err := exec.Command("bash", "-c", text).CombinedOutput()
 		if err != nil {
