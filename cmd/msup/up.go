@@ -226,7 +226,7 @@ func (a *app) verdict(v *view, names []string) error {
 		case phase == policy.Stopped:
 			stopped++
 			fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
-		case v.stuck[name]:
+		case v.stuck[name] || v.inVain(name):
 			stuck++
 			fmt.Fprintf(a.stdout, "%s %s: %s\n", name, phase, v.reasons[name])
 		default:

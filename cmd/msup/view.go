@@ -23,6 +23,8 @@ type view struct {
 	oneshot  map[string]bool      // programs that are there to end
 	armed    map[string]bool      // programs that are started by what they await
 	stuck    map[string]bool      // programs that wait for one which is down
+	waits    map[string][]string  // what programs wait for, as far as it has been asked
+	hopeless bool                 // a program has failed too often since that was asked
 	seq      uint64               // of the last record that is taken into account
 	down     bool                 // the project is going down
 	ready    bool                 // the supervisor has started what starts by itself
@@ -60,7 +62,7 @@ func (v *view) reset(snap units.Snapshot) {
 	v.order = nil
 	v.programs, v.reasons = map[string]policy.Phase{}, map[string]string{}
 	v.next, v.failures, v.oneshot, v.armed = map[string]time.Time{}, map[string]int{}, map[string]bool{}, map[string]bool{}
-	v.stuck = map[string]bool{}
+	v.stuck, v.waits, v.hopeless = map[string]bool{}, map[string][]string{}, false
 	for _, p := range snap.Programs {
 		v.order = append(v.order, p.Name)
 		v.programs[p.Name], v.reasons[p.Name] = p.State.Phase, p.State.Reason
@@ -88,7 +90,34 @@ func (v *view) apply(r units.Record) {
 	v.programs[r.Program], v.reasons[r.Program], v.next[r.Program] = r.To, r.Reason, r.Next
 	if r.To == policy.Backoff {
 		v.failures[r.Program]++
+		v.hopeless = v.hopeless || v.failures[r.Program] == mostFailures
 	}
+}
+
+// askWaits asks who waits for whom, when a program is no longer waited for: nor are then those that wait
+// for it, of which no record tells.
+func (v *view) askWaits() {
+	if !v.hopeless || v.ask == nil {
+		return
+	}
+	snap, err := v.ask()
+	if err != nil {
+		return // it is asked again at the next record
+	}
+	v.hopeless = false
+	for _, p := range snap.Programs {
+		v.waits[p.Name] = nil
+		for _, w := range p.WaitsFor {
+			v.waits[p.Name] = append(v.waits[p.Name], w.Program)
+		}
+	}
+}
+
+// inVain reports whether a program waits for one that is no longer waited for.
+func (v *view) inVain(name string) bool {
+	return v.programs[name] == policy.Starting && slices.ContainsFunc(v.waits[name], func(other string) bool {
+		return !v.programs[other].Settled() && v.failures[other] >= mostFailures || v.inVain(other)
+	})
 }
 
 // retell asks why programs are in the states that they are in: of what changes while one stays, as
@@ -116,11 +145,11 @@ func (v *view) seen(name string) bool { return v.programs[name] != policy.Stoppe
 const mostFailures = 10
 
 // isUp reports whether a program is up, or has ended and will not be started again soon, or
-// has failed so often that it is not worth waiting for, or waits itself for what is down. A
-// oneshot is up when it is done.
+// has failed so often that it is not worth waiting for, or waits itself for such a one or for what
+// is down. A oneshot is up when it is done.
 func (v *view) isUp(name string) bool {
 	phase := v.programs[name]
-	return v.stuck[name] || phase.Settled() && (phase != policy.Running || !v.oneshot[name]) || v.failures[name] >= mostFailures
+	return v.stuck[name] || phase.Settled() && (phase != policy.Running || !v.oneshot[name]) || v.failures[name] >= mostFailures || v.inVain(name)
 }
 
 // missed reports whether a program that was waited for is not as it was to be.
@@ -211,6 +240,7 @@ func (a *app) await(ctx context.Context, v *view, what string, names []string, d
 			}
 			v.apply(r)
 			v.applyWaiting()
+			v.askWaits()
 		case <-notice.C:
 			if p.w == nil {
 				v.retell()

@@ -68,6 +68,35 @@ func TestViewOfEndlessRestarts(t *testing.T) {
 	}
 }
 
+// Nor is one that waits for such a one, directly or not, as long as that is not up.
+func TestViewOfVainWaits(t *testing.T) {
+	starting := policy.State{Phase: policy.Starting}
+	snap := units.Snapshot{Ready: true, Programs: []units.Status{{Name: "x", State: starting}, {Name: "y", State: starting}, {Name: "z", State: starting}, {Name: "other", State: starting}}}
+	v := newView(snap, nil)
+	v.ask = func() (units.Snapshot, error) {
+		snap.Programs[1].WaitsFor = []units.Wait{{Program: "x"}}
+		snap.Programs[2].WaitsFor = []units.Wait{{Program: "y"}}
+		return snap, nil
+	}
+	for i := range mostFailures {
+		if v.isUp("y") {
+			t.Errorf("y is not waited for any more after %d failures of x", i)
+		}
+		v.apply(units.Record{Seq: uint64(2*i + 1), Program: "x", To: policy.Backoff})
+		v.apply(units.Record{Seq: uint64(2*i + 2), Program: "x", To: policy.Starting})
+		v.askWaits()
+	}
+	for name, want := range map[string]bool{"x": true, "y": true, "z": true, "other": false} {
+		if v.isUp(name) != want || !v.missed(name) {
+			t.Errorf("%s: up %t, missed %t", name, v.isUp(name), v.missed(name))
+		}
+	}
+	v.apply(units.Record{Seq: 100, Program: "x", To: policy.Running})
+	if v.isUp("y") || v.isUp("z") {
+		t.Error("they are not waited for although x is up")
+	}
+}
+
 // Without a terminal a command that waits for long says for what, less and less often.
 func TestAwaitSaysWhatFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
