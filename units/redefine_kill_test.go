@@ -3,14 +3,9 @@ package units_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"msup/policy"
@@ -21,22 +16,12 @@ import (
 // have decided is written down, or behind that and before it is done. In the end what runs is
 // what the last definitions want, one copy each, with their limits.
 func TestRedefinedAndKilledAtAnyMoment(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("MSUP_SEED"); text != "" {
-		seed, _ = strconv.ParseUint(text, 10, 64)
-	}
-	for round := range uint64(8) {
-		seed := seed + round
-		synctest.Test(t, func(t *testing.T) { redefineAndKill(t, seed) })
-		if t.Failed() {
-			t.Fatalf("MSUP_SEED=%d", seed)
-		}
-	}
+	withSeeds(t, 8, redefineAndKill)
 }
 
 func redefineAndKill(t *testing.T, seed uint64) {
-	random := rand.New(rand.NewPCG(seed, 0))
-	inner := rand.New(rand.NewPCG(seed, 1)) // of the supervisors
+	l := newLives(t, seed)
+	fake, random := l.fake, l.random
 	names := []string{"a", "b", "c", "d", "e"}
 	anyProject := func() units.Project {
 		p := units.Project{Name: units.DefaultProject, File: "/x/msup.conf"}
@@ -49,10 +34,6 @@ func redefineAndKill(t *testing.T, seed uint64) {
 		}
 		return p
 	}
-	fake := newFake()
-	var logged strings.Builder
-	fake.trace = func(text string) { fmt.Fprintf(&logged, "%s %s\n", time.Now().Format("05.000"), text) }
-	var saved *units.Saved
 	known := map[string]units.Program{} // what project.json has
 	note := func(p units.Project) {
 		for _, def := range p.Programs {
@@ -64,8 +45,8 @@ func redefineAndKill(t *testing.T, seed uint64) {
 	found := func() units.Project {
 		project := file
 		for _, name := range names {
-			if def, ok := known[name]; ok && file.Program(name) == nil && saved != nil {
-				if old, ok := saved.Programs[name]; ok && (old.State.Phase.Up() || old.State.Phase == policy.Backoff) {
+			if def, ok := known[name]; ok && file.Program(name) == nil && l.saved != nil {
+				if old, ok := l.saved.Programs[name]; ok && (old.State.Phase.Up() || old.State.Phase == policy.Backoff) {
 					def.Removed, def.Autostart = true, false
 					project.Programs = append(slices.Clip(project.Programs), def)
 				}
@@ -74,73 +55,23 @@ func redefineAndKill(t *testing.T, seed uint64) {
 		note(project)
 		return project
 	}
-	for life := range 40 {
-		project := found()
-		var dead atomic.Bool
-		dying := random.IntN(4) // 0: only from outside
-		turns := 1 + random.IntN(14)
-		ctx, cancel := context.WithCancel(t.Context())
-		var old *units.Saved
-		if saved != nil {
-			c := *saved
-			old = &c
-		}
-		sup := units.New(units.Config{
-			Project: project, Bus: mortal{fakeSystemd: fake, dead: &dead}, Saved: old,
-			Save: func(c units.Change, all func() units.Saved) error {
-				if dead.Load() {
-					return errDead
+	for range 40 {
+		l.live(found(), 1+random.IntN(14), func(ctx context.Context, sup *units.Supervisor) {
+			for range random.IntN(3) {
+				time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond)
+				file = anyProject()
+				note(file)
+				var restart []string
+				for _, def := range file.Programs {
+					restart = append(restart, def.Name)
 				}
-				turns--
-				if dying > 0 && turns <= 0 {
-					dead.Store(true)
-					cancel()
-					if dying == 1 {
-						return errDead // not written down
-					}
-				}
-				fake.set(func() {
-					for _, r := range c.Records {
-						fake.traced(fmt.Sprintf("[%d] %s", life, r))
-					}
-					if len(c.Dropped) > 0 {
-						fake.traced(fmt.Sprintf("[%d] dropped %v", life, c.Dropped))
-					}
-				})
-				if saved == nil || inner.IntN(8) == 0 {
-					whole := all()
-					saved = &whole
-				} else {
-					saved.Apply(c)
-				}
-				return nil
-			},
-		})
-		fake.reconnect()
-		done := make(chan error, 1)
-		go func() { done <- sup.Run(ctx) }()
-		for range random.IntN(3) {
-			time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond)
-			file = anyProject()
-			note(file)
-			var restart []string
-			for _, def := range file.Programs {
-				restart = append(restart, def.Name)
+				_, _ = sup.Redefine(ctx, units.Redefinition{Project: file, Restart: restart, By: "reloaded"}) // it may be dead
 			}
-			_, _ = sup.Redefine(ctx, units.Redefinition{Project: file, Restart: restart, By: "reloaded"}) // it may be dead
-		}
-		time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond)
-		dead.Store(true)
-		cancel()
-		<-done
-		fake.set(func() { fake.cut = true })
-		synctest.Wait()
-		for len(fake.events) > 0 {
-			<-fake.events
-		}
+			time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond)
+		})
 	}
 	fake.set(func() { fake.cut = false })
-	r := start(t, fake, saved, found().Programs...)
+	r := start(t, fake, l.saved, found().Programs...)
 	r.after(time.Second)
 	var all []string
 	for _, def := range file.Programs {
@@ -160,7 +91,7 @@ func redefineAndKill(t *testing.T, seed uint64) {
 	fake.set(func() {
 		for name, u := range fake.units {
 			if !slices.ContainsFunc(file.Programs, func(p units.Program) bool { return p.Unit == name }) && strings.HasSuffix(name, ".service") {
-				t.Errorf("%s is left, %s\n%s", name, u.facts.ActiveState, logged.String())
+				t.Errorf("%s is left, %s\n%s", name, u.facts.ActiveState, l.log.String())
 			}
 		}
 	})

@@ -2,13 +2,8 @@ package units_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -277,65 +272,21 @@ func TestTimeWithoutASupervisor(t *testing.T) {
 
 // Supervisors are killed at any moment, and each time of a schedule is answered by one run.
 func TestScheduleKilledAtAnyMoment(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("MSUP_SEED"); text != "" {
-		seed, _ = strconv.ParseUint(text, 10, 64)
-	}
-	for round := range uint64(6) {
-		seed := seed + round
-		synctest.Test(t, func(t *testing.T) { killScheduled(t, seed) })
-		if t.Failed() {
-			t.Fatalf("MSUP_SEED=%d", seed)
-		}
-	}
+	withSeeds(t, 6, killScheduled)
 }
 
 func killScheduled(t *testing.T, seed uint64) {
-	random := rand.New(rand.NewPCG(seed, 0))
-	fake := newFake()
-	var log strings.Builder
-	fake.trace = func(text string) { fmt.Fprintf(&log, "%s %s\n", time.Now().Format("05.000"), text) }
+	l := newLives(t, seed)
+	fake, random := l.fake, l.random
 	fake.outcomes[jobUnit] = []outcome{{run: 20 * time.Millisecond, code: 1, res: "success"}}
 	project := units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: []units.Program{program("job", scheduled("daily"))}}
-	var saved *units.Saved
-	// live runs a supervisor until it dies in one of its turns, or for some time.
 	live := func(turns int, d time.Duration) {
-		var dead atomic.Bool
-		ctx, cancel := context.WithCancel(t.Context())
-		dying := random.IntN(3) // 0: only from outside, 1: before the change is written down
-		var old *units.Saved
-		if saved != nil {
-			c := *saved
-			old = &c
-		}
-		sup := units.New(units.Config{Project: project, Bus: mortal{fake, &dead, nil}, Saved: old, Save: func(_ units.Change, all func() units.Saved) error {
-			if turns--; dying > 0 && turns <= 0 || dead.Load() {
-				dead.Store(true)
-				cancel()
-				if dying == 1 {
-					return errDead
-				}
+		l.live(project, turns, func(ctx context.Context, _ *units.Supervisor) {
+			select {
+			case <-time.After(d):
+			case <-ctx.Done():
 			}
-			whole := all()
-			saved = &whole
-			return nil
-		}})
-		fake.reconnect()
-		done := make(chan error, 1)
-		go func() { done <- sup.Run(ctx) }()
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-		}
-		dead.Store(true)
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("it ended with %v", err)
-		}
-		synctest.Wait()
-		for range len(fake.events) {
-			<-fake.events
-		}
+		})
 	}
 	live(1000, time.Second)
 	for n := 1; n <= 40; n++ {
@@ -351,7 +302,7 @@ func killScheduled(t *testing.T, seed uint64) {
 		time.Sleep(100 * time.Millisecond)
 		live(1000, time.Second)
 		if got := fake.starts(jobUnit); got != n {
-			t.Fatalf("%d runs for %d times\n%s", got, n, log.String())
+			t.Fatalf("%d runs for %d times\n%s", got, n, l.log.String())
 		}
 	}
 }
