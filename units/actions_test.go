@@ -132,7 +132,7 @@ func TestActionsExactlyOnce(t *testing.T) {
 			time.Sleep(when)
 			r.stop()
 			time.Sleep(300 * time.Millisecond)
-			fake.set(func() { fake.events = make(chan units.BusEvent, 1000) })
+			fake.loseEvents()
 			r2 := start(t, fake, r.saved, once)
 			r2.after(5 * time.Second)
 			if got := actionsOf(fake); len(got) != 1 {

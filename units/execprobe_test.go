@@ -105,10 +105,9 @@ func TestExecProbeUntold(t *testing.T) {
 }
 
 func TestExecProbeProperties(t *testing.T) {
-	fake, o := newFake(), newOracle()
 	synctest.Test(t, func(t *testing.T) {
+		fake, o := newFake(), newOracle()
 		fake.probe = o.ask
-		fake.events = make(chan units.BusEvent, 1000)
 		limit := uint64(64 << 20)
 		r := start(t, fake, nil, program("web", byCommand, func(p *units.Program) {
 			p.User, p.Environment, p.Limits.MemoryMax, p.InGroup = "www", []string{"A=1"}, &limit, "front"

@@ -719,6 +719,15 @@ func (f *fakeSystemd) set(change func()) {
 	change()
 }
 
+// loseEvents has nobody hear what systemd has said until now.
+func (f *fakeSystemd) loseEvents() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.events) > 0 {
+		<-f.events
+	}
+}
+
 // disconnect loses the connection; reconnect brings it back.
 // At a daemon-reexec systemd says of every unit that it is removed, and closes.
 func (f *fakeSystemd) disconnect() {
@@ -737,3 +746,42 @@ func (f *fakeSystemd) reconnect() {
 	f.cut = false
 	f.emit(units.Connected{})
 }
+
+// property is what systemd has been told of a unit last.
+func (f *fakeSystemd) property(unit, name string) any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if u := f.units[unit]; u != nil {
+		return u.props[name]
+	}
+	return nil
+}
+
+func (f *fakeSystemd) starts(unit string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range f.started {
+		if name == unit {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *fakeSystemd) has(unit string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.units[unit] != nil
+}
+
+// active is the ActiveState of a unit, "" = it is not loaded.
+func (f *fakeSystemd) active(unit string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if u := f.units[unit]; u != nil {
+		return u.facts.ActiveState
+	}
+	return ""
+}
+
+const web = "msup-web.service"

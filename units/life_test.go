@@ -24,7 +24,7 @@ func TestMaxRuntime(t *testing.T) {
 		{"nobody was there", "web RUNNING -> BACKOFF: ran for longer than 2s (max_runtime), killed by SIGTERM, restart 1 of 2 in 1s", func(r *run) *run {
 			r.stop()
 			r.fake.stopNow("msup-web.service", 2, 15, "timeout")
-			r.fake.set(func() { r.fake.events = make(chan units.BusEvent, 1000) })
+			r.fake.loseEvents()
 			return start(r.t, r.fake, r.saved, program("web", limited))
 		}},
 		{"a stop of one that is deaf", "web STOPPING -> STOPPED: stopped with systemctl: timed out, killed by SIGKILL", func(r *run) *run {
@@ -53,7 +53,7 @@ func TestMaxAgeAcrossSupervisors(t *testing.T) {
 		r := start(t, fake, nil, program("web", aged), program("new"))
 		r.after(40 * time.Second)
 		r.stop()
-		fake.set(func() { fake.events = make(chan units.BusEvent, 1000) })
+		fake.loseEvents()
 		r2 := start(t, fake, r.saved, program("web", aged), program("new", aged))
 		r2.after(19 * time.Second)
 		started := 0
@@ -91,12 +91,10 @@ func TestMaxAgeIsFinished(t *testing.T) {
 		r.after(30 * time.Second)
 		fake.set(func() { fake.units["msup-web.service"].slow = 10 * time.Second })
 		r.after(31 * time.Second)
-		if got := r.phases(); got != "web STOPPING" {
-			t.Fatalf("got %s", got)
-		}
+		r.wantPhases("web STOPPING")
 		r.stop()
 		time.Sleep(20 * time.Second)
-		fake.set(func() { fake.events = make(chan units.BusEvent, 1000) })
+		fake.loseEvents()
 		r2 := start(t, fake, r.saved, program("web", aged))
 		r2.after(time.Second)
 		if got := r2.phases(); got != "web RUNNING" || len(fake.started) != 2 {

@@ -74,7 +74,6 @@ func TestALineThatIsEarly(t *testing.T) {
 		told := r.heard(1, "listening on 80")
 		r.wantTold(told, "waits")
 		close(fake.hold)
-		fake.set(func() { fake.hold = nil })
 		r.after(time.Second)
 		r.wantTold(told, "taken")
 		r.wantReason("RUNNING: started")
@@ -119,7 +118,6 @@ func TestALineAcrossSupervisors(t *testing.T) {
 			t.Error("who takes over does not look at the output")
 		}
 		close(fake.hold)
-		fake.set(func() { fake.hold = nil })
 		time.Sleep(time.Second)
 		second := start(t, fake, first.saved, def)
 		second.after(time.Second)
@@ -144,20 +142,14 @@ func TestListening(t *testing.T) {
 		fake.unlisten = func(program string) { told = append(told, "unlisten "+program) }
 		def := program("web", byLine)
 		r := start(t, fake, nil, def)
-		redefine := func(def units.Program) {
-			t.Helper()
-			if _, err := r.sup.Redefine(t.Context(), units.Redefinition{Project: units.Project{Name: units.DefaultProject, Programs: []units.Program{def}}, By: "reload"}); err != nil {
-				t.Fatal(err)
-			}
-		}
 		r.after(time.Second)
 		other := program("web", byLine)
 		other.Ready.Where = "other"
-		redefine(other)
-		redefine(program("web"))
+		r.redefine(nil, other)
+		r.redefine(nil, program("web"))
 		r.after(time.Second)
 		r.do(units.Stop, "web")
-		redefine(def)
+		r.redefine(nil, def)
 		r.after(time.Second)
 		r.do(units.Start, "web")
 		r.after(time.Second)

@@ -152,9 +152,7 @@ func (l *lives) live(project units.Project, turns int, during func(context.Conte
 	l.fake.set(func() { l.fake.cut = true })
 	l.count++
 	synctest.Wait()
-	for len(l.fake.events) > 0 { // nobody hears it
-		<-l.fake.events
-	}
+	l.fake.loseEvents()
 }
 
 func (l *lives) written(c units.Change) {

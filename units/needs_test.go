@@ -32,16 +32,6 @@ func onDependency(d policy.Dependence) func(*units.Program) {
 	return func(p *units.Program) { p.OnDependency = d }
 }
 
-// active is the ActiveState of a unit, "" = it is not loaded.
-func (f *fakeSystemd) active(unit string) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if u := f.units[unit]; u != nil {
-		return u.facts.ActiveState
-	}
-	return ""
-}
-
 func startPeriod(p *units.Program) { p.Rules.StartPeriod = time.Second }
 
 func TestNeedsString(t *testing.T) {
@@ -86,9 +76,7 @@ func TestDependentWaits(t *testing.T) {
 			program("db", startPeriod),
 			program("migrate", needs("db:ready"), func(p *units.Program) { p.Rules.Oneshot = true }))
 		r.after(500 * time.Millisecond)
-		if got := r.phases(); got != "web STARTING, log RUNNING, db STARTING, migrate STARTING" {
-			t.Fatal(got)
-		}
+		r.wantPhases("web STARTING, log RUNNING, db STARTING, migrate STARTING")
 		if got := r.reason(0); got != "STARTING: waits for db (ready) and migrate (completed), 0s" {
 			t.Error(got)
 		}
@@ -130,9 +118,7 @@ web STARTING -> RUNNING: started
 		}
 		r.do(units.Start, "db")
 		r.after(5 * time.Second)
-		if got := r.phases(); got != "web RUNNING, log RUNNING, db RUNNING, migrate EXITED" {
-			t.Error(got)
-		}
+		r.wantPhases("web RUNNING, log RUNNING, db RUNNING, migrate EXITED")
 		r.stop()
 	})
 }
@@ -149,9 +135,7 @@ func TestHealthyIsWaitedFor(t *testing.T) {
 		}
 		o.say("a", nil)
 		r.after(10 * time.Second)
-		if got := r.phases(); got != "web RUNNING, db RUNNING" {
-			t.Error(got)
-		}
+		r.wantPhases("web RUNNING, db RUNNING")
 		r.stop()
 	})
 }
@@ -183,21 +167,15 @@ extra STARTING -> RUNNING: started
 		r = start(t, fake, r.saved,
 			program("shop", needs("web")), program("web", needs("db:ready")), program("extra", needs("?db:ready")), program("db", startPeriod))
 		r.after(time.Minute)
-		if got := r.phases(); got != "shop FAILED, web FAILED, extra RUNNING, db FAILED" {
-			t.Error(got)
-		}
+		r.wantPhases("shop FAILED, web FAILED, extra RUNNING, db FAILED")
 		// To stop it brings nobody back; to start it does.
 		r.do(units.Stop, "db")
 		r.after(time.Second)
-		if got := r.phases(); got != "shop FAILED, web FAILED, extra RUNNING, db STOPPED" {
-			t.Error(got)
-		}
+		r.wantPhases("shop FAILED, web FAILED, extra RUNNING, db STOPPED")
 		fake.set(func() { delete(fake.outcomes, "msup-db.service") })
 		r.do(units.Start, "db")
 		r.after(5 * time.Second)
-		if got := r.phases(); got != "shop RUNNING, web RUNNING, extra RUNNING, db RUNNING" {
-			t.Errorf("%s\n%s", got, r.log())
-		}
+		r.wantPhases("shop RUNNING, web RUNNING, extra RUNNING, db RUNNING")
 		r.stop()
 	})
 }
@@ -218,9 +196,7 @@ func TestStartPulls(t *testing.T) {
 			t.Errorf("%v %v", snap.Also, err)
 		}
 		r.after(5 * time.Second)
-		if got := r.phases(); got != "web RUNNING, api RUNNING, db RUNNING, migrate EXITED, extra STOPPED, other RUNNING" {
-			t.Error(got)
-		}
+		r.wantPhases("web RUNNING, api RUNNING, db RUNNING, migrate EXITED, extra STOPPED, other RUNNING")
 		if !strings.Contains(r.log(), "db STOPPED -> STARTING: api depends on it, by the test\n") {
 			t.Error(r.log())
 		}
@@ -265,9 +241,7 @@ func TestStopsInReverse(t *testing.T) {
 			t.Error(got)
 		}
 		r.after(5 * time.Second)
-		if got := r.phases(); got != "db RUNNING, web RUNNING, api RUNNING, x RUNNING" {
-			t.Errorf("%s\n%s", got, r.log())
-		}
+		r.wantPhases("db RUNNING, web RUNNING, api RUNNING, x RUNNING")
 		if got := fmt.Sprint(fake.stopped, fake.started[4:]); got != "[msup-web.service msup-api.service msup-db.service] [msup-db.service msup-api.service msup-web.service]" {
 			t.Error(got)
 		}
@@ -296,9 +270,7 @@ func TestWithDependents(t *testing.T) {
 			t.Errorf("%v %v", snap.Also, err)
 		}
 		r.after(time.Second)
-		if got := r.phases(); got != "db RUNNING, web RUNNING, api RUNNING, off STOPPED, x RUNNING" {
-			t.Error(got)
-		}
+		r.wantPhases("db RUNNING, web RUNNING, api RUNNING, off STOPPED, x RUNNING")
 		if got := fmt.Sprint(fake.stopped); got != "[msup-web.service msup-api.service msup-db.service]" {
 			t.Error(got)
 		}
@@ -315,13 +287,9 @@ func TestOnDependency(t *testing.T) {
 		r.after(time.Second)
 		fake.die("msup-db.service", 1, 3, "exit-code")
 		r.after(100 * time.Millisecond)
-		if got := r.phases(); got != "db BACKOFF, ignores RUNNING, stops STOPPED, restarts STARTING, optional RUNNING, far STARTING" {
-			t.Error(got)
-		}
+		r.wantPhases("db BACKOFF, ignores RUNNING, stops STOPPED, restarts STARTING, optional RUNNING, far STARTING")
 		r.after(5 * time.Second)
-		if got := r.phases(); got != "db RUNNING, ignores RUNNING, stops STOPPED, restarts RUNNING, optional RUNNING, far RUNNING" {
-			t.Error(got)
-		}
+		r.wantPhases("db RUNNING, ignores RUNNING, stops STOPPED, restarts RUNNING, optional RUNNING, far RUNNING")
 		for _, want := range []string{
 			"stops RUNNING -> STOPPING: db is BACKOFF (exit status 3, restart 1 of 2 in 1s), on_dependency is stop\n",
 			"far RUNNING -> STOPPING: restarts is STOPPING (db is BACKOFF (exit status 3, restart 1 of 2 in 1s), on_dependency is restart), on_dependency is restart\n",
@@ -337,9 +305,7 @@ func TestOnDependency(t *testing.T) {
 		if got := fmt.Sprint(fake.stopped); got != "[msup-restarts.service msup-far.service msup-db.service]" && got != "[msup-far.service msup-restarts.service msup-db.service]" {
 			t.Error(got)
 		}
-		if got := r.phases(); got != "db STOPPED, ignores RUNNING, stops STOPPED, restarts STARTING, optional RUNNING, far STARTING" {
-			t.Error(got)
-		}
+		r.wantPhases("db STOPPED, ignores RUNNING, stops STOPPED, restarts STARTING, optional RUNNING, far STARTING")
 		r.stop()
 	})
 }
@@ -352,9 +318,7 @@ func TestWaitIsTakenOver(t *testing.T) {
 		r := start(t, fake, nil, programs...)
 		for range 5 {
 			r.after(2 * time.Second)
-			if got := r.phases(); got != "web STARTING, db STARTING" {
-				t.Fatal(got)
-			}
+			r.wantPhases("web STARTING, db STARTING")
 			r.stop()
 			r = start(t, fake, r.saved, programs...)
 		}
@@ -377,16 +341,9 @@ func TestWaitEnds(t *testing.T) {
 		r := start(t, fake, nil, program("web", needs("db:ready")), program("other", needs("db:ready")), db)
 		r.after(time.Second)
 		r.do(units.Stop, "web")
-		project := units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: []units.Program{
-			program("web", needs("db:ready")), program("other", needs("db")), db,
-		}}
-		if _, err := r.sup.Redefine(t.Context(), units.Redefinition{Project: project, By: "by the test"}); err != nil {
-			t.Error(err)
-		}
+		r.redefine(nil, program("web", needs("db:ready")), program("other", needs("db")), db)
 		r.after(time.Second)
-		if got := r.phases(); got != "web STOPPED, other RUNNING, db STARTING" {
-			t.Error(got)
-		}
+		r.wantPhases("web STOPPED, other RUNNING, db STARTING")
 		r.stop()
 	})
 }

@@ -21,8 +21,6 @@ func watchdog(p *units.Program) {
 	p.Alive = units.Probe{Spec: probe.Spec{Kind: probe.Watchdog, Where: "5s", Every: 5 * time.Second}, Threshold: 1}
 }
 
-const web = "msup-web.service"
-
 func TestNotify(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFake()
@@ -70,8 +68,10 @@ func TestNotifyThatNeverComes(t *testing.T) {
 		{"fails", "", &units.Facts{ExecMainCode: 1, ExecMainStatus: 3, Result: "exit-code"}, "FAILED: exit status 3, was not ready yet, autorestart is never"},
 		{"ends well", "", &units.Facts{ExecMainCode: 1, Result: "protocol"}, "FAILED: exit status 0 before it said that it is ready, autorestart is never"},
 		{"is killed by SIGTERM", "", &units.Facts{ExecMainCode: 2, ExecMainStatus: 15, Result: "protocol"}, "FAILED: killed by SIGTERM before it said that it is ready, autorestart is never"},
-		{"is not executed", "", &units.Facts{ExecMainCode: 1, ExecMainStatus: 203, Result: "exit-code"},
-			"FAILED: systemd could not execute it: cannot execute the command (status 203), unless that is its own exit status, autorestart is never"},
+		{
+			"is not executed", "", &units.Facts{ExecMainCode: 1, ExecMainStatus: 203, Result: "exit-code"},
+			"FAILED: systemd could not execute it: cannot execute the command (status 203), unless that is its own exit status, autorestart is never",
+		},
 		{"ends with a status of systemd's", "hello", &units.Facts{ExecMainCode: 1, ExecMainStatus: 203, Result: "exit-code"}, "FAILED: exit status 203, was not ready yet, autorestart is never"},
 		{"is killed for memory", "", &units.Facts{ExecMainCode: 2, ExecMainStatus: 9, Result: "oom-kill"}, "KILLED: killed for memory, was not ready yet, autorestart is never"},
 	} {
@@ -131,7 +131,6 @@ func TestNotifyAcrossSupervisors(t *testing.T) {
 		fourth.after(2 * time.Second)
 		fourth.stop()
 		close(fake.hold)
-		fake.set(func() { fake.hold = nil })
 		time.Sleep(time.Second)
 		fifth := start(t, fake, fourth.saved, def)
 		fifth.after(time.Second)

@@ -76,22 +76,6 @@ func alive(p *units.Program) {
 	p.Alive = units.Probe{Spec: probe.Spec{Kind: probe.TCP, Where: "a"}, Interval: 10 * time.Second, Timeout: 3 * time.Second, Threshold: 3}
 }
 
-func (r *run) reason(i int) string {
-	r.t.Helper()
-	snap, err := r.sup.Snapshot(r.t.Context())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return string(snap.Programs[i].State.Phase) + ": " + snap.Programs[i].State.Reason
-}
-
-func (r *run) wantReason(want string) {
-	r.t.Helper()
-	if got := r.reason(0); got != want {
-		r.t.Errorf("is %q, want %q", got, want)
-	}
-}
-
 func TestReadyProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, o := newFake(), newOracle()
@@ -299,10 +283,7 @@ func TestProbesRedefined(t *testing.T) {
 		r := start(t, fake, nil, def)
 		redefine := func(change ...func(*units.Program)) {
 			t.Helper()
-			def := program("web", change...)
-			if _, err := r.sup.Redefine(t.Context(), units.Redefinition{Project: units.Project{Name: units.DefaultProject, Programs: []units.Program{def}}, By: "reload"}); err != nil {
-				t.Fatal(err)
-			}
+			r.redefine(nil, program("web", change...))
 		}
 		r.after(2500 * time.Millisecond)
 		redefine(ready, func(p *units.Program) { p.Ready.Where = "other"; p.Rules.Ready = "tcp other" })

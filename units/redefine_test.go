@@ -26,38 +26,6 @@ func by(digest string) func(*units.Program) {
 
 func manual(p *units.Program) { p.Autostart = false }
 
-func (r *run) redefine(restart []string, programs ...units.Program) {
-	r.t.Helper()
-	project := units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs}
-	if _, err := r.sup.Redefine(r.t.Context(), units.Redefinition{Project: project, Restart: restart, By: "reloaded"}); err != nil {
-		r.t.Errorf("Redefine: %v", err)
-	}
-}
-
-// property is what systemd has been told of a unit last.
-func (f *fakeSystemd) property(unit, name string) any {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if u := f.units[unit]; u != nil {
-		return u.props[name]
-	}
-	return nil
-}
-
-func (r *run) status(name string) units.Status {
-	r.t.Helper()
-	snap, err := r.sup.Snapshot(r.t.Context())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for _, st := range snap.Programs {
-		if st.Name == name {
-			return st
-		}
-	}
-	return units.Status{}
-}
-
 func TestRedefine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFake()
@@ -81,9 +49,7 @@ cold STOPPING -> STARTING: reloaded: killed by SIGTERM
 cold STARTING -> RUNNING: started
 goes STOPPING -> STOPPED: reloaded: no longer in the configuration: killed by SIGTERM
 `)
-		if got, want := r.phases(), "live RUNNING, cold RUNNING, new RUNNING, later STOPPED, same RUNNING, off STOPPED"; got != want {
-			t.Errorf("phases %s, want %s", got, want)
-		}
+		r.wantPhases("live RUNNING, cold RUNNING, new RUNNING, later STOPPED, same RUNNING, off STOPPED")
 		if got := fake.property("msup-live.service", "MemoryMax"); got != uint64(128) {
 			t.Errorf("MemoryMax of live %v", got)
 		}
@@ -108,9 +74,7 @@ goes STOPPING -> STOPPED: reloaded: no longer in the configuration: killed by SI
 				t.Errorf("%s of live %v, want %v", name, got, want)
 			}
 		}
-		if got, want := r.phases(), "live RUNNING, cold RUNNING"; got != want {
-			t.Errorf("phases %s, want %s", got, want)
-		}
+		r.wantPhases("live RUNNING, cold RUNNING")
 		r.stop()
 	})
 }
@@ -127,15 +91,11 @@ func TestRedefineWhatIsDown(t *testing.T) {
 		never := func(p *units.Program) { p.Rules.Autorestart = policy.Never }
 		r := start(t, fake, nil, program("waits", slow, by("old")), program("gaveup", never, by("old")), program("patient", slow))
 		r.after(time.Minute)
-		if got, want := r.phases(), "waits BACKOFF, gaveup FAILED, patient BACKOFF"; got != want {
-			t.Fatalf("phases %s, want %s", got, want)
-		}
+		r.wantPhases("waits BACKOFF, gaveup FAILED, patient BACKOFF")
 		fake.set(func() { clear(fake.outcomes) })
 		r.redefine([]string{"waits", "gaveup"}, program("waits", slow, by("new")), program("gaveup", by("new")), program("patient"))
 		r.after(3 * time.Second) // the delay is one second by now
-		if got, want := r.phases(), "waits RUNNING, gaveup RUNNING, patient RUNNING"; got != want {
-			t.Errorf("phases %s, want %s\n%s", got, want, r.log())
-		}
+		r.wantPhases("waits RUNNING, gaveup RUNNING, patient RUNNING")
 		r.stop()
 	})
 }
@@ -150,9 +110,7 @@ func TestRedefineLeavesAStopAlone(t *testing.T) {
 		r.do(units.Stop, "web")
 		r.redefine([]string{"web"}, program("web", by("new")))
 		r.after(2 * time.Minute)
-		if got := r.phases(); got != "web STOPPED" {
-			t.Errorf("phases %s\n%s", got, r.log())
-		}
+		r.wantPhases("web STOPPED")
 		r.stop()
 	})
 }
@@ -254,17 +212,13 @@ func TestRedefineStartsWhatTakeoverDidNot(t *testing.T) {
 		r2 := start(t, fake, r.saved, program("web"), program("new"), program("unwanted"))
 		r2.after(time.Second)
 		r2.do(units.Stop, "unwanted")
-		if got, want := r2.phases(), "web RUNNING, new STOPPED, unwanted STOPPED"; got != want {
-			t.Fatalf("phases %s, want %s", got, want)
-		}
+		r2.wantPhases("web RUNNING, new STOPPED, unwanted STOPPED")
 		if !r2.status("new").NeverStarted() || r2.status("unwanted").NeverStarted() {
 			t.Error("new was never started, and unwanted not because somebody stopped it")
 		}
 		r2.redefine([]string{"new", "unwanted"}, program("web"), program("new"), program("unwanted"))
 		r2.after(time.Second)
-		if got, want := r2.phases(), "web RUNNING, new RUNNING, unwanted STOPPED"; got != want {
-			t.Errorf("phases %s, want %s", got, want)
-		}
+		r2.wantPhases("web RUNNING, new RUNNING, unwanted STOPPED")
 		r2.stop()
 	})
 }
@@ -285,9 +239,7 @@ func TestTakeoverBringsBackWhatLeaves(t *testing.T) {
 		r.stop()
 		r2 := start(t, fake, r.saved, program("goes"), program("late", manual))
 		r2.after(time.Minute)
-		if got, want := r2.phases(), "goes RUNNING, late STOPPED"; got != want {
-			t.Errorf("phases %s, want %s\n%s", got, want, r2.log())
-		}
+		r2.wantPhases("goes RUNNING, late STOPPED")
 		r2.stop()
 	})
 }
@@ -322,9 +274,7 @@ func TestRedefineBringsBackWhatLeaves(t *testing.T) {
 		r.after(time.Second)
 		r.redefine(nil, program("web"), program("goes"))
 		r.after(time.Minute)
-		if got, want := r.phases(), "web RUNNING, goes RUNNING"; got != want {
-			t.Errorf("phases %s, want %s\n%s", got, want, r.log())
-		}
+		r.wantPhases("web RUNNING, goes RUNNING")
 		r.stop()
 	})
 }
@@ -400,13 +350,9 @@ func TestRedefineStarts(t *testing.T) {
 		if _, err := r.sup.Redefine(t.Context(), units.Redefinition{Project: project, Start: []string{"web@2", "web@3"}, By: "scaled"}); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := r.phases(), "web@1 STOPPED, web@2 STOPPING, web@3 STARTING"; got != want {
-			t.Errorf("phases %s, want %s", got, want)
-		}
+		r.wantPhases("web@1 STOPPED, web@2 STOPPING, web@3 STARTING")
 		r.after(2 * time.Second)
-		if got, want := r.phases(), "web@1 STOPPED, web@2 RUNNING, web@3 RUNNING"; got != want {
-			t.Errorf("phases %s, want %s", got, want)
-		}
+		r.wantPhases("web@1 STOPPED, web@2 RUNNING, web@3 RUNNING")
 		r.wantLog(`
 web@3 STOPPED -> STARTING: scaled
 web@3 STARTING -> RUNNING: started

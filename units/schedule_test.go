@@ -25,23 +25,6 @@ func scheduled(times ...string) func(*units.Program) {
 	}
 }
 
-func (f *fakeSystemd) starts(unit string) (n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, name := range f.started {
-		if name == unit {
-			n++
-		}
-	}
-	return n
-}
-
-func (f *fakeSystemd) has(unit string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.units[unit] != nil
-}
-
 func (r *run) want(when, phases string, starts int) {
 	r.t.Helper()
 	if got := r.phases(); got != phases {

@@ -186,9 +186,7 @@ func TestSlicesComeFirst(t *testing.T) {
 		fake := newFake()
 		r := startProject(t, fake, nil, nil, shop())
 		r.after(time.Second)
-		if got := r.phases(); got != "web RUNNING, worker RUNNING, alone RUNNING" {
-			t.Fatalf("got %s\n%s", got, r.log())
-		}
+		r.wantPhases("web RUNNING, worker RUNNING, alone RUNNING")
 		for unit, slice := range map[string]string{"web": shopFront, "worker": "msup-shop-back.slice", "alone": shopSlice} {
 			at := slices.Index(fake.started, units.UnitName("shop", unit, units.Service))
 			for _, first := range []string{slice, shopSlice} {
@@ -293,9 +291,7 @@ func TestSliceCannotBeMade(t *testing.T) {
 		fake.units[shopFront] = &fakeUnit{facts: units.Facts{Unit: shopFront, LoadState: "loaded", ActiveState: "active", FragmentPath: "/etc/x.slice"}}
 		r := startProject(t, fake, nil, nil, shop())
 		r.after(time.Minute)
-		if got := r.phases(); got != "web FAILED, worker RUNNING, alone RUNNING" {
-			t.Errorf("got %s\n%s", got, r.log())
-		}
+		r.wantPhases("web FAILED, worker RUNNING, alone RUNNING")
 		if !strings.Contains(r.log(), "web STARTING -> FAILED: cannot make msup-shop-front.slice: ") {
 			t.Errorf("log:\n%s", r.log())
 		}
@@ -355,9 +351,7 @@ func TestSliceAndLostConnection(t *testing.T) {
 		}
 		fake.reconnect()
 		r.after(time.Second)
-		if got := r.phases(); got != "web RUNNING, worker RUNNING, alone RUNNING" {
-			t.Errorf("got %s\n%s", got, r.log())
-		}
+		r.wantPhases("web RUNNING, worker RUNNING, alone RUNNING")
 		r.stop()
 	})
 }

@@ -32,14 +32,6 @@ func listening(t *testing.T, name string, change ...func(*units.Program)) units.
 
 func onDemand(p *units.Program) { p.Listen.OnDemand = true }
 
-// expect compares the last lines of the log.
-func (r *run) expect(want string) {
-	r.t.Helper()
-	if got := r.log(); !strings.HasSuffix(got, want) {
-		r.t.Errorf("got\n%swant at its end\n%s", got, want)
-	}
-}
-
 // whole says what went wrong with the fake: rules of the protocol, connections that were refused.
 func whole(t *testing.T, fake *fakeSystemd, refused int) {
 	t.Helper()
@@ -63,9 +55,9 @@ func TestSocketsWaitForTheRestart(t *testing.T) {
 		r.after(100 * time.Millisecond)
 		fake.connect(web)
 		r.after(300 * time.Millisecond)
-		r.expect("web STARTING -> RUNNING: started\nweb RUNNING -> BACKOFF: exit status 3, restart 1 of 2 in 1s\n")
+		r.wantLogEnd("web STARTING -> RUNNING: started\nweb RUNNING -> BACKOFF: exit status 3, restart 1 of 2 in 1s\n")
 		r.after(time.Second)
-		r.expect("BACKOFF -> STARTING: restart 1\nweb STARTING -> RUNNING: restarted\n")
+		r.wantLogEnd("BACKOFF -> STARTING: restart 1\nweb STARTING -> RUNNING: restarted\n")
 		fake.set(func() {
 			if fake.taken != 2 {
 				t.Errorf("%d connections were taken", fake.taken)
@@ -75,14 +67,14 @@ func TestSocketsWaitForTheRestart(t *testing.T) {
 		fake.connect(web)
 		r.after(time.Second)
 		fake.connect(web)
-		r.expect("web STOPPING -> STARTING: by the test: killed by SIGTERM\nweb STARTING -> RUNNING: started\n")
+		r.wantLogEnd("web STOPPING -> STARTING: by the test: killed by SIGTERM\nweb STARTING -> RUNNING: started\n")
 		whole(t, fake, 0)
 
 		r.do(units.Stop, "web")
 		r.after(2 * time.Millisecond)
 		fake.connect(web)
 		r.after(time.Second)
-		r.expect("web STOPPING -> STOPPED: by the test: killed by SIGTERM\n")
+		r.wantLogEnd("web STOPPING -> STOPPED: by the test: killed by SIGTERM\n")
 		whole(t, fake, 1)
 		fake.set(func() {
 			if len(fake.units) > 0 {
@@ -106,7 +98,7 @@ func TestSocketsStartWhatWasKilled(t *testing.T) {
 			fake.connect(web)
 			r.after(100 * time.Millisecond)
 		}
-		r.expect(`web RUNNING -> BACKOFF: killed for memory, restart 1 of 2 in 1s
+		r.wantLogEnd(`web RUNNING -> BACKOFF: killed for memory, restart 1 of 2 in 1s
 web BACKOFF -> STARTING: restart 1: a connection to 8080
 web STARTING -> RUNNING: restarted
 web RUNNING -> BACKOFF: killed for memory, restart 2 of 2 in 1s
@@ -116,7 +108,7 @@ web STARTING -> RUNNING: restarted
 		fake.set(func() { fake.waiting[web] = 1 })
 		fake.stopNow(web, 2, 9, "oom-kill")
 		r.after(time.Second)
-		r.expect("web RUNNING -> KILLED: killed for memory, gave up after 2 restarts\n")
+		r.wantLogEnd("web RUNNING -> KILLED: killed for memory, gave up after 2 restarts\n")
 		fake.set(func() {
 			if fake.units[socketOf(web)] != nil || fake.units[web].facts.ActiveState != "failed" {
 				t.Errorf("left: %v", fake.units)
@@ -132,16 +124,16 @@ func TestOnDemand(t *testing.T) {
 		def := listening(t, "web", onDemand)
 		r := start(t, fake, nil, def)
 		r.after(time.Second)
-		r.expect("web: autostart: waits for a connection to 8080\nmsup: supervises 1 program of /x/msup.conf\n")
+		r.wantLogEnd("web: autostart: waits for a connection to 8080\nmsup: supervises 1 program of /x/msup.conf\n")
 		fake.connect(web)
 		r.after(time.Second)
-		r.expect("web STOPPED -> STARTING: a connection to 8080\nweb STARTING -> RUNNING: started\n")
+		r.wantLogEnd("web STOPPED -> STARTING: a connection to 8080\nweb STARTING -> RUNNING: started\n")
 		fake.die(web, 1, 0, "success")
 		r.after(time.Second)
-		r.expect("web RUNNING -> EXITED: exit status 0\n")
+		r.wantLogEnd("web RUNNING -> EXITED: exit status 0\n")
 		fake.connect(web)
 		r.after(time.Second)
-		r.expect("web EXITED -> STARTING: a connection to 8080\nweb STARTING -> RUNNING: started\n")
+		r.wantLogEnd("web EXITED -> STARTING: a connection to 8080\nweb STARTING -> RUNNING: started\n")
 
 		// It ends, and is started, while no supervisor runs.
 		r.stop()
@@ -149,13 +141,13 @@ func TestOnDemand(t *testing.T) {
 		time.Sleep(time.Second)
 		r = start(t, fake, r.saved, def)
 		r.after(time.Second)
-		r.expect("web RUNNING -> EXITED: exit status 0\nmsup: supervises 1 program of /x/msup.conf\n")
+		r.wantLogEnd("web RUNNING -> EXITED: exit status 0\nmsup: supervises 1 program of /x/msup.conf\n")
 		r.stop()
 		fake.connect(web)
 		time.Sleep(time.Second)
 		r = start(t, fake, r.saved, def)
 		r.after(time.Second)
-		r.expect("web EXITED -> STARTING: a connection to 8080\nweb STARTING -> RUNNING: started\nmsup: supervises 1 program of /x/msup.conf, has taken over 1 that run\n")
+		r.wantLogEnd("web EXITED -> STARTING: a connection to 8080\nweb STARTING -> RUNNING: started\nmsup: supervises 1 program of /x/msup.conf, has taken over 1 that run\n")
 		whole(t, fake, 0)
 		r.do(units.Stop, "web")
 		r.after(time.Second)
@@ -163,7 +155,7 @@ func TestOnDemand(t *testing.T) {
 		whole(t, fake, 1)
 		r.do(units.Start, "web")
 		r.after(time.Second)
-		r.expect("web STOPPED -> STARTING: by the test\nweb STARTING -> RUNNING: started\n")
+		r.wantLogEnd("web STOPPED -> STARTING: by the test\nweb STARTING -> RUNNING: started\n")
 		r.do(units.Down)
 		r.after(time.Second)
 		fake.set(func() {
@@ -208,7 +200,7 @@ func TestSocketsAreMadeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.after(time.Second)
-		r.expect("web STARTING -> RUNNING: started\n")
+		r.wantLogEnd("web STARTING -> RUNNING: started\n")
 		fake.set(func() {
 			argv := fake.units[web].props["ExecStart"].([]units.ExecCommand)[0].Argv
 			if len(argv) != 2 {
@@ -228,7 +220,7 @@ func TestSocketsAreMadeAnew(t *testing.T) {
 				t.Errorf("TasksMax is %v", got)
 			}
 		})
-		r.expect("web STARTING -> RUNNING: restarted\n")
+		r.wantLogEnd("web STARTING -> RUNNING: restarted\n")
 		// A daemon-reload damages the command: it is not run again.
 		fake.set(func() {
 			fake.units[web].props["ExecStart"] = []units.ExecCommand{{Path: def.Path, Argv: []string{"web", `\$`}}}
@@ -256,10 +248,10 @@ func TestSocketsStoppedBySomebody(t *testing.T) {
 		r.after(time.Second)
 		_ = fake.Stop(t.Context(), "msup-web.socket")
 		r.after(time.Second)
-		r.expect("web: its sockets were stopped with systemctl\n")
+		r.wantLogEnd("web: its sockets were stopped with systemctl\n")
 		r.do(units.Start, "web")
 		r.after(time.Second)
-		r.expect("web STOPPED -> STARTING: by the test\nweb STARTING -> RUNNING: started\n")
+		r.wantLogEnd("web STOPPED -> STARTING: by the test\nweb STARTING -> RUNNING: started\n")
 		fake.die(web, 1, 0, "success")
 		r.after(time.Second)
 		fake.set(func() {
@@ -268,7 +260,7 @@ func TestSocketsStoppedBySomebody(t *testing.T) {
 			fake.changed(u)
 		})
 		r.after(time.Second)
-		r.expect("web EXITED -> FAILED: connections have started it too often, and it took none (Result=trigger-limit-hit)\n")
+		r.wantLogEnd("web EXITED -> FAILED: connections have started it too often, and it took none (Result=trigger-limit-hit)\n")
 		whole(t, fake, 0)
 		r.stop()
 	})
@@ -284,7 +276,7 @@ func TestOnDemandIsReadLate(t *testing.T) {
 		fake.set(func() { fake.readLate, fake.executes = 50*time.Millisecond, 10*time.Millisecond })
 		fake.connect(web)
 		r.after(3 * time.Second)
-		r.expect("web STARTING -> RUNNING: started\n")
+		r.wantLogEnd("web STARTING -> RUNNING: started\n")
 		r.stop()
 	})
 }
@@ -307,9 +299,7 @@ func TestOnDemandIsDependedOn(t *testing.T) {
 		})
 		r := start(t, fake, nil, db, lazy, job, free, user)
 		r.after(3 * time.Second)
-		if got, want := r.phases(), "db RUNNING, web RUNNING, job RUNNING, free STOPPED, user RUNNING"; got != want {
-			t.Fatalf("%s, want %s\n%s", got, want, r.log())
-		}
+		r.wantPhases("db RUNNING, web RUNNING, job RUNNING, free STOPPED, user RUNNING")
 		fake.connect("msup-free.service")
 		r.after(3 * time.Second)
 		if n := fake.starts("msup-user.service"); n != 1 {
@@ -334,7 +324,7 @@ func TestSocketsWithSchedule(t *testing.T) {
 		fake.connect(web)
 		_ = fake.Stop(t.Context(), "msup-web.socket")
 		r.after(time.Second)
-		r.expect("web: its sockets were stopped with systemctl: nobody can connect until it is restarted\n")
+		r.wantLogEnd("web: its sockets were stopped with systemctl: nobody can connect until it is restarted\n")
 		if !r.status("web").State.Armed {
 			t.Error("its schedule has ended with its sockets")
 		}
@@ -346,7 +336,7 @@ func TestSocketsWithSchedule(t *testing.T) {
 		fake.die(web, 1, 0, "success")
 		r.after(time.Second)
 		fake.connect(web)
-		r.expect("web RUNNING -> EXITED: exit status 0\n")
+		r.wantLogEnd("web RUNNING -> EXITED: exit status 0\n")
 		whole(t, fake, 2)
 		r.stop()
 	})
@@ -361,12 +351,12 @@ func TestSocketsAndSystemctl(t *testing.T) {
 		_ = fake.Stop(t.Context(), web)
 		fake.set(func() { fake.units[web].again = true }) // systemctl restart
 		r.after(time.Second)
-		r.expect("web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: replaced by another run of its unit\nweb STOPPED -> RUNNING: started with systemctl\n")
+		r.wantLogEnd("web RUNNING -> STOPPING: stopped with systemctl\nweb STOPPING -> STOPPED: stopped with systemctl: replaced by another run of its unit\nweb STOPPED -> RUNNING: started with systemctl\n")
 		fake.connect(web)
 		whole(t, fake, 0)
 		_ = fake.Stop(t.Context(), web)
 		r.after(time.Second)
-		r.expect("web STOPPING -> STOPPED: stopped with systemctl: killed by SIGTERM\n")
+		r.wantLogEnd("web STOPPING -> STOPPED: stopped with systemctl: killed by SIGTERM\n")
 		fake.set(func() {
 			if len(fake.units) > 0 {
 				t.Errorf("left: %v", fake.units)
@@ -389,14 +379,14 @@ func TestIdleStop(t *testing.T) {
 		r.after(time.Second)
 		fake.connect(web)
 		r.after(time.Minute)
-		r.expect("web STARTING -> RUNNING: started\n") // one is open
+		r.wantLogEnd("web STARTING -> RUNNING: started\n") // one is open
 		fake.set(func() { open = 0 })
 		r.after(8 * time.Second)
 		fake.set(func() { last = time.Now() }) // a short one
 		r.after(8 * time.Second)
-		r.expect("web STARTING -> RUNNING: started\n")
+		r.wantLogEnd("web STARTING -> RUNNING: started\n")
 		r.after(4 * time.Second)
-		r.expect("web RUNNING -> STOPPING: no connection for 10s\nweb STOPPING -> STOPPED: no connection for 10s: killed by SIGTERM\n")
+		r.wantLogEnd("web RUNNING -> STOPPING: no connection for 10s\nweb STOPPING -> STOPPED: no connection for 10s: killed by SIGTERM\n")
 		snap, err := r.sup.Snapshot(t.Context())
 		if want := "no connection for 10s: killed by SIGTERM, waits for a connection to 8080"; err != nil || snap.Programs[0].State.Reason != want {
 			t.Errorf("%v: the reason is %q, want %q", err, snap.Programs[0].State.Reason, want)
@@ -409,13 +399,13 @@ func TestIdleStop(t *testing.T) {
 		r.after(1500 * time.Millisecond)
 		fake.connect(web)
 		r.after(2 * time.Second)
-		r.expect("web STOPPING -> STOPPED: no connection for 10s: killed by SIGTERM\nweb STOPPED -> STARTING: a connection to 8080\nweb STARTING -> RUNNING: started\n")
+		r.wantLogEnd("web STOPPING -> STOPPED: no connection for 10s: killed by SIGTERM\nweb STOPPED -> STARTING: a connection to 8080\nweb STARTING -> RUNNING: started\n")
 		whole(t, fake, 0)
 
 		// What is not known is no reason.
 		fake.set(func() { fails = errors.New("no table") })
 		r.after(time.Minute)
-		r.expect("web: idle_stop does not hold: cannot count the connections: no table\n")
+		r.wantLogEnd("web: idle_stop does not hold: cannot count the connections: no table\n")
 		r.stop()
 	})
 }

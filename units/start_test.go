@@ -23,9 +23,7 @@ func TestStartSeconds(t *testing.T) {
 		fake.outcomes["msup-c.service"] = []outcome{{run: time.Second, code: 1, res: "success"}}
 		r := start(t, fake, nil, program("a", stayUp(5*time.Second)), program("b", stayUp(5*time.Second)), program("c", stayUp(5*time.Second)))
 		r.after(4900 * time.Millisecond)
-		if got, want := r.phases(), "a STARTING, b STARTING, c EXITED"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
+		r.wantPhases("a STARTING, b STARTING, c EXITED")
 		if _, err := r.sup.Do(t.Context(), units.Command{Verb: units.Signal, Programs: []string{"a"}, Signal: 1}); err != nil {
 			t.Errorf("cannot send a signal to what is executed: %v", err)
 		}
@@ -84,7 +82,7 @@ func TestStartSecondsAcrossSupervisors(t *testing.T) {
 		fake.set(func() { fake.stop("msup-gone.service", fake.units["msup-gone.service"]) })
 		time.Sleep(6 * time.Second)
 		fake.die("msup-long.service", 1, 5, "exit-code")
-		fake.events = make(chan units.BusEvent, 1000)
+		fake.loseEvents()
 		r2 := start(t, fake, r.saved, programs...)
 		r2.after(time.Second)
 		r2.wantLog(`
@@ -112,9 +110,7 @@ func TestClockSetBack(t *testing.T) {
 		programs := []units.Program{program("waits", func(p *units.Program) { p.Rules.RestartDelay = time.Minute }), program("gaveup", cool), program("starts", stayUp(time.Minute))}
 		r := start(t, fake, nil, programs...)
 		r.after(5 * time.Second)
-		if got, want := r.phases(), "waits BACKOFF, gaveup FAILED, starts STARTING"; got != want {
-			t.Fatalf("got %s, want %s", got, want)
-		}
+		r.wantPhases("waits BACKOFF, gaveup FAILED, starts STARTING")
 		r.stop()
 		for name, p := range r.saved.Programs {
 			p.State.Deadline, p.State.Started = p.State.Deadline.Add(24*time.Hour), p.State.Started.Add(24*time.Hour)
@@ -123,9 +119,7 @@ func TestClockSetBack(t *testing.T) {
 		fake.outcomes = map[string][]outcome{}
 		r2 := start(t, fake, r.saved, programs...)
 		r2.after(61 * time.Second)
-		if got, want := r2.phases(), "waits RUNNING, gaveup RUNNING, starts RUNNING"; got != want {
-			t.Errorf("got %s, want %s\n%s", got, want, r2.log())
-		}
+		r2.wantPhases("waits RUNNING, gaveup RUNNING, starts RUNNING")
 		r2.stop()
 	})
 }
@@ -142,21 +136,15 @@ func TestCooldown(t *testing.T) {
 		programs := []units.Program{program("a", cool), program("b", cool), program("c", cool)}
 		r := start(t, fake, nil, programs...)
 		r.after(10 * time.Second)
-		if got, want := r.phases(), "a FAILED, b FAILED, c FAILED"; got != want {
-			t.Fatalf("got %s, want %s", got, want)
-		}
+		r.wantPhases("a FAILED, b FAILED, c FAILED")
 		r.do(units.Start, "b")
 		r.do(units.Stop, "c")
 		r.after(time.Second)
-		if got, want := r.phases(), "a FAILED, b RUNNING, c STOPPED"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
+		r.wantPhases("a FAILED, b RUNNING, c STOPPED")
 		r.stop()
 		r2 := start(t, fake, r.saved, programs...)
 		r2.after(2 * time.Hour)
-		if got, want := r2.phases(), "a RUNNING, b RUNNING, c STOPPED"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
+		r2.wantPhases("a RUNNING, b RUNNING, c STOPPED")
 		r2.wantLog(`
 msup: supervises 3 programs of /x/msup.conf, has taken over 1 that run
 a FAILED -> STARTING: tried again after a cooldown of 1h

@@ -1,153 +1,18 @@
 package units_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"msup/policy"
 	"msup/units"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-func program(name string, change ...func(*units.Program)) units.Program {
-	p := units.Program{
-		Name: name, Unit: units.UnitName(units.DefaultProject, name, units.Service), Type: units.Service,
-		Path: "/bin/" + name, Argv: []string{name}, Directory: "/", Autostart: true, StopSignal: 15, StopTimeout: 10 * time.Second,
-		Rules: policy.Rules{
-			Autorestart: policy.OnFailure, RestartDelay: time.Second, MaxRestarts: 2,
-			RestartReset: time.Minute, Success: policy.Codes(0),
-		},
-	}
-	for _, c := range change {
-		c(&p)
-	}
-	return p
-}
-
-// run is a supervisor over a fake systemd.
-type run struct {
-	t       *testing.T
-	fake    *fakeSystemd
-	sup     *units.Supervisor
-	mu      sync.Mutex // of records, while the supervisor runs
-	records []units.Record
-	saved   *units.Saved
-	cancel  context.CancelFunc
-	done    chan error
-}
-
-func start(t *testing.T, fake *fakeSystemd, saved *units.Saved, programs ...units.Program) *run {
-	return startWith(t, fake, saved, nil, programs...)
-}
-
-func startWith(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker units.Forker, programs ...units.Program) *run {
-	return startProject(t, fake, saved, forker, units.Project{Name: units.DefaultProject, File: "/x/msup.conf", Programs: programs})
-}
-
-func startProject(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker units.Forker, project units.Project) *run {
-	r := &run{t: t, fake: fake, done: make(chan error, 1)}
-	var ctx context.Context
-	ctx, r.cancel = context.WithCancel(t.Context())
-	r.sup = units.New(units.Config{
-		Project: project,
-		Bus:     fake, Saved: saved, Forker: forker, Probe: fake.probe, Connections: fake.connections,
-		Listen: func(def units.Program, _ int) {
-			if fake.listen != nil {
-				fake.listen(def)
-			}
-		},
-		Unlisten: fake.unlisten,
-		Log: func(rec units.Record) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.records = append(r.records, rec)
-		},
-		Save: func(c units.Change, all func() units.Saved) error {
-			whole := all()
-			if r.saved == nil {
-				r.saved = &whole
-			} else {
-				r.saved.Apply(c)
-			}
-			// Whoever takes over reads either of them.
-			if diff := cmp.Diff(whole.Programs, r.saved.Programs); diff != "" {
-				t.Errorf("the changes do not add up (-all +changes):\n%s", diff)
-			}
-			for name := range whole.Programs {
-				if all, changes := whole.EndsOf(name), r.saved.EndsOf(name); !reflect.DeepEqual(all, changes) {
-					t.Errorf("the ends do not add up (-all +changes):\n%s", cmp.Diff(all, changes))
-				}
-			}
-			return nil
-		},
-	})
-	fake.emit(units.Connected{})
-	go func() { r.done <- r.sup.Run(ctx) }()
-	return r
-}
-
-// after lets time pass in the bubble and everything settle.
-func (r *run) after(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
-func (r *run) do(verb units.Verb, programs ...string) {
-	r.t.Helper()
-	if _, err := r.sup.Do(r.t.Context(), units.Command{Verb: verb, Programs: programs, By: "by the test"}); err != nil {
-		r.t.Errorf("%s %v: %v", verb, programs, err)
-	}
-}
-
-func (r *run) phases() string {
-	r.t.Helper()
-	snap, err := r.sup.Snapshot(r.t.Context())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	var out []string
-	for _, p := range snap.Programs {
-		out = append(out, p.Name+" "+string(p.State.Phase))
-	}
-	return strings.Join(out, ", ")
-}
-
-func (r *run) log() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var b strings.Builder
-	for _, rec := range r.records {
-		fmt.Fprintln(&b, rec)
-	}
-	return b.String()
-}
-
-func (r *run) stop() {
-	r.cancel()
-	if err := <-r.done; !errors.Is(err, context.Canceled) {
-		r.t.Errorf("Run: %v", err)
-	}
-	if len(r.fake.wrong) > 0 {
-		r.t.Errorf("systemd was asked for what must not be: %v", r.fake.wrong)
-	}
-}
-
-func (r *run) wantLog(want string) {
-	r.t.Helper()
-	if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), r.log()); diff != "" {
-		r.t.Errorf("transition log (-want +got):\n%s", diff)
-	}
-}
 
 func TestRestartsUntilItGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -217,15 +82,11 @@ func TestStopWinsOverARestartUnderWay(t *testing.T) {
 		fake.hold = make(chan struct{}) // the restart's start job waits
 		fake.die("msup-web.service", 1, 1, "exit-code")
 		r.after(1100 * time.Millisecond)
-		if got := r.phases(); got != "web STARTING" {
-			t.Fatalf("got %s", got)
-		}
+		r.wantPhases("web STARTING")
 		r.do(units.Stop, "web")
 		close(fake.hold)
 		r.after(time.Minute)
-		if got := r.phases(); got != "web STOPPED" {
-			t.Errorf("got %s\n%s", got, r.log())
-		}
+		r.wantPhases("web STOPPED")
 		r.stop()
 	})
 }
@@ -258,9 +119,7 @@ func TestSystemctlStopIsRespected(t *testing.T) {
 		fake.stop("msup-web.service", fake.units["msup-web.service"])
 		fake.mu.Unlock()
 		r.after(time.Minute)
-		if got := r.phases(); got != "web STOPPED" {
-			t.Errorf("got %s\n%s", got, r.log())
-		}
+		r.wantPhases("web STOPPED")
 		r.stop()
 	})
 }
@@ -298,11 +157,7 @@ func TestJobsAreBounded(t *testing.T) {
 		if n := len(fake.started); n != 4 {
 			t.Errorf("%d start jobs unfinished, want 4", n)
 		}
-		hold := fake.hold
-		fake.mu.Lock()
-		fake.hold = nil
-		fake.mu.Unlock()
-		close(hold)
+		close(fake.hold)
 		r.after(time.Second)
 		if got := strings.Count(r.phases(), "RUNNING"); got != 20 {
 			t.Errorf("%d programs run, want 20: %s", got, r.phases())
@@ -323,20 +178,16 @@ func TestAnotherSupervisorTakesOver(t *testing.T) {
 		starts := len(fake.started)
 		fake.die("msup-fails.service", 1, 7, "exit-code")
 		fake.die("msup-exits.service", 1, 0, "success")
-		fake.events = make(chan units.BusEvent, 1000) // what is said now is heard by nobody
+		fake.loseEvents()
 
 		r2 := start(t, fake, r.saved, programs...)
 		r2.after(100 * time.Millisecond)
 		if len(fake.started) != starts {
 			t.Errorf("started %v", fake.started[starts:])
 		}
-		if got, want := r2.phases(), "runs RUNNING, fails BACKOFF, exits EXITED, waits BACKOFF"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
+		r2.wantPhases("runs RUNNING, fails BACKOFF, exits EXITED, waits BACKOFF")
 		r2.after(2 * time.Hour)
-		if got, want := r2.phases(), "runs RUNNING, fails RUNNING, exits EXITED, waits RUNNING"; got != want {
-			t.Errorf("got %s, want %s\n%s", got, want, r2.log())
-		}
+		r2.wantPhases("runs RUNNING, fails RUNNING, exits EXITED, waits RUNNING")
 		r2.stop()
 	})
 }
@@ -353,9 +204,7 @@ func TestReconnect(t *testing.T) {
 		r.after(time.Second)
 		fake.reconnect()
 		r.after(10 * time.Second)
-		if got, want := r.phases(), "a RUNNING, b RUNNING, c RUNNING"; got != want {
-			t.Errorf("got %s, want %s\n%s", got, want, r.log())
-		}
+		r.wantPhases("a RUNNING, b RUNNING, c RUNNING")
 		if !strings.Contains(r.log(), "b RUNNING -> BACKOFF: exit status 7") {
 			t.Errorf("the exit of b was not seen:\n%s", r.log())
 		}
@@ -372,9 +221,7 @@ func TestForeignUnit(t *testing.T) {
 		}}
 		r := start(t, fake, nil, program("web", func(p *units.Program) { p.Rules.MaxRestarts = 0 }))
 		r.after(time.Minute)
-		if got := r.phases(); got != "web FAILED" {
-			t.Errorf("got %s", got)
-		}
+		r.wantPhases("web FAILED")
 		if len(fake.started)+len(fake.stopped) > 0 {
 			t.Errorf("touched a foreign unit: %v %v", fake.started, fake.stopped)
 		}

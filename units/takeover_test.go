@@ -54,9 +54,7 @@ func TestDiesBeforeItBegins(t *testing.T) {
 		fake.cut = false
 		r2 := start(t, fake, r.saved, program("web"))
 		r2.after(time.Second)
-		if got := r2.phases(); got != "web RUNNING" {
-			t.Errorf("got %s\n%s", got, r2.log())
-		}
+		r2.wantPhases("web RUNNING")
 		r2.stop()
 	})
 }

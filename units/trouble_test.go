@@ -20,14 +20,10 @@ func TestStopIsTriedAgain(t *testing.T) {
 		fake.set(func() { fake.stopErr = errors.New("the manager is busy") })
 		r.do(units.Stop, "web")
 		r.after(time.Minute)
-		if got := r.phases(); got != "web STOPPING" {
-			t.Fatalf("got %s", got)
-		}
+		r.wantPhases("web STOPPING")
 		fake.set(func() { fake.stopErr = nil })
 		r.after(time.Minute)
-		if got := r.phases(); got != "web STOPPED" {
-			t.Errorf("got %s\n%s", got, r.log())
-		}
+		r.wantPhases("web STOPPED")
 		r.stop()
 	})
 }
@@ -49,51 +45,48 @@ func TestUnitThatStaysLoaded(t *testing.T) {
 }
 
 // Somebody has restarted the unit with systemctl while no supervisor ran: the run that was
-// known is over, the one that is there is adopted.
+// known is over, the one that is there is adopted, or has failed by now.
 func TestTakesOverAnotherRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fake := newFake()
-		r := start(t, fake, nil, program("web"))
-		r.after(time.Second)
-		r.stop()
-		old := r.saved.Programs["web"]
-		old.Invocation = "00000000000000000000000000000abc"
-		saved := units.Saved{Version: units.SavedVersion, Programs: map[string]units.SavedProgram{"web": old}}
-		r2 := start(t, fake, &saved, program("web"))
-		r2.after(time.Minute)
-		r2.wantLog(`
+	for _, tt := range []struct {
+		name   string
+		failed bool
+		starts int
+		want   string
+	}{
+		{"it runs", false, 1, `
 web RUNNING -> BACKOFF: replaced by another run of its unit, restart 1 of 2 in 1s
 web BACKOFF -> RUNNING: started with systemctl
 msup: supervises 1 program of /x/msup.conf, has taken over 1 that run
-`)
-		if len(fake.started) != 1 {
-			t.Errorf("started again: %v", fake.started)
-		}
-		r2.stop()
-	})
-}
-
-// The same, and that other run has failed by now.
-func TestTakesOverAnotherRunThatFailed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fake := newFake()
-		r := start(t, fake, nil, program("web"))
-		r.after(time.Second)
-		r.stop()
-		fake.die("msup-web.service", 1, 7, "exit-code")
-		old := r.saved.Programs["web"]
-		old.Invocation = "00000000000000000000000000000abc"
-		saved := units.Saved{Version: units.SavedVersion, Programs: map[string]units.SavedProgram{"web": old}}
-		r2 := start(t, fake, &saved, program("web"))
-		r2.after(time.Minute)
-		r2.wantLog(`
+`},
+		{"it has failed", true, 2, `
 web RUNNING -> BACKOFF: exit status 7, restart 1 of 2 in 1s
 msup: supervises 1 program of /x/msup.conf
 web BACKOFF -> STARTING: restart 1
 web STARTING -> RUNNING: restarted
-`)
-		r2.stop()
-	})
+`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake := newFake()
+				r := start(t, fake, nil, program("web"))
+				r.after(time.Second)
+				r.stop()
+				if tt.failed {
+					fake.die("msup-web.service", 1, 7, "exit-code")
+				}
+				old := r.saved.Programs["web"]
+				old.Invocation = "00000000000000000000000000000abc"
+				saved := units.Saved{Version: units.SavedVersion, Programs: map[string]units.SavedProgram{"web": old}}
+				r2 := start(t, fake, &saved, program("web"))
+				r2.after(time.Minute)
+				r2.wantLog(tt.want)
+				if len(fake.started) != tt.starts {
+					t.Errorf("started %v", fake.started)
+				}
+				r2.stop()
+			})
+		})
+	}
 }
 
 // What happened to a unit while no supervisor ran is known exactly.
@@ -140,7 +133,7 @@ func TestEndsThatNobodySaw(t *testing.T) {
 			r.after(time.Second)
 			r.stop()
 			tt.happen(fake)
-			fake.set(func() { fake.events = make(chan units.BusEvent, 1000) }) // what was said is heard by nobody
+			fake.loseEvents()
 			r2 := start(t, fake, r.saved, program("web"))
 			r2.after(500 * time.Millisecond)
 			if !strings.Contains(r2.log(), tt.want+"\n") || strings.Contains(r2.log(), "taken over") || strings.Count(r2.log(), "\n") > 3 {
@@ -193,7 +186,7 @@ func TestDiesWhileAnExitIsTaken(t *testing.T) {
 				t.Error("the unit is still loaded")
 			}
 		})
-		fake.set(func() { fake.events = make(chan units.BusEvent, 1000) })
+		fake.loseEvents()
 		r2 := start(t, fake, r.saved, program("web"))
 		r2.after(500 * time.Millisecond)
 		r2.wantLog(`
@@ -212,9 +205,7 @@ func TestDeadlineAfterTheClockWasSetBack(t *testing.T) {
 		}}}
 		r := start(t, newFake(), &saved, program("web"))
 		r.after(5 * time.Second)
-		if got := r.phases(); got != "web RUNNING" {
-			t.Errorf("got %s\n%s", got, r.log())
-		}
+		r.wantPhases("web RUNNING")
 		r.stop()
 	})
 }
@@ -284,9 +275,7 @@ func TestAnswersWhenItHasLooked(t *testing.T) {
 
 		fake.late = time.Second
 		r = start(t, fake, &units.Saved{Damaged: true}, program("web"))
-		if got := r.phases(); got != "web RUNNING" {
-			t.Errorf("got %s", got)
-		}
+		r.wantPhases("web RUNNING")
 		r.stop()
 	})
 }
@@ -307,9 +296,7 @@ func TestKilledDuringItsStartJob(t *testing.T) {
 			fake.end("msup-web.service", u, 2, 9, "oom-kill")
 		})
 		r.after(time.Second)
-		if got := r.phases(); got != "web KILLED" {
-			t.Errorf("got %s\n%s", got, r.log())
-		}
+		r.wantPhases("web KILLED")
 		close(fake.hold)
 		r.after(time.Second)
 		r.stop()
