@@ -1,7 +1,6 @@
 package units_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -91,47 +90,3 @@ func (f *fakeSystemd) take(service string) {
 		f.waiting[service] = 0
 	}
 }
-
-func (f *fakeSystemd) StartUnit(_ context.Context, name string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.cut {
-		return units.ErrDisconnected
-	}
-	f.traced("systemd: start unit " + name)
-	u := f.units[name]
-	if u == nil {
-		return units.ErrNoSuchUnit
-	}
-	if u.facts.ActiveState == "active" || u.facts.ActiveState == "activating" {
-		return nil
-	}
-	f.started = append(f.started, name)
-	if u.facts.ActiveState == "deactivating" {
-		f.afterStop(name, u)
-		return nil
-	}
-	return f.launch(name, u)
-}
-
-func (f *fakeSystemd) RestartUnit(_ context.Context, name string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.cut {
-		return units.ErrDisconnected
-	}
-	f.traced("systemd: restart unit " + name)
-	u := f.units[name]
-	if u == nil {
-		return units.ErrNoSuchUnit
-	}
-	if u.facts.SubState != "exited" {
-		f.wrong = append(f.wrong, "restart of "+name+", which is "+u.facts.SubState)
-	}
-	f.started = append(f.started, name)
-	u.facts.ActiveState, u.facts.SubState = "inactive", "dead"
-	return f.launch(name, u)
-}
-
-// afterStop starts a unit when its stop is done.
-func (f *fakeSystemd) afterStop(name string, u *fakeUnit) { u.again = true }
