@@ -80,7 +80,7 @@ func TestExpect(t *testing.T) {
 			if line := <-found; line != "is ready" {
 				t.Errorf("found %q", line)
 			}
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(20 * time.Millisecond) // whatever moves it would have done so by then
 			b.want(prefix + "one\n" + prefix + "two\n")
 			taken <- true
 			b.drain()

@@ -242,6 +242,9 @@ func unitIs(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
+// killTime is how long a process may take to be gone when it has been killed.
+const killTime = 10 * time.Second
+
 func kill9(ts *testscript.TestScript, args []string) error {
 	for _, name := range args {
 		field := "pid"
@@ -258,6 +261,12 @@ func kill9(ts *testscript.TestScript, args []string) error {
 		}
 		if err := syscall.Kill(int(pid), syscall.SIGKILL); err != nil {
 			return err
+		}
+		// When it is gone systemd knows of it, so nothing that comes next sees it alive.
+		for deadline := time.Now().Add(killTime); syscall.Kill(int(pid), 0) == nil; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				return fmt.Errorf("%s (PID %d) is still there %v after SIGKILL", name, int(pid), killTime)
+			}
 		}
 	}
 	return nil
