@@ -82,18 +82,18 @@ func (p *poller) add(pipe int, s *Stream) error {
 
 // arm asks for one report when the pipe has bytes, at once when it has some already.
 func (p *poller) arm(pipe int) error {
-	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(pipe)}
-	err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, pipe, &e)
-	if err == unix.ENOENT {
-		err = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, pipe, &e)
-	}
-	return err
+	return p.report(pipe, unix.EPOLLIN|unix.EPOLLONESHOT)
 }
 
 // onWrite asks for a report of each write into a pipe that has bytes already, and one at
 // once, until disarm.
 func (p *poller) onWrite(pipe int) error {
-	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(pipe)}
+	return p.report(pipe, unix.EPOLLIN|unix.EPOLLET)
+}
+
+// report asks for reports of the pipe, which may be out of the set.
+func (p *poller) report(pipe int, events uint32) error {
+	e := unix.EpollEvent{Events: events, Fd: int32(pipe)}
 	err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_MOD, pipe, &e)
 	if err == unix.ENOENT {
 		err = unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, pipe, &e)

@@ -31,31 +31,13 @@ func (f filling) variable(name, before string) (string, error) {
 	if !f.words {
 		return value, nil
 	}
-	switch quoteAt(before) {
+	switch openQuote(before) {
 	case '\'':
 		return strings.ReplaceAll(value, "'", `'\''`), nil
 	case '"':
 		return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(value), nil
 	}
 	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'", nil
-}
-
-// quoteAt is the quote that is open at the end of a text of words, 0 if none is.
-func quoteAt(s string) byte {
-	var in byte
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\\' && in != '\'':
-			i++
-		case in != 0:
-			if c == in {
-				in = 0
-			}
-		case c == '\'' || c == '"':
-			in = c
-		}
-	}
-	return in
 }
 
 // setPassEnvironment notes names of variables; [draft.pass] gives the program their values.

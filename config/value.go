@@ -44,29 +44,35 @@ func trimRightWords(s string) string {
 	return t
 }
 
-// plain yields the bytes of s that stand outside quotes and behind no backslash, by the
-// rules of sh(1).
+// plain yields the bytes of s that stand outside quotes and behind no backslash.
 func plain(s string) iter.Seq2[int, byte] {
-	return func(yield func(int, byte) bool) {
-		var in byte // the quote we are in
-		for i := 0; i < len(s); i++ {
-			c := s[i]
-			switch {
-			case c == '\\' && in != '\'':
-				i++
-			case in != 0:
-				if c == in {
-					in = 0
-				}
-			case c == '\'' || c == '"':
-				in = c
-			default:
-				if !yield(i, c) {
-					return
-				}
+	return func(yield func(int, byte) bool) { unquoted(s, yield) }
+}
+
+// openQuote is the quote that is open at the end of a text of words, 0 if none is.
+func openQuote(s string) byte { return unquoted(s, func(int, byte) bool { return true }) }
+
+// unquoted goes through s by the rules of sh(1), and yields what [plain] does. It returns the
+// quote that is open where that ends.
+func unquoted(s string, yield func(int, byte) bool) (in byte) {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c == '\\' && in != '\'':
+			i++
+		case in != 0:
+			if c == in {
+				in = 0
+			}
+		case c == '\'' || c == '"':
+			in = c
+		default:
+			if !yield(i, c) {
+				return in
 			}
 		}
 	}
+	return in
 }
 
 // cutText reads a text or path: exactly what stands there, or, when it begins with a
