@@ -90,7 +90,8 @@ instances = 2
 		timer    string
 	}{
 		{
-			"a", units.Schedule{Calendar: []string{"daily", "Sun 12:00"}, Every: 90 * time.Second, Spread: time.Minute, CatchUp: true},
+			"a",
+			units.Schedule{Calendar: []string{"daily", "Sun 12:00"}, Every: 90 * time.Second, Spread: time.Minute, CatchUp: true},
 			"daily or Sun 12:00 or every 90s", policy.Never, "msup-a:due.timer",
 		},
 		{"b", units.Schedule{Spread: time.Minute}, "", policy.OnFailure, "msup-b:due.timer"},

@@ -22,17 +22,21 @@ import (
 // silent is a systemd with no units that takes every call.
 type silent struct{ events chan units.BusEvent }
 
-func (s silent) Events() <-chan units.BusEvent                                           { return s.events }
+func (s silent) Events() <-chan units.BusEvent { return s.events }
+
 func (silent) Start(context.Context, string, []units.Property, bool, ...units.Aux) error { return nil }
-func (silent) StartUnit(context.Context, string) error                                   { return nil }
-func (silent) RestartUnit(context.Context, string) error                                 { return nil }
-func (silent) Stop(context.Context, string) error                                        { return units.ErrNoSuchUnit }
-func (silent) Kill(context.Context, string, string, int32) error                         { return nil }
-func (silent) Reload(context.Context, string) error                                      { return nil }
-func (silent) Reset(context.Context, string) error                                       { return nil }
-func (silent) Read(context.Context, string) (units.Facts, error) {
-	return units.Facts{LoadState: "not-found"}, nil
-}
+
+func (silent) StartUnit(context.Context, string) error { return nil }
+
+func (silent) RestartUnit(context.Context, string) error { return nil }
+
+func (silent) Stop(context.Context, string) error { return units.ErrNoSuchUnit }
+
+func (silent) Kill(context.Context, string, string, int32) error { return nil }
+
+func (silent) Reload(context.Context, string) error { return nil }
+
+func (silent) Reset(context.Context, string) error { return nil }
 
 func (silent) List(context.Context, ...string) ([]units.Facts, error)                { return nil, nil }
 func (silent) SetProperties(context.Context, string, []units.Property) error         { return nil }
@@ -40,6 +44,10 @@ func (silent) Properties(context.Context, string, ...string) (map[string]any, er
 func (silent) Version() int                                                          { return 252 }
 func (silent) DefaultTasksMax() uint64                                               { return 0 }
 func (silent) MaxJobs() int                                                          { return 32 }
+
+func (silent) Read(context.Context, string) (units.Facts, error) {
+	return units.Facts{LoadState: "not-found"}, nil
+}
 
 func serve(t *testing.T) (*control.Client, <-chan error) {
 	t.Helper()

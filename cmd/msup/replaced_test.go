@@ -45,8 +45,8 @@ func (s *supervisorOf) start(t *testing.T, programs ...units.Program) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: s} //nolint:gosec // nobody else connects
-	go server.Serve(l)                 //nolint:errcheck // it ends with the test
+	server := &http.Server{Handler: s}
+	go server.Serve(l) // it ends with the test
 	t.Cleanup(func() { server.Close() })
 	return &app{user: true, stdin: os.Stdin}
 }
