@@ -230,6 +230,14 @@ type times struct {
 	untold int
 }
 
+// take takes the next time from the timer. While that starts what it has to, systemd has none yet.
+func (t *times) take(f Facts) {
+	t.next, t.known = time.Time{}, f.ActiveState == "active" && f.SubState != "running"
+	if t.known {
+		t.next = f.NextElapse
+	}
+}
+
 // SavedTimes is what the next supervisor has to know of a schedule.
 type SavedTimes struct {
 	// Elapsed is when the timer has elapsed last, of those times that were answered, by the
@@ -259,7 +267,7 @@ func (s *Supervisor) observeTimer(p *program, f Facts) {
 	case f.ActiveState != "active":
 		return
 	}
-	p.times.next, p.times.known = f.NextElapse, true
+	p.times.take(f)
 	if f.Elapsed <= p.times.Elapsed {
 		return
 	}
@@ -408,6 +416,6 @@ func UnsupervisedSchedule(def Program, old SavedProgram, f Facts) *ScheduleStatu
 	if old.Times != nil {
 		p.times.SavedTimes = *old.Times
 	}
-	p.times.next, p.times.known = f.NextElapse, f.ActiveState == "active"
+	p.times.take(f)
 	return p.schedule()
 }

@@ -80,6 +80,32 @@ func TestSchedule(t *testing.T) {
 	})
 }
 
+// While the timer starts what it has to, systemd knows no next time: that does not mean that there
+// is none.
+func TestNextTimeWhileItComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		r := start(t, fake, nil, program("job", scheduled("*-*-* 03:00")))
+		for _, tt := range []struct {
+			sub  string
+			next time.Time
+			over bool
+		}{{"running", time.Time{}, false}, {"waiting", time.Now().Add(time.Hour), false}, {"running", time.Now(), false}, {"elapsed", time.Time{}, true}} {
+			r.after(time.Second)
+			fake.set(func() {
+				u := fake.units[jobTimer]
+				u.facts.SubState, u.facts.NextElapse = tt.sub, tt.next
+				fake.changed(u)
+			})
+			r.after(time.Second)
+			if st := r.status("job").Schedule; st.Over != tt.over || st.Next.IsZero() != (tt.sub != "waiting") {
+				t.Errorf("%s: %+v", tt.sub, st)
+			}
+		}
+		r.stop()
+	})
+}
+
 // A stop takes the timer away, a start runs it now and makes it again; msup up only makes it.
 func TestStopAndStartOfASchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
