@@ -158,7 +158,7 @@ func TestErrorsCrossTheSocket(t *testing.T) {
 // Every key of the report is there, absent facts as null.
 func TestReportShape(t *testing.T) {
 	rep := control.Report{Project: "shop", Programs: []control.ProgramReport{control.Describe(units.Program{
-		Name: "web", Unit: "msup-shop-web.service", Rules: policy.Rules{MaxRestarts: 5},
+		Name: "web", Unit: "msup-shop-web.service", Rules: policy.Rules{Autorestart: policy.OnFailure, MaxRestarts: 5},
 	}, units.Status{State: policy.State{Phase: policy.Stopped, Reason: "not started yet"}})}}
 	got, err := json.MarshalIndent(rep, "", " ")
 	if err != nil {
@@ -188,6 +188,7 @@ func TestReportShape(t *testing.T) {
    "active_since": null,
    "restarts": 0,
    "max_restarts": 5,
+   "never_restarted": false,
    "restart_window": null,
    "next_start": null,
    "oneshot": false,

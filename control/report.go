@@ -61,6 +61,8 @@ type ProgramReport struct {
 	Active      *time.Time `json:"active_since"` // when its unit became active; null = it is not
 	Restarts    int        `json:"restarts"`
 	MaxRestarts int        `json:"max_restarts"` // 0 = no limit
+	// NeverRestarted says that no end is answered by a restart.
+	NeverRestarted bool `json:"never_restarted"`
 	// RestartWindow is the time within which Restarts count, in seconds; null = no window.
 	RestartWindow *float64   `json:"restart_window"`
 	NextStart     *time.Time `json:"next_start"`
@@ -159,6 +161,7 @@ func Describe(def units.Program, st units.Status) ProgramReport {
 	}
 	var window time.Duration
 	r.Restarts, r.MaxRestarts, window = def.Rules.Budget(st.State, time.Now())
+	r.NeverRestarted = !def.Rules.Restarts()
 	if window > 0 {
 		r.RestartWindow = new(window.Seconds())
 	}

@@ -89,7 +89,7 @@ func unsupervised(f Facts) string {
 // budgetWords is the budget: "restarts: 3/5 within 1m".
 func budgetWords(f Facts, n Next, window time.Duration) string {
 	r, s := f.Program.Rules, f.State
-	if r.Autorestart == policy.Never && n.Restarts == 0 {
+	if !r.Restarts() && n.Restarts == 0 {
 		return "restarts: none (autorestart = never)"
 	}
 	what := "restarts"

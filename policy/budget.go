@@ -28,6 +28,11 @@ func (r Rules) Budget(s State, now time.Time) (used, most int, window time.Durat
 	return r.within(s, at) + waiting, r.MaxRestarts, r.RestartWindow
 }
 
+// Restarts reports whether there is an end that is answered by a restart.
+func (r Rules) Restarts() bool {
+	return r.Autorestart != Never || !r.RestartOn.Empty() || r.OnOOM == OOMRestart
+}
+
 // window is the length of the window, 0 where there is none.
 func (r Rules) window() time.Duration {
 	if r.MaxRestarts == 0 {

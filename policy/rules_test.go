@@ -482,3 +482,19 @@ func TestOlderVersions(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestRestarts(t *testing.T) {
+	never := policy.Rules{Autorestart: policy.Never, MaxRestarts: 5, StartRetries: new(3)}
+	onOOM := never
+	onOOM.OnOOM = policy.OOMRestart
+	for want, list := range map[bool][]policy.Rules{
+		false: {never},
+		true:  {{Autorestart: policy.OnFailure}, {Autorestart: policy.Always}, onOOM, withOn(never, policy.Codes(75))},
+	} {
+		for _, r := range list {
+			if r.Restarts() != want {
+				t.Errorf("%+v: %t", r, !want)
+			}
+		}
+	}
+}

@@ -343,6 +343,8 @@ func age(d time.Duration) string {
 
 func restarts(p control.ProgramReport) string {
 	switch {
+	case p.NeverRestarted && p.Restarts == 0:
+		return "-"
 	case p.MaxRestarts == 0:
 		return fmt.Sprintf("%d/-", p.Restarts)
 	case p.RestartWindow != nil:

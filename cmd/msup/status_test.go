@@ -32,3 +32,18 @@ func TestReason(t *testing.T) {
 		}
 	}
 }
+
+// The column RESTARTS promises none where there are none.
+func TestRestarts(t *testing.T) {
+	for want, p := range map[string]control.ProgramReport{
+		"0/5":        {MaxRestarts: 5},
+		"3/-":        {Restarts: 3},
+		"2/5 in 60s": {Restarts: 2, MaxRestarts: 5, RestartWindow: new(60.0)},
+		"-":          {MaxRestarts: 5, NeverRestarted: true},
+		"1/3":        {Restarts: 1, MaxRestarts: 3, NeverRestarted: true}, // start_retries
+	} {
+		if got := restarts(p); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
