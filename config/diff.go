@@ -26,7 +26,7 @@ func Diff(old units.Project, running []units.Status, wanted *Config) units.Plan 
 				Changes: changes(programSection, nil, def.Settings, func(*Key) units.Effect { return units.EffectAdd }),
 			}
 			if def.Autostart {
-				p.Awaits = def.Rules.Awaits
+				p.Awaits, p.Opens = def.Rules.Awaits, def.Listen.OnDemand
 			}
 			plan.Programs = append(plan.Programs, p)
 			continue
@@ -141,6 +141,8 @@ func diffProgram(st units.Status, def units.Program) units.ProgramPlan {
 		p.Starts = !p.Stops && st.State.Phase != policy.Backoff
 	default:
 		p.Effect = units.EffectNextStart
+		p.Opens = st.State.Armed && def.Listen.OnDemand
+		p.Refuses = p.Opens && inForce.Listens()
 	}
 	return p
 }

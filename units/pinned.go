@@ -59,9 +59,10 @@ func (p *program) listens() bool {
 	return false
 }
 
-// opening reports whether a connection is to start p, and systemd does not listen for that yet.
+// opening reports whether a connection is to start p, and systemd does not listen for that yet, or
+// by an older definition.
 func (p *program) opening() bool {
-	return !p.state.Phase.Up() && p.onDemand() && p.listens() && p.pin.digest == ""
+	return !p.state.Phase.Up() && p.onDemand() && p.listens() && p.pin.digest != p.def.Digest
 }
 
 func (s *Supervisor) socketsOf(p *program) *sockets {

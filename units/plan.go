@@ -41,6 +41,8 @@ type ProgramPlan struct {
 	Stops  bool   `json:"stops"` // it runs now, and will not, or not the same
 	// Refuses: its sockets are made anew, and for a moment who connects is refused.
 	Refuses bool `json:"refuses"`
+	// Opens: it is not started, and systemd listens for it anew.
+	Opens bool `json:"opens"`
 	// InForce: the supervisor has read all of it already. The run was started before that, or
 	// msup set has overridden something.
 	InForce bool        `json:"in_force"`

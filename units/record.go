@@ -63,7 +63,8 @@ type Status struct {
 
 	// Schedule is when it runs; nil = it has none.
 	Schedule *ScheduleStatus `json:"schedule,omitempty"`
-	// Opening says that a connection is to start it, and systemd does not listen for that yet.
+	// Opening says that a connection is to start it, and systemd does not listen for that yet, or by
+	// an older definition.
 	Opening bool `json:"opening,omitempty"`
 
 	// Pending says that its unit is getting other limits right now.

@@ -168,6 +168,8 @@ func effectWords(p units.ProgramPlan) string {
 		return "restart, it waits for its next start and gets it now"
 	case p.Effect == units.EffectRestart && p.Refuses:
 		return "restart, its sockets too: for a moment connections are refused"
+	case p.Effect == units.EffectNextStart && p.Refuses:
+		return "next-start, it does not run; its sockets are made anew now: for a moment connections are refused"
 	case p.Effect == units.EffectNextStart:
 		return "next-start, it does not run"
 	}
@@ -239,11 +241,11 @@ func summary(plan units.Plan) string {
 	return strings.Join(words, ", ")
 }
 
-// waitsFor lists the programs that a plan starts or stops, and how each is to end up.
+// waitsFor lists the programs that a plan starts, or opens sockets for, and those that it stops.
 func waitsFor(plan units.Plan) (up, gone []string) {
 	for _, p := range plan.Programs {
 		switch {
-		case p.Effect == units.EffectRestart, p.Effect == units.EffectAdd && p.Starts:
+		case p.Effect == units.EffectRestart, p.Effect == units.EffectAdd && p.Starts, p.Opens:
 			up = append(up, p.Name)
 		case p.Effect == units.EffectRemove && p.Stops:
 			gone = append(gone, p.Name)
