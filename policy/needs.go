@@ -34,6 +34,7 @@ type Need struct {
 
 	State   State
 	Over    bool // the run under way has ended, though its unit is still there
+	Ran     bool // it has ended well since it is waited for, be it at once: it was executed
 	Oneshot bool
 	Healthy bool // the last liveness probe has passed
 	Missing bool // there is no such program
@@ -80,7 +81,7 @@ func (n Need) standing() Standing {
 func (n Need) holds() bool {
 	switch {
 	case n.State.Phase == Exited:
-		return n.Oneshot || n.Condition == OnCompleted || n.Listens
+		return n.Oneshot || n.Condition == OnCompleted || n.Condition == OnStarted && n.Ran || n.Listens
 	case n.State.Phase == Stopped:
 		return n.Listens && n.Condition != OnCompleted
 	case n.Over:

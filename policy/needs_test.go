@@ -67,6 +67,7 @@ func TestAwait(t *testing.T) {
 				State: policy.State{Phase: rapid.SampledFrom(policy.Phases).Draw(t, "phase")},
 				Over:  rapid.IntRange(0, 5).Draw(t, "over") == 0, Oneshot: rapid.Bool().Draw(t, "oneshot"),
 				Healthy: rapid.Bool().Draw(t, "healthy"), Missing: rapid.IntRange(0, 9).Draw(t, "missing") == 0,
+				Ran: rapid.Bool().Draw(t, "ran"),
 			}
 			if rapid.Bool().Draw(t, "active") {
 				n.State.Active = t0

@@ -194,6 +194,13 @@ func (e edge) look() policy.Need {
 	return n
 }
 
+// look is how a need of p's is, which may have ended since p waits for it.
+func (p *program) look(e edge) policy.Need {
+	n := e.look()
+	n.Ran = p.unasked() && n.State.Phase == policy.Exited && !n.State.Since.Before(p.state.Started)
+	return n
+}
+
 // await is how it stands with what p needs.
 func (p *program) await() (worst policy.Standing, which edge) {
 	if len(p.needs) == 0 || p.alone {
@@ -201,7 +208,7 @@ func (p *program) await() (worst policy.Standing, which edge) {
 	}
 	looks := make([]policy.Need, len(p.needs))
 	for i, e := range p.needs {
-		looks[i] = e.look()
+		looks[i] = p.look(e)
 	}
 	worst, first := policy.Await(looks)
 	return worst, p.needs[first]
@@ -304,7 +311,7 @@ func (p *program) unmet() (out []Wait) {
 		return nil
 	}
 	for _, e := range p.needs {
-		n := e.look()
+		n := p.look(e)
 		if st := n.Standing(); st == policy.Due || st == policy.Idle {
 			w := Wait{Program: e.to.def.Name, Condition: e.Condition, Since: p.state.Started, Stuck: e.to.stuck}
 			if st == policy.Idle {

@@ -123,6 +123,32 @@ web STARTING -> RUNNING: started
 	})
 }
 
+// One that ends well at once was executed, whether or not its run was seen; one that ended before
+// somebody asked for it was not.
+func TestStartedAndEndedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake()
+		fake.outcomes["msup-setup.service"] = []outcome{{fail: &units.Facts{ExecMainCode: 1, Result: "success"}}}
+		fake.maxJobs = 1
+		r := start(t, fake, nil, program("web", needs("setup")), program("setup", startPeriod), program("late", needs("setup:ready")))
+		r.after(3 * time.Second)
+		if got := r.phases(); got != "web RUNNING, setup EXITED, late STARTING" {
+			t.Error(got)
+		}
+		fake.die("msup-web.service", 1, 3, "exit-code")
+		r.after(3 * time.Second)
+		if got := r.reason(0); !strings.HasPrefix(got, "STARTING: waits for setup (started; it is EXITED), ") {
+			t.Error(got)
+		}
+		r.do(units.Start, "web")
+		r.after(3 * time.Second)
+		if got := r.phases(); got != "web RUNNING, setup EXITED, late STARTING" {
+			t.Error(got)
+		}
+		r.stop()
+	})
+}
+
 func TestHealthyIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, o := newFake(), newOracle()
