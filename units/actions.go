@@ -251,21 +251,23 @@ func (s *Supervisor) startActions() {
 		calling++
 		bus, unit := s.cfg.Bus, a.Unit
 		props := actionProperties(a.p.def, a.SavedAction, s.cfg.Project.Name, bus.Version())
-		s.do(result{kind: resultAction, action: a}, func(ctx context.Context, r *result) { r.err = bus.Start(ctx, unit, props, false) })
+		s.do(func(ctx context.Context) func() {
+			err := bus.Start(ctx, unit, props, false)
+			return func() { s.onActionStart(a, err) }
+		})
 	}
 }
 
-func (s *Supervisor) onActionStart(r result) {
-	a := r.action
+func (s *Supervisor) onActionStart(a *action, err error) {
 	a.calling = false
 	switch {
-	case r.err == nil:
-	case errors.Is(r.err, ErrDisconnected):
+	case err == nil:
+	case errors.Is(err, ErrDisconnected):
 		a.asked = false // the list tells whether it was started
-	case errors.Is(r.err, ErrUnitExists):
+	case errors.Is(err, ErrUnitExists):
 		s.lookAtAction(a) // the supervisor before this one has started it
 	case slices.Contains(s.actions, a):
-		s.note(a.p, "cannot run %s: %v", a.Kind.Key(), r.err)
+		s.note(a.p, "cannot run %s: %v", a.Kind.Key(), err)
 		s.forget(a)
 	}
 	s.startActions()
@@ -284,18 +286,15 @@ func (s *Supervisor) actionOf(unit string) *action {
 }
 
 func (s *Supervisor) lookAtAction(a *action) {
-	bus, unit := s.cfg.Bus, a.Unit
-	s.do(result{kind: resultActionRead, action: a}, func(ctx context.Context, r *result) { r.facts, r.err = bus.Read(ctx, unit) })
-}
-
-func (s *Supervisor) onActionRead(r result) {
-	switch {
-	case r.err != nil || !slices.Contains(s.actions, r.action) || r.action.calling: // the list tells it
-	case r.facts.LoadState == "not-found":
-		s.forget(r.action) // somebody has stopped it
-	default:
-		s.observeAction(r.action, r.facts)
-	}
+	s.read(a.Unit, func(f Facts, err error) {
+		switch {
+		case err != nil || !slices.Contains(s.actions, a) || a.calling: // the list tells it
+		case f.LoadState == "not-found":
+			s.forget(a) // somebody has stopped it
+		default:
+			s.observeAction(a, f)
+		}
+	})
 }
 
 // observeAction takes a snapshot of an action's unit. When it has ended, that is written down,
@@ -320,16 +319,17 @@ func (s *Supervisor) forget(a *action) {
 	s.touch(a.p)
 }
 
-// unloadAction has systemd forget the unit of an action that is over. What is not heard of
-// that the next list tells.
+// unloadAction has systemd forget the unit of an action that is over. What comes of it the
+// next list tells.
 func (s *Supervisor) unloadAction(f Facts) {
 	bus, unit, failed := s.cfg.Bus, f.Unit, f.ActiveState == "failed"
-	s.do(result{kind: resultActionGone}, func(ctx context.Context, r *result) {
+	s.do(func(ctx context.Context) func() {
 		if failed {
-			r.err = bus.Reset(ctx, unit)
+			_ = bus.Reset(ctx, unit)
 		} else {
-			r.err = bus.Stop(ctx, unit)
+			_ = bus.Stop(ctx, unit)
 		}
+		return func() {}
 	})
 }
 

@@ -152,14 +152,14 @@ func (s *Supervisor) make(c *companion) {
 	if c.of != nil && def.Name() == c.of.def.SocketUnit() && !c.of.state.Phase.Up() {
 		service, timeout = c.of.unit, c.of.def.StopTime()+companionTimeout
 	}
-	s.do(result{kind: resultCompanion, companion: c}, func(ctx context.Context, r *result) {
-		if leaving {
-			if r.err = removeCompanion(ctx, bus, def.Name()); r.err == nil && service != "" {
-				r.err = stopWithin(ctx, bus, service, timeout) // a connection has started it in the last moment
-			}
-		} else {
-			r.err = def.Ensure(ctx, bus)
+	s.do(func(ctx context.Context) func() {
+		var err error
+		if !leaving {
+			err = def.Ensure(ctx, bus)
+		} else if err = removeCompanion(ctx, bus, def.Name()); err == nil && service != "" {
+			err = stopWithin(ctx, bus, service, timeout) // a connection has started it in the last moment
 		}
+		return func() { s.onCompanion(c, err) }
 	})
 }
 
@@ -181,16 +181,15 @@ func (s *Supervisor) accompanied(p *program) bool {
 func (c *companion) holds(p *program) bool { return !c.leaving && c.def.Holds(p.def) }
 
 // onCompanion takes the answer about a companion.
-func (s *Supervisor) onCompanion(r result) {
-	c := r.companion
+func (s *Supervisor) onCompanion(c *companion, err error) {
 	c.asked = false
 	switch {
 	case !s.has(c):
 		return
-	case c.old && !errors.Is(r.err, ErrDisconnected):
+	case c.old && !errors.Is(err, ErrDisconnected):
 		s.make(c)
 		return
-	case errors.Is(r.err, ErrDisconnected):
+	case errors.Is(err, ErrDisconnected):
 		c.lost = !c.again
 		if c.again {
 			s.make(c)
@@ -203,27 +202,27 @@ func (s *Supervisor) onCompanion(r result) {
 			c.of.attempt++ // what was read before means nothing
 			s.touch(c.of)
 		}
-		if r.err != nil {
-			s.note(c.of, "cannot stop %s: %v", c.def.Name(), r.err)
+		if err != nil {
+			s.note(c.of, "cannot stop %s: %v", c.def.Name(), err)
 		}
 		return
-	case r.err == nil:
+	case err == nil:
 		c.made = !c.gone
 		s.paired(c)
 		s.makeOthers(c)
 		return
 	}
 	s.makeOthers(c)
-	text := fmt.Sprintf("cannot make %s: %v", c.def.Name(), r.err)
-	if errors.Is(r.err, ErrListen) {
-		text = r.err.Error()
+	text := fmt.Sprintf("cannot make %s: %v", c.def.Name(), err)
+	if errors.Is(err, ErrListen) {
+		text = err.Error()
 	}
 	told := false
 	for _, p := range s.programs {
 		if p.wish == wishStart && c.holds(p) {
 			told = c.of != nil
 			p.wish = noWish
-			s.end(p, policy.Exit{Cause: policy.CauseStart, Final: !errors.Is(r.err, ErrListen), Reason: text})
+			s.end(p, policy.Exit{Cause: policy.CauseStart, Final: !errors.Is(err, ErrListen), Reason: text})
 		}
 	}
 	switch {

@@ -81,12 +81,12 @@ func ofProcesses(name string) bool {
 	return e.Man == "systemd.exec" || e.Man == "systemd.resource-control"
 }
 
-// ask returns what asks once, outside the loop.
-func (s *Supervisor) ask(p *program, pr *probing) func(context.Context, *result) {
+// ask returns what asks once, outside the loop, and then has the end of the command too, if it is one.
+func (s *Supervisor) ask(p *program, pr *probing) func(context.Context) (probe.Result, Facts) {
 	def, ask := p.probe(pr), s.cfg.Probe
 	if def.Kind != probe.Exec {
 		unit, pid := p.unit, p.pid
-		return func(ctx context.Context, r *result) { r.probe = ask(ctx, def.Spec, unit, pid) }
+		return func(ctx context.Context) (probe.Result, Facts) { return ask(ctx, def.Spec, unit, pid), Facts{} }
 	}
 	prog := p.def
 	rt := Runtime{Project: s.cfg.Project.Name, Version: s.cfg.Bus.Version(), PID: int(p.pid)}
@@ -101,7 +101,7 @@ func (s *Supervisor) ask(p *program, pr *probing) func(context.Context, *result)
 		x.fifo = filepath.Join(s.cfg.ProbeDir, p.def.Name+"."+pr.of)
 	}
 	s.probes[x.unit] = x.facts
-	return func(ctx context.Context, r *result) { r.probe = x.run(ctx, &r.facts) }
+	return x.run
 }
 
 // execProbe is one run of a command.
@@ -117,11 +117,11 @@ type execProbe struct {
 }
 
 // run returns errUnasked where systemd did not run it to its end.
-func (x execProbe) run(ctx context.Context, end *Facts) (r probe.Result) {
+func (x execProbe) run(ctx context.Context) (r probe.Result, end Facts) {
 	select {
 	case x.at <- struct{}{}:
 	case <-ctx.Done():
-		return probe.Result{Err: errUnasked}
+		return probe.Result{Err: errUnasked}, end
 	}
 	defer func() { <-x.at }()
 	fifo := ""
@@ -138,23 +138,22 @@ func (x execProbe) run(ctx context.Context, end *Facts) (r probe.Result) {
 	case errors.Is(err, ErrUnitExists):
 		// That of a supervisor before this one, or of a run before this one.
 		x.stop()
-		return probe.Result{Err: errUnasked}
+		return probe.Result{Err: errUnasked}, end
 	case errors.Is(err, ErrDisconnected), within.Err() != nil:
 		x.stop()
-		return probe.Result{Err: errUnasked}
+		return probe.Result{Err: errUnasked}, end
 	case err != nil:
-		return probe.Result{Err: fmt.Errorf("systemd does not start it: %s", probe.LastLine([]byte(err.Error())))}
+		return probe.Result{Err: fmt.Errorf("systemd does not start it: %s", probe.LastLine([]byte(err.Error())))}, end
 	}
 	for {
 		select {
 		case f := <-x.facts:
 			if f.InvocationID != x.ended && over(f) {
-				*end = f
-				return execResult(f)
+				return execResult(f), f
 			}
 		case <-within.Done():
 			x.stop()
-			return probe.Result{Err: errUnasked}
+			return probe.Result{Err: errUnasked}, end
 		}
 	}
 }

@@ -8,79 +8,33 @@ import (
 	"time"
 
 	"msup/policy"
-	"msup/probe"
 )
 
-// The executor does what the loop decided and may not wait for. Each effect is a
-// goroutine that sends one result back.
-
-type resultKind int
-
-const (
-	resultStart resultKind = iota
-	resultStop
-	resultReset
-	resultKill
-	resultSignal
-	resultReload
-	resultRead
-	resultList
-	resultClean
-	resultCompanion
-	resultConnections // those of a program were counted
-	resultSocketRead  // a unit of sockets that was removed was looked at
-	resultExec        // a scope's process has executed its command, or could not
-	resultChild       // a scope's process has ended
-	resultAdopted     // the process of a scope was looked for
-	resultStopAgain   // it is time to repeat a stop
-	resultConform     // the limits of a unit were to be changed
-	resultLeftovers   // a scope whose process has ended was asked to stop
-	resultLeftoversAgain
-	resultAction     // the start of an action was asked for
-	resultActionRead // the unit of an action was looked at
-	resultActionGone // the unit of an action that is over may go
-	resultProbe      // a program was asked
-	resultTimer      // the timer of a program was looked at
-)
-
-type result struct {
-	kind      resultKind
-	p         *program
-	companion *companion
-	action    *action
-	attempt   int
-	err       error
-	facts     Facts
-	list      []Facts
-	child     Child
-	status    ChildStatus
-	live      string            // the limits that a unit was to get, as program.live
-	props     []Property        // the same, as program.has
-	reply     chan commandReply // who waits for it
-	probing   *probing          // the probe, and as which it was begun
-	serial    int
-	probe     probe.Result
-	open      int       // connections
-	last      time.Time // when the last of the others ended
-}
+// The executor does what the loop decided and may not wait for. Each effect is a goroutine,
+// and returns what the loop is to do with what has come of it.
 
 // callTimeout bounds one call to systemd. It is long because a manager that starts
 // hundreds of units answers late.
 const callTimeout = 90 * time.Second
 
-// do runs effect in a goroutine, at the end of the turn, and sends its result to the loop.
-func (s *Supervisor) do(r result, effect func(context.Context, *result)) {
-	ctx := s.ctx
-	run := func() {
-		call, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		effect(call, &r)
-		select {
-		case s.results <- r:
-		case <-ctx.Done():
-		}
+// do runs effect in a goroutine, at the end of the turn, and its answer in the loop. What an
+// effect uses of the state it takes along; only the answer may look at it.
+func (s *Supervisor) do(effect func(context.Context) (answer func())) {
+	s.then(func() {
+		go func() {
+			call, cancel := context.WithTimeout(s.ctx, callTimeout)
+			defer cancel()
+			s.deliver(effect(call))
+		}()
+	})
+}
+
+// deliver has the loop do what has come of an effect.
+func (s *Supervisor) deliver(answer func()) {
+	select {
+	case s.answers <- answer:
+	case <-s.ctx.Done():
 	}
-	s.then(func() { go run() })
 }
 
 // want notes what p wants of systemd next; pump sends it when it may.
@@ -135,29 +89,11 @@ func (s *Supervisor) send1(p *program, w wish) {
 		p.calling = true
 		s.take(p)
 		rt := Runtime{Project: s.cfg.Project.Name, Version: bus.Version(), Joints: p.joints}
-		def, forker, prepare, output, reset := p.def, s.cfg.Forker, s.cfg.Prepare, s.cfg.Output, p.failed
+		def, attempt, reset := p.def, p.attempt, p.failed
 		p.failed = false
-		s.do(result{kind: resultStart, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
-			if prepare != nil {
-				if r.err = prepare(def, r.attempt); r.err != nil {
-					return
-				}
-			}
-			if output != nil {
-				rt.Stdout, rt.Stderr = output(def.Name)
-			}
-			if def.Type == Scope {
-				r.child, r.err = forker.Fork(def, rt.Stdout, rt.Stderr)
-				if r.err != nil {
-					return
-				}
-				rt.PID = r.child.PID()
-			}
-			if def.Listens() {
-				r.err = startPinned(ctx, bus, def)
-				return
-			}
-			r.err = bus.Start(ctx, unit, Properties(def, rt), reset)
+		s.do(func(ctx context.Context) func() {
+			child, err := s.launch(ctx, unit, def, rt, attempt, reset)
+			return func() { s.onStartReply(p, attempt, child, err) }
 		})
 	case wishStop:
 		stop := bus.Stop
@@ -170,7 +106,7 @@ func (s *Supervisor) send1(p *program, w wish) {
 		// One after the other, so that programs are told to stop in the order decided on.
 		before, told := s.lastStop, make(chan struct{})
 		s.lastStop = told
-		s.do(result{kind: resultStop, p: p, attempt: p.attempt}, func(_ context.Context, r *result) {
+		s.do(func(context.Context) func() {
 			defer close(told)
 			if before != nil {
 				select {
@@ -180,15 +116,55 @@ func (s *Supervisor) send1(p *program, w wish) {
 			}
 			call, cancel := context.WithTimeout(s.ctx, callTimeout) // the wait does not count
 			defer cancel()
-			r.err = stop(call, unit)
+			err := stop(call, unit)
+			return func() { s.onStopReply(p, err) }
 		})
 	case wishReset:
 		if !p.failed {
 			return // systemd has unloaded it already
 		}
 		p.calling, p.failed = true, false
-		s.do(result{kind: resultReset, p: p}, func(ctx context.Context, r *result) { r.err = bus.Reset(ctx, unit) })
+		s.reset(p, unit)
 	}
+}
+
+// launch prepares a run and has systemd start it. A process that it returns waits for systemd to
+// take it.
+func (s *Supervisor) launch(ctx context.Context, unit string, def Program, rt Runtime, attempt int, reset bool) (Child, error) {
+	if s.cfg.Prepare != nil {
+		if err := s.cfg.Prepare(def, attempt); err != nil {
+			return nil, err
+		}
+	}
+	if s.cfg.Output != nil {
+		rt.Stdout, rt.Stderr = s.cfg.Output(def.Name)
+	}
+	var child Child
+	if def.Type == Scope {
+		var err error
+		if child, err = s.cfg.Forker.Fork(def, rt.Stdout, rt.Stderr); err != nil {
+			return child, err
+		}
+		rt.PID = child.PID()
+	}
+	if def.Listens() {
+		return child, startPinned(ctx, s.cfg.Bus, def)
+	}
+	return child, s.cfg.Bus.Start(ctx, unit, Properties(def, rt), reset)
+}
+
+// reset has systemd forget the failed unit of a run of p that is over.
+func (s *Supervisor) reset(p *program, unit string) {
+	bus := s.cfg.Bus
+	s.do(func(ctx context.Context) func() {
+		err := bus.Reset(ctx, unit)
+		return func() {
+			s.answered(p)
+			if err != nil && !errors.Is(err, ErrNoSuchUnit) && !errors.Is(err, ErrDisconnected) {
+				s.note(p, "cannot reset the failed unit: %v", err)
+			}
+		}
+	})
 }
 
 // take and release count the jobs systemd has not finished.
@@ -209,84 +185,31 @@ func (s *Supervisor) release(p *program) {
 // kill sends SIGKILL to every process of p's unit.
 func (s *Supervisor) kill(p *program) {
 	bus, unit := s.cfg.Bus, p.unit
-	s.do(result{kind: resultKill, p: p}, func(ctx context.Context, r *result) {
+	s.do(func(ctx context.Context) func() {
 		ctx, cancel := context.WithTimeout(ctx, killTimeout)
 		defer cancel()
-		r.err = bus.Kill(ctx, unit, "all", int32(syscall.SIGKILL))
+		err := bus.Kill(ctx, unit, "all", int32(syscall.SIGKILL))
+		return func() {
+			if err != nil && !errors.Is(err, ErrNoSuchUnit) {
+				s.note(p, "cannot kill it: %v", err)
+			}
+		}
 	})
 }
 
 // look asks systemd how the unit is.
 func (s *Supervisor) look(p *program) {
-	bus, unit := s.cfg.Bus, p.unit
-	s.do(result{kind: resultRead, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) {
-		r.facts, r.err = bus.Read(ctx, unit)
-	})
+	attempt := p.attempt
+	s.read(p.unit, func(f Facts, err error) { s.onRead(p, attempt, f, err) })
 }
 
-func (s *Supervisor) onResult(r result) {
-	switch r.kind {
-	case resultStart:
-		s.answered(r.p)
-		s.onStartReply(r)
-	case resultStop:
-		s.answered(r.p)
-		s.onStopReply(r)
-	case resultReset:
-		s.answered(r.p)
-		if r.err != nil && !errors.Is(r.err, ErrNoSuchUnit) && !errors.Is(r.err, ErrDisconnected) {
-			s.note(r.p, "cannot reset the failed unit: %v", r.err)
-		}
-	case resultConform:
-		s.onConform(r)
-	case resultKill:
-		if r.err != nil && !errors.Is(r.err, ErrNoSuchUnit) {
-			s.note(r.p, "cannot kill it: %v", r.err)
-		}
-	case resultSignal:
-		reply := commandReply{s.snapshot(), r.err}
-		s.then(func() { r.reply <- reply })
-	case resultReload:
-		s.onReload(r)
-	case resultRead:
-		s.onRead(r)
-	case resultList:
-		s.onList(r)
-	case resultClean:
-		if r.err != nil {
-			s.note(nil, "cannot clean up everything: %v", r.err)
-		}
-		s.over = ErrDown
-	case resultConnections:
-		s.onConnections(r)
-	case resultSocketRead:
-		s.onSocketRead(r)
-	case resultCompanion:
-		s.onCompanion(r)
-	case resultStopAgain:
-		s.stopAgain(r.p)
-	case resultExec:
-		s.onExec(r)
-	case resultAdopted:
-		s.onAdopted(r)
-	case resultChild:
-		s.onChild(r)
-	case resultAction:
-		s.onActionStart(r)
-	case resultActionRead:
-		s.onActionRead(r)
-	case resultActionGone: // the next list tells what is left
-	case resultLeftovers:
-		s.onLeftovers(r)
-	case resultProbe:
-		s.onProbe(r)
-	case resultTimer:
-		s.onTimer(r)
-	case resultLeftoversAgain:
-		if r.attempt == r.p.attempt && r.p.scope.exited && !r.p.scope.gone {
-			s.stopLeftovers(r.p)
-		}
-	}
+// read asks systemd about a unit.
+func (s *Supervisor) read(unit string, answer func(Facts, error)) {
+	bus := s.cfg.Bus
+	s.do(func(ctx context.Context) func() {
+		f, err := bus.Read(ctx, unit)
+		return func() { answer(f, err) }
+	})
 }
 
 // answered notes that the call of p has come back.
@@ -299,31 +222,31 @@ func (s *Supervisor) answered(p *program) {
 	s.conform(p)
 }
 
-func (s *Supervisor) onStartReply(r result) {
-	p := r.p
-	if r.child != nil {
+func (s *Supervisor) onStartReply(p *program, attempt int, child Child, err error) {
+	s.answered(p)
+	if child != nil {
 		// Whether a call was taken whose answer was lost shows when the connection is back;
 		// the process waits as long.
-		lost := errors.Is(r.err, ErrDisconnected)
-		if r.err != nil && !lost || r.attempt != p.attempt || !p.state.Phase.Up() {
-			discard(r.child)
+		lost := errors.Is(err, ErrDisconnected)
+		if err != nil && !lost || attempt != p.attempt || !p.state.Phase.Up() {
+			discard(child)
 		} else {
-			s.scopeQueued(p, r)
+			s.scopeQueued(p, child)
 		}
 	}
-	if r.err == nil || r.attempt != p.attempt {
+	if err == nil || attempt != p.attempt {
 		return
 	}
 	switch {
-	case errors.Is(r.err, ErrDisconnected):
+	case errors.Is(err, ErrDisconnected):
 		// Nobody knows whether it was queued: reconcile will look.
-	case errors.Is(r.err, ErrUnitExists):
+	case errors.Is(err, ErrUnitExists):
 		p.startJob = stillLoaded
 		s.look(p)
 	default:
 		s.end(p, policy.Exit{
-			Cause: policy.CauseStart, Final: errors.Is(r.err, ErrInvalid) || errors.Is(r.err, ErrDenied),
-			Reason: fmt.Sprintf("cannot start %s: %v", p.unit, r.err),
+			Cause: policy.CauseStart, Final: errors.Is(err, ErrInvalid) || errors.Is(err, ErrDenied),
+			Reason: fmt.Sprintf("cannot start %s: %v", p.unit, err),
 		})
 	}
 }
@@ -331,11 +254,11 @@ func (s *Supervisor) onStartReply(r result) {
 // stillLoaded stands for the end of a start job that could not be queued.
 const stillLoaded = "still loaded"
 
-func (s *Supervisor) onStopReply(r result) {
-	p := r.p
+func (s *Supervisor) onStopReply(p *program, err error) {
+	s.answered(p)
 	switch {
-	case r.err == nil, errors.Is(r.err, ErrDisconnected):
-	case errors.Is(r.err, ErrNoSuchUnit):
+	case err == nil, errors.Is(err, ErrDisconnected):
+	case errors.Is(err, ErrNoSuchUnit):
 		if p.exit != nil {
 			s.end(p, *p.exit)
 		} else if p.state.Phase == policy.Stopping && !p.scope.active() {
@@ -343,12 +266,18 @@ func (s *Supervisor) onStopReply(r result) {
 		}
 	default:
 		p.pin.lingers = !p.state.Phase.Up() && p.pinned()
-		s.note(p, "cannot stop %s: %v; trying again", p.unit, r.err)
-		s.do(result{kind: resultStopAgain, p: p, attempt: p.attempt}, waitToStopAgain)
+		s.note(p, "cannot stop %s: %v; trying again", p.unit, err)
+		s.afterAWhile(func() { s.stopAgain(p) })
 	}
 }
 
-func waitToStopAgain(ctx context.Context, _ *result) { waitFor(ctx, stopAgainDelay) }
+// afterAWhile does something when it is time to ask systemd again for what it has refused.
+func (s *Supervisor) afterAWhile(do func()) {
+	s.do(func(ctx context.Context) func() {
+		waitFor(ctx, stopAgainDelay)
+		return do
+	})
+}
 
 func waitFor(ctx context.Context, d time.Duration) {
 	select {

@@ -45,28 +45,31 @@ func (s *Supervisor) idleDue(p *program, now time.Time) {
 		return
 	}
 	p.idle.asked, p.idle.due = true, now.Add(p.idleEvery())
-	list, count := p.def.Listen.Addresses, s.cfg.Connections
-	s.do(result{kind: resultConnections, p: p, attempt: p.attempt}, func(_ context.Context, r *result) {
-		r.open, r.last, r.err = count(list)
+	list, attempt := p.def.Listen.Addresses, p.attempt
+	s.do(func(context.Context) func() {
+		open, last, err := s.cfg.Connections(list)
+		return func() {
+			p.idle.asked = false
+			if attempt == p.attempt && !p.idle.due.IsZero() {
+				s.onConnections(p, open, last, err)
+			}
+		}
 	})
 }
 
-func (s *Supervisor) onConnections(r result) {
-	p, now := r.p, time.Now()
-	p.idle.asked = false
-	if r.attempt != p.attempt || p.idle.due.IsZero() {
-		return
-	}
+// onConnections takes the number of connections to p, and when the last of the others ended.
+func (s *Supervisor) onConnections(p *program, open int, last time.Time, err error) {
+	now := time.Now()
 	p.idle.due = now.Add(p.idleEvery())
-	if r.err != nil && !p.idle.failed {
-		s.note(p, "idle_stop does not hold: cannot count the connections: %v", r.err)
+	if err != nil && !p.idle.failed {
+		s.note(p, "idle_stop does not hold: cannot count the connections: %v", err)
 	}
-	p.idle.failed = r.err != nil
+	p.idle.failed = err != nil
 	switch {
-	case r.err != nil || r.open > 0:
+	case err != nil || open > 0:
 		p.idle.last = now
-	case r.last.After(p.idle.last) && !r.last.After(now):
-		p.idle.last = r.last
+	case last.After(p.idle.last) && !last.After(now):
+		p.idle.last = last
 	}
 	if limit := p.def.Listen.IdleStop; now.Sub(p.idle.last) >= limit {
 		s.step(p, policy.Idled{Reason: "no connection for " + policy.Words(limit)})

@@ -301,21 +301,20 @@ func (s *Supervisor) onJobRemoved(p *program, j JobRemoved) {
 }
 
 // onRead takes the answer to look.
-func (s *Supervisor) onRead(r result) {
-	p, f := r.p, r.facts
+func (s *Supervisor) onRead(p *program, attempt int, f Facts, err error) {
 	f.Commands = append([]CommandStatus{}, f.Commands...) // they are known
-	if r.attempt != p.attempt {
+	if attempt != p.attempt {
 		return
 	}
 	if !p.state.Phase.Up() {
-		if r.err == nil && f.LoadState != "not-found" && Foreign(f, s.cfg.Project.Name) == "" {
+		if err == nil && f.LoadState != "not-found" && Foreign(f, s.cfg.Project.Name) == "" {
 			s.observe(p, f)
 		}
 		return
 	}
-	if r.err != nil {
-		if !errors.Is(r.err, ErrDisconnected) {
-			s.note(p, "cannot read %s: %v", p.unit, r.err)
+	if err != nil {
+		if !errors.Is(err, ErrDisconnected) {
+			s.note(p, "cannot read %s: %v", p.unit, err)
 		}
 		return
 	}

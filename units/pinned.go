@@ -202,14 +202,11 @@ func (s *Supervisor) activatedBy(p *program) {
 
 // lookAtSockets looks at the unit of sockets that systemd says it has unloaded.
 func (s *Supervisor) lookAtSockets(c *companion) {
-	bus, unit := s.cfg.Bus, c.def.Name()
-	s.do(result{kind: resultSocketRead, companion: c}, func(ctx context.Context, r *result) { r.facts, r.err = bus.Read(ctx, unit) })
-}
-
-func (s *Supervisor) onSocketRead(r result) {
-	if r.err == nil && s.has(r.companion) && !r.companion.asked {
-		s.observeSockets(r.companion, r.facts)
-	}
+	s.read(c.def.Name(), func(f Facts, err error) {
+		if err == nil && s.has(c) && !c.asked {
+			s.observeSockets(c, f)
+		}
+	})
 }
 
 // observeSockets takes a snapshot of the unit of sockets. It ends when somebody stops it, or

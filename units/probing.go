@@ -136,42 +136,42 @@ func (s *Supervisor) probeDue(p *program, now time.Time) {
 		} else {
 			ctx, pr.cancel = context.WithTimeout(ctx, def.Timeout)
 		}
-		cancel := pr.cancel
-		s.do(result{kind: resultProbe, p: p, probing: pr, serial: pr.serial}, func(_ context.Context, r *result) {
+		cancel, serial := pr.cancel, pr.serial
+		s.do(func(context.Context) func() {
 			defer cancel()
-			ask(ctx, r)
+			said, end := ask(ctx)
+			return func() { s.onProbe(p, pr, serial, said, end) }
 		})
 	}
 }
 
-func (s *Supervisor) onProbe(r result) {
-	p, pr := r.p, r.probing
+func (s *Supervisor) onProbe(p *program, pr *probing, serial int, said probe.Result, end Facts) {
 	pr.running = false
-	if r.facts.InvocationID != "" {
-		pr.ended = r.facts.InvocationID
+	if end.InvocationID != "" {
+		pr.ended = end.InvocationID
 	}
 	delete(s.probes, ProbeUnit(p.unit, pr.of))
-	if r.serial != pr.serial || pr.due.IsZero() {
+	if serial != pr.serial || pr.due.IsZero() {
 		s.attend(p) // it was waited for
 		return
 	}
 	now, def := time.Now(), p.probe(pr)
 	pr.due = now.Add(def.Interval)
-	if errors.Is(r.probe.Err, errUnasked) {
+	if errors.Is(said.Err, errUnasked) {
 		return
 	}
 	st := &pr.status
-	if st.Tries == 0 || st.Passed != r.probe.OK() {
+	if st.Tries == 0 || st.Passed != said.OK() {
 		st.InRow = 0
 	}
 	st.Tries++
 	st.InRow++
-	st.Passed, st.Error, st.Output = r.probe.OK(), "", r.probe.Output
-	st.Latency, st.At = r.probe.Latency.Microseconds(), now
+	st.Passed, st.Error, st.Output = said.OK(), "", said.Output
+	st.Latency, st.At = said.Latency.Microseconds(), now
 	if !st.Passed {
-		st.Error = r.probe.Err.Error()
+		st.Error = said.Err.Error()
 	}
-	if errors.Is(r.probe.Err, probe.ErrNoAnswer) {
+	if errors.Is(said.Err, probe.ErrNoAnswer) {
 		st.Error = "no answer within " + policy.Words(def.Timeout)
 	}
 	switch {

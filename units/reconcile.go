@@ -24,24 +24,27 @@ func (s *Supervisor) list() {
 	names = append(names, actionPattern(s.cfg.Project.Name))
 	names = append(names, companionPatterns(s.cfg.Project.Name)...)
 	bus := s.cfg.Bus
-	s.do(result{kind: resultList}, func(ctx context.Context, r *result) { r.list, r.err = bus.List(ctx, names...) })
+	s.do(func(ctx context.Context) func() {
+		list, err := bus.List(ctx, names...)
+		return func() { s.onList(list, err) }
+	})
 }
 
 // onList compares what the supervisor believes with what systemd has.
-func (s *Supervisor) onList(r result) {
+func (s *Supervisor) onList(list []Facts, err error) {
 	if !s.connected {
 		return // the next Connected lists again
 	}
-	if r.err != nil {
-		if !errors.Is(r.err, ErrDisconnected) {
-			s.over = fmt.Errorf("cannot list units: %w", r.err)
+	if err != nil {
+		if !errors.Is(err, ErrDisconnected) {
+			s.over = fmt.Errorf("cannot list units: %w", err)
 		}
 		return
 	}
 	s.ready = true
-	s.makeCompanions(r.list)
+	s.makeCompanions(list)
 	found := map[string]Facts{}
-	for _, f := range r.list {
+	for _, f := range list {
 		f.Commands = append([]CommandStatus{}, f.Commands...) // they are known
 		found[f.Unit] = f
 	}
@@ -50,9 +53,9 @@ func (s *Supervisor) onList(r result) {
 		f, ok := found[p.unit]
 		s.reconcile(p, f, ok)
 	}
-	s.reconcileActions(r.list)
+	s.reconcileActions(list)
 	s.begin()
-	s.observeTimers(r.list)
+	s.observeTimers(list)
 }
 
 func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {

@@ -162,9 +162,8 @@ func (s *Supervisor) startBy(p *program) {
 	}
 	// It is a scope that was a service, or the other way round.
 	if p.failed {
-		bus, unit := s.cfg.Bus, p.unit
 		p.failed = false
-		s.do(result{kind: resultReset, p: p}, func(ctx context.Context, r *result) { r.err = bus.Reset(ctx, unit) })
+		s.reset(p, p.unit)
 	}
 	delete(s.byUnit, p.unit)
 	p.unit = p.def.Unit
@@ -211,34 +210,33 @@ func (s *Supervisor) conform(p *program) {
 	}
 	p.conforming = true
 	unknown := p.has == nil && p.pinned()
-	bus, unit, live := s.cfg.Bus, p.unit, p.live
+	bus, unit, live, attempt := s.cfg.Bus, p.unit, p.live, p.attempt
 	all := LiveProperties(p.def, bus.DefaultTasksMax())
 	// Each property costs systemd a file.
 	props := slices.DeleteFunc(slices.Clone(all), func(want Property) bool { return slices.Contains(p.has, want) })
 	p.has = nil
-	s.do(result{kind: resultConform, p: p, attempt: p.attempt, live: live, props: all}, func(ctx context.Context, r *result) {
+	s.do(func(ctx context.Context) func() {
+		var err error
 		if unknown {
-			if props, r.err = differing(ctx, bus, unit, props); r.err != nil || len(props) == 0 {
-				return
-			}
+			props, err = differing(ctx, bus, unit, props)
 		}
-		r.err = bus.SetProperties(ctx, unit, props)
+		if err == nil && (len(props) > 0 || !unknown) {
+			err = bus.SetProperties(ctx, unit, props)
+		}
+		return func() {
+			p.conforming = false
+			switch {
+			case attempt != p.attempt: // of an earlier run
+			case err == nil:
+				p.applied, p.has = live, all
+				s.touch(p)
+			case errors.Is(err, ErrDisconnected) || errors.Is(err, ErrNoSuchUnit):
+				return // what is told next of the unit says how to go on
+			default:
+				p.refused = live
+				s.note(p, "cannot change the limits of %s: %v", p.unit, err)
+			}
+			s.conform(p)
+		}
 	})
-}
-
-func (s *Supervisor) onConform(r result) {
-	p := r.p
-	p.conforming = false
-	switch {
-	case r.attempt != p.attempt: // of an earlier run
-	case r.err == nil:
-		p.applied, p.has = r.live, r.props
-		s.touch(p)
-	case errors.Is(r.err, ErrDisconnected) || errors.Is(r.err, ErrNoSuchUnit):
-		return // what is told next of the unit says how to go on
-	default:
-		p.refused = r.live
-		s.note(p, "cannot change the limits of %s: %v", p.unit, r.err)
-	}
-	s.conform(p)
 }

@@ -37,25 +37,32 @@ func (s *Supervisor) reload(programs []*program, r commandRequest) error {
 			limit = def.StartTimeout + reloadTime/10
 		}
 		s.note(p, "is reloaded: %s", by(r.cmd, "by request"))
-		s.do(result{kind: resultReload, p: p}, func(_ context.Context, out *result) {
+		s.do(func(context.Context) func() {
 			ctx, cancel := context.WithTimeout(s.ctx, limit)
 			defer cancel()
-			if err := bus.Reload(ctx, unit); err != nil {
-				out.err = reloadFailure(ctx, bus, def, unit, err)
+			err := bus.Reload(ctx, unit)
+			if err != nil {
+				err = reloadFailure(ctx, bus, def, unit, err)
 			}
-			failed <- out.err
+			failed <- err
+			return func() {
+				if err != nil {
+					s.note(p, "%v", err)
+				}
+			}
 		})
 	}
-	s.do(result{kind: resultSignal, reply: r.reply}, func(_ context.Context, out *result) {
+	s.do(func(context.Context) func() {
+		var all error
 		for range programs {
 			select {
 			case err := <-failed:
-				out.err = errors.Join(out.err, err)
+				all = errors.Join(all, err)
 			case <-s.ctx.Done():
-				out.err = s.ctx.Err()
-				return
+				all = s.ctx.Err()
 			}
 		}
+		return func() { s.reply(r, all) }
 	})
 	return nil
 }
@@ -75,11 +82,4 @@ func reloadFailure(ctx context.Context, bus Bus, def Program, unit string, err e
 		return fmt.Errorf("cannot reload %s: it has not said within %s that it has reloaded (READY=1, start_timeout)", def.Name, policy.Words(def.StartTimeout))
 	}
 	return fmt.Errorf("cannot reload %s: %w", def.Name, err)
-}
-
-// onReload notes a reload that has failed.
-func (s *Supervisor) onReload(r result) {
-	if r.err != nil {
-		s.note(r.p, "%v", r.err)
-	}
 }

@@ -168,9 +168,7 @@ func (r commandRequest) serve(s *Supervisor) {
 	default:
 		also, err = s.command(r.cmd, programs)
 	}
-	reply := commandReply{s.snapshot(), err}
-	reply.snap.Also = also
-	s.then(func() { r.reply <- reply })
+	s.reply(r, err, also...)
 }
 
 // chosen finds programs by name; no names mean all. One that is being removed is there no
@@ -330,14 +328,23 @@ func (s *Supervisor) signal(programs []*program, r commandRequest) error {
 		p.sent = &SentSignal{Signal: int(r.cmd.Signal), By: by(r.cmd, "by request"), At: time.Now()}
 		s.touch(p)
 	}
-	s.do(result{kind: resultSignal, reply: r.reply}, func(ctx context.Context, out *result) {
+	s.do(func(ctx context.Context) func() {
 		ctx, cancel := context.WithTimeout(ctx, killTimeout)
 		defer cancel()
+		var err error
 		for _, send := range sends {
-			out.err = errors.Join(out.err, send(ctx))
+			err = errors.Join(err, send(ctx))
 		}
+		return func() { s.reply(r, err) }
 	})
 	return nil
+}
+
+// reply answers a command with the programs as they are now, at the end of the turn.
+func (s *Supervisor) reply(r commandRequest, err error, also ...string) {
+	reply := commandReply{s.snapshot(), err}
+	reply.snap.Also = also
+	s.then(func() { r.reply <- reply })
 }
 
 // killTimeout bounds calls that answer at once.

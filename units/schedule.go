@@ -337,20 +337,15 @@ func (s *Supervisor) timerGone(c *companion) {
 	if !c.made {
 		return // it is being made, or removed
 	}
-	bus, unit := s.cfg.Bus, c.def.Name()
-	s.do(result{kind: resultTimer, companion: c}, func(ctx context.Context, r *result) { r.facts, r.err = bus.Read(ctx, unit) })
-}
-
-func (s *Supervisor) onTimer(r result) {
-	c := r.companion
-	if r.err != nil || !s.has(c) || !c.made || c.asked || c.leaving {
-		return // the list tells it, or who is about to make it
-	}
-	if r.facts.LoadState == "not-found" || r.facts.ActiveState == "inactive" {
-		s.step(c.of, policy.Disarmed{Reason: c.def.Name() + " was stopped with systemctl"})
-		return
-	}
-	s.observeTimer(c.of, r.facts)
+	s.read(c.def.Name(), func(f Facts, err error) {
+		switch {
+		case err != nil || !s.has(c) || !c.made || c.asked || c.leaving: // the list tells it, or who is about to make it
+		case f.LoadState == "not-found" || f.ActiveState == "inactive":
+			s.step(c.of, policy.Disarmed{Reason: c.def.Name() + " was stopped with systemctl"})
+		default:
+			s.observeTimer(c.of, f)
+		}
+	})
 }
 
 // observeTimers takes what a list says of timers.

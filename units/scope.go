@@ -68,10 +68,10 @@ type scopeRun struct {
 func (r scopeRun) active() bool { return r.child != nil }
 
 // scopeQueued takes a scope whose start job is queued.
-func (s *Supervisor) scopeQueued(p *program, r result) {
-	p.pid = uint32(r.child.PID())
+func (s *Supervisor) scopeQueued(p *program, child Child) {
+	p.pid = uint32(child.PID())
 	s.touch(p)
-	s.parent(p, r.child)
+	s.parent(p, child)
 	if p.state.Phase != policy.Starting {
 		s.abortScope(p) // the stop came first
 		return
@@ -84,12 +84,8 @@ func (s *Supervisor) parent(p *program, child Child) {
 	p.scope.child = child
 	attempt := p.attempt
 	go func() {
-		// Not bounded by a timeout: it lasts as long as the program.
-		out := result{kind: resultChild, p: p, attempt: attempt, status: child.Wait()}
-		select {
-		case s.results <- out:
-		case <-s.ctx.Done():
-		}
+		status := child.Wait() // not bounded by a timeout: it lasts as long as the program
+		s.deliver(func() { s.onChild(p, attempt, status) })
 	}()
 }
 
@@ -98,28 +94,28 @@ func (s *Supervisor) adopt(p *program) {
 	if p.pid == 0 || p.scope.child != nil || s.cfg.Forker == nil {
 		return
 	}
-	forker, pid, unit := s.cfg.Forker, int(p.pid), p.unit
-	s.do(result{kind: resultAdopted, p: p, attempt: p.attempt}, func(_ context.Context, r *result) {
-		r.child, r.err = forker.Adopt(pid, unit)
+	pid, unit, attempt := int(p.pid), p.unit, p.attempt
+	s.do(func(context.Context) func() {
+		child, err := s.cfg.Forker.Adopt(pid, unit)
+		return func() { s.onAdopted(p, attempt, child, err) }
 	})
 }
 
-func (s *Supervisor) onAdopted(r result) {
-	p := r.p
+func (s *Supervisor) onAdopted(p *program, attempt int, child Child, err error) {
 	switch {
-	case r.attempt != p.attempt || p.scope.child != nil || !p.state.Phase.Up():
-		if r.child != nil {
-			go r.child.Wait() // lets go of it when it ends
+	case attempt != p.attempt || p.scope.child != nil || !p.state.Phase.Up():
+		if child != nil {
+			go child.Wait() // lets go of it when it ends
 		}
-	case r.err == nil:
+	case err == nil:
 		p.scope.up, p.scope.released = true, true
-		s.parent(p, r.child)
+		s.parent(p, child)
 		s.watch(p)
 	default:
 		// The program has ended, and what it has left behind keeps its scope active.
 		p.scope.up, p.scope.released = true, true
 		p.scope.child = goneChild{}
-		s.onChild(result{p: p, attempt: p.attempt, status: ChildStatus{Err: ErrUnknowable}})
+		s.onChild(p, p.attempt, ChildStatus{Err: ErrUnknowable})
 	}
 }
 
@@ -156,18 +152,21 @@ func (s *Supervisor) releaseScope(p *program) {
 		return
 	}
 	p.scope.released, p.scope.releasing = true, true
-	child := p.scope.child
-	s.do(result{kind: resultExec, p: p, attempt: p.attempt}, func(_ context.Context, r *result) { r.err = child.Release() })
+	child, attempt := p.scope.child, p.attempt
+	s.do(func(context.Context) func() {
+		err := child.Release()
+		return func() { s.onExec(p, attempt, err) }
+	})
 }
 
-func (s *Supervisor) onExec(r result) {
-	p := r.p
-	if r.attempt != p.attempt || p.scope.child == nil {
+// onExec takes it that the process of a scope has executed its command, or could not.
+func (s *Supervisor) onExec(p *program, attempt int, err error) {
+	if attempt != p.attempt || p.scope.child == nil {
 		return
 	}
 	p.scope.releasing = false
-	if r.err != nil {
-		p.scope.execErr = r.err // the process ends now; its end is told apart by this
+	if err != nil {
+		p.scope.execErr = err // the process ends now; its end is told apart by this
 	} else {
 		s.watch(p)
 		s.step(p, policy.Started{Random: rand.Float64()})
@@ -177,12 +176,12 @@ func (s *Supervisor) onExec(r result) {
 	}
 }
 
-func (s *Supervisor) onChild(r result) {
-	p := r.p
-	if r.attempt != p.attempt || p.scope.child == nil {
+// onChild takes the end of the process of a scope.
+func (s *Supervisor) onChild(p *program, attempt int, status ChildStatus) {
+	if attempt != p.attempt || p.scope.child == nil {
 		return
 	}
-	p.scope.exited, p.scope.status = true, r.status
+	p.scope.exited, p.scope.status = true, status
 	if !p.state.Active.IsZero() {
 		p.scope.ran = time.Since(p.state.Active)
 	}
@@ -196,23 +195,29 @@ func (s *Supervisor) onChild(r result) {
 // stopLeftovers stops what the program has left behind in its scope: it ends with it, as in
 // a service.
 func (s *Supervisor) stopLeftovers(p *program) {
-	bus, unit := s.cfg.Bus, p.unit
-	s.do(result{kind: resultLeftovers, p: p, attempt: p.attempt}, func(ctx context.Context, r *result) { r.err = bus.Stop(ctx, unit) })
+	bus, unit, attempt := s.cfg.Bus, p.unit, p.attempt
+	s.do(func(ctx context.Context) func() {
+		err := bus.Stop(ctx, unit)
+		return func() { s.onLeftovers(p, attempt, err) }
+	})
 }
 
 // onLeftovers takes the answer to the stop of a scope whose process has ended.
-func (s *Supervisor) onLeftovers(r result) {
-	p := r.p
-	if r.attempt != p.attempt || !p.scope.exited || p.scope.gone {
+func (s *Supervisor) onLeftovers(p *program, attempt int, err error) {
+	if attempt != p.attempt || !p.scope.exited || p.scope.gone {
 		return
 	}
 	switch {
-	case r.err == nil, errors.Is(r.err, ErrDisconnected): // reconcile will stop them
-	case errors.Is(r.err, ErrNoSuchUnit):
+	case err == nil, errors.Is(err, ErrDisconnected): // reconcile will stop them
+	case errors.Is(err, ErrNoSuchUnit):
 		s.scopeGone(p, "success")
 	default:
-		s.note(p, "cannot stop %s: %v; trying again", p.unit, r.err)
-		s.do(result{kind: resultLeftoversAgain, p: p, attempt: p.attempt}, waitToStopAgain)
+		s.note(p, "cannot stop %s: %v; trying again", p.unit, err)
+		s.afterAWhile(func() {
+			if attempt == p.attempt && p.scope.exited && !p.scope.gone {
+				s.stopLeftovers(p)
+			}
+		})
 	}
 }
 

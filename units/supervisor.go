@@ -79,7 +79,7 @@ type Supervisor struct {
 	byUnit   map[string]*program
 
 	requests chan request
-	results  chan result
+	answers  chan func()   // of effects
 	done     chan struct{} // closed when Run has returned
 
 	// All below belongs to Run.
@@ -216,7 +216,7 @@ func New(cfg Config) *Supervisor {
 		byName:   map[string]*program{},
 		byUnit:   map[string]*program{},
 		requests: make(chan request),
-		results:  make(chan result),
+		answers:  make(chan func()),
 		done:     make(chan struct{}),
 		watchers: map[chan Record]struct{}{},
 		history:  history{},
@@ -297,8 +297,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 				return fmt.Errorf("cannot go on: %w", ErrDisconnected)
 			}
 			s.onBus(ev)
-		case r := <-s.results:
-			s.onResult(r)
+		case answer := <-s.answers:
+			answer()
 		case r := <-requests:
 			r.serve(s)
 		case now := <-timer.C:
@@ -545,13 +545,18 @@ func (s *Supervisor) descend() {
 	}
 	s.cleaning = true
 	bus, project := s.cfg.Bus, s.cfg.Project
-	s.do(result{kind: resultClean}, func(ctx context.Context, r *result) {
-		for {
+	s.do(func(ctx context.Context) func() {
+		err := cleanUp(ctx, bus, project)
+		for errors.Is(err, ErrDisconnected) && ctx.Err() == nil {
 			// A daemon-reexec cuts the connection, which comes back by itself.
-			if r.err = cleanUp(ctx, bus, project); !errors.Is(r.err, ErrDisconnected) || ctx.Err() != nil {
-				return
-			}
 			waitFor(ctx, cleanAgainDelay)
+			err = cleanUp(ctx, bus, project)
+		}
+		return func() {
+			if err != nil {
+				s.note(nil, "cannot clean up everything: %v", err)
+			}
+			s.over = ErrDown
 		}
 	})
 }
