@@ -82,7 +82,7 @@ func Convert(fsys fs.FS, paths []string, opts Options) (*Result, error) {
 	f := lookupFormat(name)
 	switch {
 	case f == nil:
-		return nil, &RefusedError{File: in.shown(in.paths[0]), Message: "this is no configuration that msup knows", Hint: "it knows " + known() + "; --from says of which format a file is that does not look like it"}
+		return nil, &RefusedError{File: in.shown(in.paths[0]), Message: "this is no configuration that msup knows", Hint: "it knows " + known() + "; msup import --from says of which format a file is that does not look like it"}
 	case f.instead != "":
 		return nil, &RefusedError{File: in.shown(in.paths[0]), Message: f.title, Hint: f.instead}
 	case len(paths) > 1 && !f.several:

@@ -87,6 +87,12 @@ func isYAML(name string) bool {
 	return slices.Contains([]string{".yml", ".yaml", ".json"}, path.Ext(name))
 }
 
+// Foreign reports whether a file is none of msup's by its name, and has no section of msup's either.
+func Foreign(name string, content []byte) bool {
+	base := path.Base(name)
+	return (isYAML(base) || pm2Script.MatchString(base) || procName.MatchString(base)) && !msupHeader.Match(content)
+}
+
 // Detect tells the format of a file by its path and content. [Unknown] is one that is none of
 // the others, which may be msup's own.
 func Detect(name string, content []byte) Format {

@@ -98,6 +98,27 @@ func TestPM2Script(t *testing.T) {
 	}
 }
 
+// What cannot be a configuration of msup's is not read as one.
+func TestForeign(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		want       bool
+	}{
+		{"package.json", "{}", true},
+		{"values.yaml", "a: 1\n", true},
+		{"Procfile", "web ./web\n", true},
+		{"msup.yaml", "[program web]\ncommand = ./web\n", false},
+		{"msup.conf", "", false},
+	} {
+		if got := Foreign("/srv/"+test.name, []byte(test.text)); got != test.want {
+			t.Errorf("%s: %t", test.name, got)
+		}
+	}
+	if got, _ := run(t, map[string]string{"/srv/app/Procfile": "web ./web\n"}, Options{Direct: true}, "Procfile"); !strings.Contains(got, "Procfile:1: there is no process in it") {
+		t.Error(got)
+	}
+}
+
 func TestPM2Names(t *testing.T) {
 	for _, test := range []struct {
 		name, text string

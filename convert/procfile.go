@@ -18,9 +18,7 @@ const Procfile Format = "procfile"
 // procName are the names that a Procfile goes by: Procfile, Procfile.dev, dev.Procfile.
 var procName = regexp.MustCompile(`(?i)^procfile([._-].*)?$|^.+\.procfile$`)
 
-func isProcfile(name string, content []byte) bool {
-	return procName.MatchString(name) && len(parseProcfile(content).entries) > 0
-}
+func isProcfile(name string, _ []byte) bool { return procName.MatchString(name) }
 
 // procEntry is a line NAME: COMMAND.
 type procEntry struct {

@@ -73,31 +73,41 @@ func isForeign(path string) bool { return foreignFormat(path) != convert.Unknown
 // foreignFormat is the format of a file. One that cannot be read has none: who reads it then
 // says why.
 func foreignFormat(path string) convert.Format {
-	path, err := filepath.Abs(path) // the folder tells too
-	if err != nil {
-		return convert.Unknown
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return convert.Unknown
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return convert.Unknown
-	}
-	data, err := io.ReadAll(io.LimitReader(f, detectSize))
-	if err != nil {
+	path, data := beginning(path)
+	if path == "" {
 		return convert.Unknown
 	}
 	return convert.Detect(path, data)
 }
 
+// beginning is that of a regular file, and its whole path, because the folder tells too; "" if it cannot be
+// read.
+func beginning(path string) (whole string, data []byte) {
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return "", nil
+	}
+	f, err := os.Open(whole)
+	if err != nil {
+		return "", nil
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return "", nil
+	}
+	if data, err = io.ReadAll(io.LimitReader(f, detectSize)); err != nil {
+		return "", nil
+	}
+	return whole, data
+}
+
 // detectSize is as much of a file as its format is told by.
 const detectSize = 1 << 20
 
-// converted converts the file at path; nil if it is msup's own.
+// converted converts the file at path; nil if it is msup's own. What cannot be that is refused, so that
+// nobody reads of each of its lines that it is no key.
 func converted(path string) (*config.Converted, error) {
-	if !isForeign(path) {
+	if whole, data := beginning(path); whole == "" || convert.Detect(whole, data) == convert.Unknown && !convert.Foreign(whole, data) {
 		return nil, nil
 	}
 	res, err := convertFiles([]string{path}, convert.Options{Direct: true})
