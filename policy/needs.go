@@ -29,7 +29,9 @@ const (
 // Need is one program that another one depends on, as it is at this moment.
 type Need struct {
 	Condition Condition
-	// Optional says that it is waited for while it is on its way, and no longer.
+	// Optional says that it is waited for while it is on its way, and no longer. For its execution
+	// alone nobody waits after a start that has failed: who has priorities of supervisord's would
+	// wait for a command that is not there through all retries.
 	Optional bool
 
 	State   State
@@ -56,7 +58,7 @@ const (
 // Standing returns how it stands with the need.
 func (n Need) Standing() Standing {
 	st := n.standing()
-	if n.Optional && st != Due {
+	if n.Optional && (st != Due || n.Condition == OnStarted && n.State.Failures > 0) {
 		return Met
 	}
 	return st

@@ -35,6 +35,7 @@ func TestStanding(t *testing.T) {
 		{"runs, and is over", with(phase(policy.Running), func(n *policy.Need) { n.Over, n.Healthy = true, true }), [4]policy.Standing{due, due, due, due}, [4]policy.Standing{due, due, due, due}},
 		{"was well, and starts", with(policy.Need{State: active}, healthy), [4]policy.Standing{met, due, due, due}, [4]policy.Standing{met, due, due, due}},
 		{"waits for its restart", phase(policy.Backoff), [4]policy.Standing{due, due, due, due}, [4]policy.Standing{due, due, due, due}},
+		{"waits for another try", policy.Need{State: policy.State{Phase: policy.Backoff, Failures: 1}}, [4]policy.Standing{due, due, due, due}, [4]policy.Standing{met, due, due, due}},
 		{"is being stopped", phase(policy.Stopping), [4]policy.Standing{due, due, due, due}, [4]policy.Standing{due, due, due, due}},
 		{"ended well", phase(policy.Exited), [4]policy.Standing{idle, idle, idle, met}, [4]policy.Standing{}},
 		{"oneshot that ended well", oneshot, [4]policy.Standing{met, met, met, met}, [4]policy.Standing{}},
