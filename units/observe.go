@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"time"
 
 	"msup/policy"
 	"msup/probe"
@@ -138,7 +137,7 @@ func (s *Supervisor) alive(p *program, f Facts) {
 		s.step(p, policy.Started{Random: rand.Float64()})
 		if p.def.Ready.Kind.Notifies() {
 			s.step(p, policy.Ready{At: f.ActiveEnter})
-		} else if p.pin.activated && p.def.Ready.Kind == probe.Log {
+		} else if p.activated && p.def.Ready.Kind == probe.Log {
 			s.step(p, policy.Ready{}) // nobody has looked for the line
 		}
 		s.conform(p)
@@ -147,7 +146,7 @@ func (s *Supervisor) alive(p *program, f Facts) {
 	case f.ActiveState == "deactivating" && f.JobID != 0 && f.Result == "success" && !p.scope.exited && p.exit == nil:
 		// With another Result systemd ends it for a reason of its own, and the job may be
 		// that of its start.
-		p.pin.stopSeen = p.pin.stopSeen || p.state.Phase != policy.Stopping
+		p.stopSeen = p.stopSeen || p.state.Phase != policy.Stopping
 		s.step(p, policy.StopSeen{})
 	}
 }
@@ -260,13 +259,10 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 	if p.invocation != "" {
 		p.ended = p.invocation
 	}
-	p.invocation, p.pid, p.exit = "", 0, nil
-	p.condemned, p.blame, p.said, p.heard, p.pin.stopSeen, p.pin.activated = false, Blame{}, "", "", false, false
-	p.ready.status, p.alive.status = ProbeStatus{}, ProbeStatus{}
-	p.started, p.facts, p.used, p.oomKills, p.oomAt, p.sent = time.Time{}, nil, nil, 0, time.Time{}, nil
-	s.touch(p)
 	s.abortScope(p)
-	p.scope = scopeRun{}
+	p.underway = underway{}
+	p.ready.status, p.alive.status = ProbeStatus{}, ProbeStatus{}
+	s.touch(p)
 	s.step(p, policy.Ended{Exit: e, Random: rand.Float64()})
 	n := s.remember(end, s.fresh[told:])
 	if s.cfg.Ended != nil {

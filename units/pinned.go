@@ -23,10 +23,6 @@ type pin struct {
 	lingers bool
 	// stale: they are to be made anew when the program does not run.
 	stale bool
-	// activated: systemd has started the run, because of a connection.
-	activated bool
-	// stopSeen: somebody else is stopping it; perhaps to start it again.
-	stopSeen bool
 }
 
 // pinned reports whether sockets keep the unit of p loaded.
@@ -51,7 +47,7 @@ func (p *program) listens() bool {
 	case policy.Stopping:
 		// Started again, it is to be by the definition in force. Who connects while it is on its way
 		// down for good is refused.
-		again := p.onDemand() || st.StartAgain || st.Ending != nil || p.pin.stopSeen
+		again := p.onDemand() || st.StartAgain || st.Ending != nil || p.stopSeen
 		return again && p.pin.digest == p.def.Digest && !p.pin.stale && !p.dropping
 	case policy.Stopped, policy.Exited:
 		return p.onDemand() && met() || p.invocation != "" // of a run that systemd is starting
@@ -192,7 +188,7 @@ func (s *Supervisor) replaced(p *program) {
 
 // activatedBy notes by which definition systemd has started p. Its limits are not known.
 func (s *Supervisor) activatedBy(p *program) {
-	p.wish, p.pin.lingers, p.pin.activated = noWish, false, true
+	p.wish, p.pin.lingers, p.activated = noWish, false, true
 	p.digest, p.applied, p.has, p.refused = p.pin.digest, "", nil, ""
 	if _, known := s.definitions[p.digest]; !known && p.digest == p.def.Digest {
 		s.definitions[p.digest], s.newDefinitions[p.digest] = p.def.Settings, p.def.Settings
