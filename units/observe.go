@@ -16,33 +16,9 @@ import (
 func (s *Supervisor) onBus(ev BusEvent) {
 	switch ev := ev.(type) {
 	case UnitChanged:
-		if p := s.byUnit[ev.Facts.Unit]; p != nil {
-			s.observe(p, ev.Facts)
-		} else if facts := s.probes[ev.Facts.Unit]; facts != nil {
-			select {
-			case facts <- ev.Facts:
-			default: // it says the same again and again
-			}
-		} else if a := s.actionOf(ev.Facts.Unit); a != nil {
-			s.observeAction(a, ev.Facts)
-		} else if c := s.companionOf(ev.Facts.Unit); c != nil && c.of != nil && c.of.timerOf() == c {
-			s.observeTimer(c.of, ev.Facts)
-		} else if c := s.companionOf(ev.Facts.Unit); c != nil && c.sockets() != nil {
-			s.observeSockets(c, ev.Facts)
-		}
+		s.onChanged(ev.Facts)
 	case UnitRemoved:
-		if p := s.byUnit[ev.Unit]; p != nil {
-			s.onRemoved(p)
-		} else if a := s.actionOf(ev.Unit); a != nil {
-			s.lookAtAction(a) // at a daemon-reexec systemd says so of every unit
-		} else if c := s.companionOf(ev.Unit); c != nil && c.of != nil && c.of.timerOf() == c {
-			s.timerGone(c)
-		} else if c := s.companionOf(ev.Unit); c != nil && c.sockets() != nil {
-			c.made = false
-			s.lookAtSockets(c) // at a daemon-reexec systemd says so of every unit
-		} else if c != nil {
-			s.companionRemoved(c)
-		}
+		s.onRemoved(ev.Unit)
 	case JobRemoved:
 		if p := s.byUnit[ev.Unit]; p != nil {
 			s.onJobRemoved(p, ev)
@@ -59,6 +35,59 @@ func (s *Supervisor) onBus(ev BusEvent) {
 		// Every start sends the full definition again, so what systemd has read back from
 		// its lossy text does not matter, but where sockets keep it loaded.
 		s.recheckAllSockets()
+	}
+}
+
+// onChanged takes a snapshot of a unit, whosever it is.
+func (s *Supervisor) onChanged(f Facts) {
+	if p := s.byUnit[f.Unit]; p != nil {
+		s.observe(p, f)
+		return
+	}
+	if facts := s.probes[f.Unit]; facts != nil {
+		select {
+		case facts <- f:
+		default: // it says the same again and again
+		}
+		return
+	}
+	if a := s.actionOf(f.Unit); a != nil {
+		s.observeAction(a, f)
+		return
+	}
+	switch c := s.companionOf(f.Unit); {
+	case c == nil:
+	case c.times():
+		s.observeTimer(c.of, f)
+	case c.sockets() != nil:
+		s.observeSockets(c, f)
+	}
+}
+
+// onRemoved takes it that systemd has unloaded a unit. At a daemon-reexec it says so of every
+// unit, so most are looked at.
+func (s *Supervisor) onRemoved(unit string) {
+	if p := s.byUnit[unit]; p != nil {
+		// One that ended well is unloaded in the same breath as its last signals, which have
+		// closed the run. If not, they were missed.
+		if p.state.Phase.Up() && (p.invocation != "" || p.scope.exited) {
+			s.look(p)
+		}
+		return
+	}
+	if a := s.actionOf(unit); a != nil {
+		s.lookAtAction(a)
+		return
+	}
+	switch c := s.companionOf(unit); {
+	case c == nil:
+	case c.times():
+		s.timerGone(c)
+	case c.sockets() != nil:
+		c.made = false
+		s.lookAtSockets(c)
+	default:
+		s.companionRemoved(c)
 	}
 }
 
@@ -267,15 +296,6 @@ func (s *Supervisor) end(p *program, e policy.Exit) {
 	n := s.remember(end, s.fresh[told:])
 	if s.cfg.Ended != nil {
 		s.cfg.Ended(p.def.Name, n)
-	}
-}
-
-func (s *Supervisor) onRemoved(p *program) {
-	// A unit that ended well is unloaded in the same breath as its last signals, which
-	// have closed the run. If not, they were missed, or systemd is executing itself anew
-	// (daemon-reexec), at which it says so of every unit.
-	if p.state.Phase.Up() && (p.invocation != "" || p.scope.exited) {
-		s.look(p)
 	}
 }
 

@@ -58,6 +58,7 @@ func (s *Supervisor) onList(list []Facts, err error) {
 	s.observeTimers(list)
 }
 
+// reconcile compares what is believed of p with its unit.
 func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 	f = f.ofThisRun()
 	known := f.InvocationID != "" && (f.InvocationID == p.invocation || f.InvocationID == p.ended)
@@ -75,62 +76,86 @@ func (s *Supervisor) reconcile(p *program, f Facts, loaded bool) {
 		p.failed = loaded
 	}
 	fresh := loaded && f.InvocationID != "" && f.InvocationID != p.ended
-	running := fresh && f.ActiveState != "inactive" && f.ActiveState != "failed"
+	now := listed{f, loaded, fresh, fresh && f.ActiveState != "inactive" && f.ActiveState != "failed"}
 	switch {
 	case p.state.Phase == policy.Starting && !p.state.IsActive():
-		switch {
-		case fresh:
-			s.observe(p, f)
-			if p.scoped() && running && !p.calling {
-				s.adopt(p)
-			}
-		case f.JobID == 0 && p.wish == noWish && !p.calling:
-			if c := p.scope.child; c != nil {
-				p.scope = scopeRun{}
-				p.attempt++
-				c.Abort()
-			}
-			s.want(p, wishStart) // it was lost on the way
-		}
+		s.reconcileStart(p, now)
 	case p.state.Phase.Up():
-		switch {
-		case !loaded, f.JobID == 0 && (f.ActiveState == "inactive" || f.ActiveState == "failed" && f.InvocationID == p.ended):
-			s.onMissing(p) // of a failed one, the run before is still loaded
-		case fresh:
-			if f.ActiveState == "failed" && f.InvocationID != p.invocation {
-				// Another run took the place of the one we knew, and is over too.
-				p.invocation, p.pid, p.started, p.sent = f.InvocationID, 0, f.MainStart, nil
-			}
-			s.observe(p, f)
-			if p.scoped() && running {
-				s.adopt(p)
-				if p.scope.exited && f.JobID == 0 {
-					s.stopLeftovers(p)
-				}
-			}
-			if (p.state.Phase == policy.Stopping || p.exit != nil) && running && f.JobID == 0 && p.wish == noWish && !p.calling {
-				s.want(p, wishStop)
+		s.reconcileRun(p, now)
+	default:
+		s.reconcileRest(p, now)
+	}
+}
+
+// listed is a unit as a list has it.
+type listed struct {
+	Facts
+	loaded  bool
+	fresh   bool // of a run that is not known to be over
+	running bool // … and is not
+}
+
+// reconcileStart looks whether what p was started by is there, and starts it again if not.
+func (s *Supervisor) reconcileStart(p *program, f listed) {
+	switch {
+	case f.fresh:
+		s.observe(p, f.Facts)
+		if p.scoped() && f.running && !p.calling {
+			s.adopt(p)
+		}
+	case f.JobID == 0 && p.wish == noWish && !p.calling:
+		if c := p.scope.child; c != nil {
+			p.scope = scopeRun{}
+			p.attempt++
+			c.Abort()
+		}
+		s.want(p, wishStart) // it was lost on the way
+	}
+}
+
+// reconcileRun looks what has become of the run of p, or of its stop.
+func (s *Supervisor) reconcileRun(p *program, f listed) {
+	switch {
+	case !f.loaded, f.JobID == 0 && (f.ActiveState == "inactive" || f.ActiveState == "failed" && f.InvocationID == p.ended):
+		s.onMissing(p) // of a failed one, the run before is still loaded
+	case f.fresh:
+		if f.ActiveState == "failed" && f.InvocationID != p.invocation {
+			// Another run took the place of the one we knew, and is over too.
+			p.invocation, p.pid, p.started, p.sent = f.InvocationID, 0, f.MainStart, nil
+		}
+		s.observe(p, f.Facts)
+		if p.scoped() && f.running {
+			s.adopt(p)
+			if p.scope.exited && f.JobID == 0 {
+				s.stopLeftovers(p)
 			}
 		}
-	case loaded && f.SubState == "exited" && f.InvocationID == p.ended && p.pinned():
+		if (p.state.Phase == policy.Stopping || p.exit != nil) && f.running && f.JobID == 0 && p.wish == noWish && !p.calling {
+			s.want(p, wishStop)
+		}
+	}
+}
+
+// reconcileRest looks whether p, of which no run is known, runs.
+func (s *Supervisor) reconcileRest(p *program, f listed) {
+	switch {
+	case f.loaded && f.SubState == "exited" && f.InvocationID == p.ended && p.pinned():
 		p.pin.lingers = true
 		s.touch(p)
-	default:
-		if running && p.pinned() {
-			s.observe(p, f)
-		} else if running {
-			// It runs although nobody here has started it.
-			p.invocation, p.pid, p.digest = f.InvocationID, f.MainPID, ""
-			s.step(p, policy.Started{Adopted: true, Random: rand.Float64(), Unready: p.def.Ready.Kind.Notifies() && unready(f)})
-			if !f.ActiveEnter.IsZero() {
-				p.state.Since, p.state.Active = f.ActiveEnter, f.ActiveEnter
-				p.state = p.def.Rules.Bound(p.state, time.Now())
-			}
-			s.observe(p, f)
-		} else if fresh {
-			p.ended = f.InvocationID
-			s.touch(p)
+	case f.running && p.pinned():
+		s.observe(p, f.Facts)
+	case f.running:
+		// It runs although nobody here has started it.
+		p.invocation, p.pid, p.digest = f.InvocationID, f.MainPID, ""
+		s.step(p, policy.Started{Adopted: true, Random: rand.Float64(), Unready: p.def.Ready.Kind.Notifies() && unready(f.Facts)})
+		if !f.ActiveEnter.IsZero() {
+			p.state.Since, p.state.Active = f.ActiveEnter, f.ActiveEnter
+			p.state = p.def.Rules.Bound(p.state, time.Now())
 		}
+		s.observe(p, f.Facts)
+	case f.fresh:
+		p.ended = f.InvocationID
+		s.touch(p)
 	}
 }
 

@@ -258,6 +258,9 @@ func (p *program) timerOf() *companion {
 	return nil
 }
 
+// times reports whether the companion is the timer of its program.
+func (c *companion) times() bool { return c.of != nil && c.of.timerOf() == c }
+
 // observeTimer takes what systemd says of the timer of p.
 func (s *Supervisor) observeTimer(p *program, f Facts) {
 	switch {
@@ -331,8 +334,7 @@ func (p *program) busy() string {
 	return run + " is not over"
 }
 
-// timerGone looks whether somebody has stopped the timer of a program. At a daemon-reexec
-// systemd says so of every unit.
+// timerGone looks whether somebody has stopped the timer of a program.
 func (s *Supervisor) timerGone(c *companion) {
 	if !c.made {
 		return // it is being made, or removed
