@@ -124,7 +124,7 @@ func (s *Supervisor) send1(p *program, w wish) {
 			return // systemd has unloaded it already
 		}
 		p.calling, p.failed = true, false
-		s.reset(p, unit)
+		s.reset(p, unit, func() { s.answered(p) })
 	}
 }
 
@@ -154,12 +154,12 @@ func (s *Supervisor) launch(ctx context.Context, unit string, def Program, rt Ru
 }
 
 // reset has systemd forget the failed unit of a run of p that is over.
-func (s *Supervisor) reset(p *program, unit string) {
+func (s *Supervisor) reset(p *program, unit string, answered func()) {
 	bus := s.cfg.Bus
 	s.do(func(ctx context.Context) func() {
 		err := bus.Reset(ctx, unit)
 		return func() {
-			s.answered(p)
+			answered()
 			if err != nil && !errors.Is(err, ErrNoSuchUnit) && !errors.Is(err, ErrDisconnected) {
 				s.note(p, "cannot reset the failed unit: %v", err)
 			}

@@ -52,6 +52,8 @@ type fakeSystemd struct {
 	listen   func(units.Program) // what Config.Listen and Unlisten are
 	unlisten func(string)
 
+	prepares time.Duration // how long Config.Prepare takes
+
 	prompt bool // programs say at once that they are ready
 
 	probe       units.ProbeFunc                               // answers the probes of programs

@@ -60,6 +60,10 @@ func startProject(t *testing.T, fake *fakeSystemd, saved *units.Saved, forker un
 	r.sup = units.New(units.Config{
 		Project: project,
 		Bus:     fake, Saved: saved, Forker: forker, Probe: fake.probe, Connections: fake.connections,
+		Prepare: func(units.Program, int) error {
+			time.Sleep(fake.prepares)
+			return nil
+		},
 		Listen: func(def units.Program, _ int) {
 			if fake.listen != nil {
 				fake.listen(def)

@@ -163,7 +163,7 @@ func (s *Supervisor) startBy(p *program) {
 	// It is a scope that was a service, or the other way round.
 	if p.failed {
 		p.failed = false
-		s.reset(p, p.unit)
+		s.reset(p, p.unit, func() {}) // the call of p is another one
 	}
 	delete(s.byUnit, p.unit)
 	p.unit = p.def.Unit

@@ -299,3 +299,30 @@ job STARTING -> RUNNING: restarted
 		})
 	}
 }
+
+// A scope that has failed becomes a service. That systemd has forgotten the scope says nothing of
+// the start of the service, for whose answer a stop has to wait.
+func TestStopOfWhatWasAScope(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, forker := newFake(), &fakeForker{}
+		r := startWith(t, fake, nil, forker, scopeProgram())
+		r.after(time.Second)
+		fake.set(func() {
+			forker.children[0].exit(syscall.WaitStatus(syscall.SIGKILL))
+			fake.emptiedNow("oom-kill")
+		})
+		r.after(time.Second)
+		r.wantPhases("job KILLED")
+		r.redefine(nil, program("job"))
+		fake.set(func() { fake.prepares = time.Second })
+		r.do(units.Start, "job")
+		r.after(100 * time.Millisecond)
+		r.do(units.Stop, "job")
+		r.after(time.Minute)
+		r.wantPhases("job STOPPED")
+		if got := fake.active("msup-job.service"); got != "" {
+			t.Errorf("it is %s", got)
+		}
+		r.stop()
+	})
+}
