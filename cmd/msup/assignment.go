@@ -45,6 +45,40 @@ func (a *app) superviseWhat(run string) (assignment, error) {
 	}, nil
 }
 
+// inherit brings together what is to be supervised and what the supervisor before this one has
+// left behind. The log tells what of that could not be had, and is there with an error too.
+func (a *app) inherit(what assignment, store *stateLog, logged string) (units.Project, *units.Saved, *transitionLog, error) {
+	saved, damage := loadState(store.path, what.Project.Name)
+	if saved != nil && !what.back {
+		saved.Down = false // going down has ended otherwise, and this is a new start
+		saved.Anew = what.anew
+	}
+	project, unscaled := keepScales(what.Project, what.before, saved)
+	project = keepRemoved(project, what.before, saved, damage != nil)
+	log, err := openTransitionLog(project, a.user, saved, logged)
+	if err != nil {
+		if !what.back {
+			return project, saved, log, err
+		}
+		// What runs needs a supervisor more than that one needs a file.
+		log.note(err.Error() + "; the journal has what it misses")
+	}
+	if what.problem != nil {
+		log.note("goes on with the definitions of before: " + firstLine(what.problem.Error()))
+	}
+	if damage != nil {
+		log.note(damage.Error() + "; what is missing is rebuilt from systemd")
+	}
+	if unscaled != nil {
+		log.note(oneLine(unscaled))
+	}
+	project, overridden := keepOverrides(project, what.before)
+	if overridden != nil {
+		log.note(oneLine(overridden))
+	}
+	return project, saved, log, nil
+}
+
 // keepRemoved adds to a project the programs that the configuration no longer has and that
 // are up: they run on until they are stopped. One that a damaged state does not know may be up.
 func keepRemoved(project, before units.Project, saved *units.Saved, damaged bool) units.Project {

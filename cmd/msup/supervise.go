@@ -65,8 +65,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	project := what.Project
-	dir := a.runtimeDir(project.Name)
+	dir := a.runtimeDir(what.Project.Name)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	bus, err := a.dial(ctx)
@@ -75,7 +74,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	}
 	defer bus.Close()
 	if !what.back {
-		if err := a.refuseSharedSlices(ctx, bus, project); err != nil {
+		if err := a.refuseSharedSlices(ctx, bus, what.Project); err != nil {
 			return err
 		}
 	}
@@ -91,34 +90,10 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	}()
 
 	store := &stateLog{path: filepath.Join(dir, stateName)}
-	saved, damage := loadState(store.path, project.Name)
-	if saved != nil && !what.back {
-		saved.Down = false // going down has ended otherwise, and this is a new start
-		saved.Anew = what.anew
-	}
-	project, unscaled := keepScales(project, what.before, saved)
-	project = keepRemoved(project, what.before, saved, damage != nil)
-	log, err := openTransitionLog(project, a.user, saved, filepath.Join(dir, loggedName))
+	project, saved, log, err := a.inherit(what, store, filepath.Join(dir, loggedName))
 	defer log.close()
 	if err != nil {
-		if !what.back {
-			return err
-		}
-		// What runs needs a supervisor more than that one needs a file.
-		log.append(units.Record{Time: time.Now(), Reason: err.Error() + "; the journal has what it misses"})
-	}
-	if what.problem != nil {
-		log.append(units.Record{Time: time.Now(), Reason: "goes on with the definitions of before: " + firstLine(what.problem.Error())})
-	}
-	if damage != nil {
-		log.append(units.Record{Time: time.Now(), Reason: damage.Error() + "; what is missing is rebuilt from systemd"})
-	}
-
-	if unscaled != nil {
-		log.append(units.Record{Time: time.Now(), Reason: oneLine(unscaled)})
-	}
-	if project, err = keepOverrides(project, what.before); err != nil {
-		log.append(units.Record{Time: time.Now(), Reason: oneLine(err)})
+		return err
 	}
 	limits := limitWarnings(bus, project)
 	if what.strict && len(limits) > 0 {
@@ -134,7 +109,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 		if !what.back {
 			return err
 		}
-		log.append(units.Record{Time: time.Now(), Reason: err.Error() + "; the one of before stays"})
+		log.note(err.Error() + "; the one of before stays")
 	}
 	var sup *units.Supervisor
 	peaks := newPeaks(func(unit string, pid uint32, u units.Use) { sup.KilledForMemory(unit, pid, u) })
@@ -210,7 +185,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	if errors.Is(err, units.ErrDown) {
 		outputs.remove()
 		if err := leave(bus, dir); err != nil {
-			log.append(units.Record{Time: time.Now(), Reason: err.Error()})
+			log.note(err.Error())
 		}
 		if !stopping.Load() {
 			a.stopOwnUnit(bus, project)

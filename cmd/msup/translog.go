@@ -147,6 +147,9 @@ func (l *transitionLog) append(r units.Record) {
 	l.enqueue(logEntry{record: r})
 }
 
+// note appends a line that is about no program.
+func (l *transitionLog) note(text string) { l.append(units.Record{Time: time.Now(), Reason: text}) }
+
 func (l *transitionLog) enqueue(e logEntry) {
 	l.mu.Lock()
 	l.queue = append(l.queue, e)
