@@ -147,6 +147,7 @@ func (s *Supervisor) make(c *companion) {
 		return
 	}
 	c.asked, c.gone, c.again, c.old = true, false, false, false
+	s.setBeside(c, false)
 	bus, def, leaving := s.cfg.Bus, c.def, c.leaving
 	service, timeout := "", companionTimeout
 	if c.of != nil && def.Name() == c.of.def.SocketUnit() && !c.of.state.Phase.Up() {
@@ -209,6 +210,8 @@ func (s *Supervisor) onCompanion(c *companion, err error) {
 	case err == nil:
 		c.made = !c.gone
 		s.paired(c)
+		l := c.sockets()
+		s.setBeside(c, c.made && (l == nil || l.made))
 		s.makeOthers(c)
 		return
 	}
@@ -279,6 +282,50 @@ func (s *Supervisor) companionOf(unit string) *companion {
 		}
 	}
 	return nil
+}
+
+// setBeside notes whether a companion of a program is there, and is not about to be touched by us.
+func (s *Supervisor) setBeside(c *companion, is bool) {
+	if c.of == nil || slices.Contains(c.of.beside, c.def.Name()) == is {
+		return
+	}
+	if is {
+		c.of.beside = append(slices.Clip(c.of.beside), c.def.Name())
+	} else {
+		c.of.beside = without(c.of.beside, c.def.Name())
+	}
+	s.touch(c.of)
+}
+
+func without(names []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
+}
+
+// respectStops looks for timers and sockets that somebody has stopped while nobody was there to
+// see it. That is respected as it is at any other time: what was there, and was not removed by us,
+// is not made again. list are the units that are there.
+func (s *Supervisor) respectStops(list []Facts) {
+	for _, p := range s.programs {
+		for _, name := range p.beside {
+			i := slices.IndexFunc(list, func(f Facts) bool { return f.Unit == name })
+			if i >= 0 && list[i].ActiveState != "inactive" && list[i].ActiveState != "failed" {
+				continue
+			}
+			p.beside = without(p.beside, name)
+			s.touch(p)
+			f := Facts{Unit: name, ActiveState: "inactive"}
+			if i >= 0 {
+				f = list[i]
+			}
+			switch {
+			case s.down || !p.state.Armed:
+			case name == p.def.TimerUnit():
+				s.step(p, timerEnded(f))
+			case name == p.def.SocketUnit() && p.onDemand() && p.state.Phase != policy.Starting:
+				s.step(p, socketsEnded(f)) // of one that is being started they are about to be made
+			}
+		}
+	}
 }
 
 // companionRemoved notes that systemd has unloaded a companion: somebody has stopped it, a slice

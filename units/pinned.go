@@ -215,18 +215,24 @@ func (s *Supervisor) observeSockets(c *companion, f Facts) {
 	}
 	c.made, p.pin.digest = false, ""
 	s.touch(p)
-	ev := policy.Disarmed{Reason: "its sockets were stopped with systemctl"}
-	if f.ActiveState == "failed" {
-		ev = policy.Disarmed{Reason: "its sockets have failed: systemd says Result=" + f.Result, Failed: true}
-		if f.Result == "trigger-limit-hit" {
-			ev.Reason = "connections have started it too often, and it took none (Result=trigger-limit-hit)"
-		}
-	}
+	s.setBeside(c, false)
+	ev := socketsEnded(f)
 	if !p.onDemand() {
 		s.note(p, "%s: nobody can connect until it is restarted", ev.Reason)
 		return
 	}
 	s.step(p, ev)
+}
+
+// socketsEnded says what the end of the unit of sockets means.
+func socketsEnded(f Facts) policy.Disarmed {
+	switch {
+	case f.ActiveState != "failed":
+		return policy.Disarmed{Reason: "its sockets were stopped with systemctl"}
+	case f.Result == "trigger-limit-hit":
+		return policy.Disarmed{Reason: "connections have started it too often, and it took none (Result=trigger-limit-hit)", Failed: true}
+	}
+	return policy.Disarmed{Reason: "its sockets have failed: systemd says Result=" + f.Result, Failed: true}
 }
 
 // ofThisRun is f without times of earlier runs: a unit that stays loaded keeps them.

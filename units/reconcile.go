@@ -42,6 +42,7 @@ func (s *Supervisor) onList(list []Facts, err error) {
 		return
 	}
 	s.ready = true
+	s.respectStops(list)
 	s.makeCompanions(list)
 	found := map[string]Facts{}
 	for _, f := range list {

@@ -165,6 +165,9 @@ type SavedProgram struct {
 	Sent *SentSignal `json:"sent,omitempty"`
 	// Awaits is what it awaited, see [policy.Rules].
 	Awaits string `json:"awaits,omitempty"`
+	// Beside are its timer and its sockets, by their units, as far as they are there and it was not
+	// asked since to make them anew or to remove them.
+	Beside []string `json:"beside,omitempty"`
 	// Times is what the times of its schedule have come to; nil = none has come yet.
 	Times *SavedTimes `json:"times,omitempty"`
 	// Actions are those that are due or under way.

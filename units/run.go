@@ -59,6 +59,7 @@ type program struct {
 	ready, alive probing
 
 	companions []*companion // its own
+	beside     []string     // those that are there, see SavedProgram
 	times      times
 	pin        pin
 	idle       idling

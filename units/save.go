@@ -89,7 +89,7 @@ func (p *program) save() SavedProgram {
 	return SavedProgram{
 		State: p.state, Invocation: p.invocation, Ended: p.ended, Result: p.result, PID: p.pid,
 		Exit: p.exit, Digest: p.digest, Unit: p.unit, Applied: p.applied, Dropping: p.dropping, Awaits: p.def.Rules.Awaits, Alone: p.alone,
-		Paired:  p.pin.digest,
+		Paired: p.pin.digest, Beside: p.beside,
 		Started: p.started, OOMKills: p.oomKills, OOMAt: p.oomAt, Sent: p.sent,
 	}
 }

@@ -265,7 +265,7 @@ func (c *companion) times() bool { return c.of != nil && c.of.timerOf() == c }
 func (s *Supervisor) observeTimer(p *program, f Facts) {
 	switch {
 	case f.ActiveState == "failed":
-		s.step(p, policy.Disarmed{Reason: fmt.Sprintf("%s has failed: %s", f.Unit, f.Result), Failed: true})
+		s.step(p, timerEnded(f))
 		return
 	case f.ActiveState != "active":
 		return
@@ -343,11 +343,20 @@ func (s *Supervisor) timerGone(c *companion) {
 		switch {
 		case err != nil || !s.has(c) || !c.made || c.asked || c.leaving: // the list tells it, or who is about to make it
 		case f.LoadState == "not-found" || f.ActiveState == "inactive":
-			s.step(c.of, policy.Disarmed{Reason: c.def.Name() + " was stopped with systemctl"})
+			s.setBeside(c, false)
+			s.step(c.of, timerEnded(Facts{Unit: c.def.Name()}))
 		default:
 			s.observeTimer(c.of, f)
 		}
 	})
+}
+
+// timerEnded says what the end of a timer means.
+func timerEnded(f Facts) policy.Disarmed {
+	if f.ActiveState == "failed" {
+		return policy.Disarmed{Reason: fmt.Sprintf("%s has failed: %s", f.Unit, f.Result), Failed: true}
+	}
+	return policy.Disarmed{Reason: f.Unit + " was stopped with systemctl"}
 }
 
 // observeTimers takes what a list says of timers.

@@ -279,6 +279,51 @@ func TestTimeWithoutASupervisor(t *testing.T) {
 	})
 }
 
+// A stop with systemctl is respected whether a supervisor is there to see it or not, of timers and
+// sockets as of programs; msup up and msup start make them again.
+func TestStopsWithoutASupervisor(t *testing.T) {
+	for name, tt := range map[string]struct {
+		unit, reason string
+		def          func() units.Program
+	}{
+		"timer":  {"msup-web:due.timer", "msup-web:due.timer was stopped with systemctl", func() units.Program { return program("web", scheduled("daily")) }},
+		"socket": {"msup-web.socket", "its sockets were stopped with systemctl", func() units.Program { return listening(t, "web", onDemand) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake, def := newFake(), tt.def()
+				r := start(t, fake, nil, def)
+				r.after(time.Second)
+				r.stop()
+				// One that goes on.
+				r = start(t, fake, r.saved, def)
+				r.after(time.Second)
+				if st := r.status("web").State; !st.Armed || !fake.has(tt.unit) {
+					t.Fatalf("%+v", st)
+				}
+				r.stop()
+				_ = fake.Stop(t.Context(), tt.unit)
+				time.Sleep(time.Second)
+				for range 2 {
+					r = start(t, fake, r.saved, def)
+					r.after(time.Second)
+					if st := r.status("web").State; st.Armed || st.Phase != policy.Stopped || st.Reason != tt.reason || fake.has(tt.unit) {
+						t.Errorf("%+v, there is one: %t", st, fake.has(tt.unit))
+					}
+					r.stop()
+				}
+				r = start(t, fake, r.saved, def)
+				r.do(units.Arm, "web")
+				r.after(time.Second)
+				if st := r.status("web").State; !st.Armed || !fake.has(tt.unit) {
+					t.Errorf("msup up: %+v", st)
+				}
+				r.stop()
+			})
+		})
+	}
+}
+
 // Supervisors are killed at any moment, and each time of a schedule is answered by one run.
 func TestScheduleKilledAtAnyMoment(t *testing.T) {
 	withSeeds(t, 6, killScheduled)

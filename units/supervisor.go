@@ -154,7 +154,7 @@ func New(cfg Config) *Supervisor {
 				p.invocation, p.ended, p.result, p.pid = old.Invocation, old.Ended, old.Result, old.PID
 				p.exit, p.digest, p.applied = old.Exit, def.digestNow(old.Digest), old.Applied
 				p.unit, p.dropping = cmp.Or(old.Unit, p.unit), old.Dropping && def.Removed
-				p.alone = old.Alone
+				p.alone, p.beside = old.Alone, old.Beside
 				if old.Times != nil {
 					p.times.SavedTimes = *old.Times
 				}
