@@ -167,6 +167,9 @@ func (in *input) scriptHint(path string) string {
 	base := filepath.Base(path)
 	name := strings.TrimSuffix(strings.TrimSuffix(base, filepath.Ext(base)), ".config")
 	hint := fmt.Sprintf("node -p 'JSON.stringify(require(\"./%s\"), null, 2)' > %s.config.json makes JSON of it, once", base, name)
+	if filepath.Ext(base) == ".mjs" { // which not every node requires
+		hint = fmt.Sprintf("node -e 'import(\"./%s\").then(m => console.log(JSON.stringify(m.default, null, 2)))' > %s.config.json makes JSON of it, once", base, name)
+	}
 	if in.Exec == nil {
 		hint += "; msup import --allow-exec runs it"
 	}

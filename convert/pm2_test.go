@@ -43,6 +43,10 @@ func TestScript(t *testing.T) {
 	if text, _ := run(t, files, Options{Exec: broken}, "ecosystem.config.js"); !strings.Contains(text, "node cannot run it: no such thing") {
 		t.Error(text)
 	}
+	files["/srv/app/app.config.mjs"] = "export default …"
+	if text, _ := run(t, files, Options{}, "app.config.mjs"); !strings.Contains(text, `node -e 'import("./app.config.mjs")`) || !strings.Contains(text, "> app.config.json") {
+		t.Error(text)
+	}
 	if text, _ := run(t, files, Options{}, "ecosystem.config.js"); !strings.Contains(text, "msup runs none to read a configuration") {
 		t.Error(text)
 	}
@@ -83,10 +87,10 @@ func TestPM2Script(t *testing.T) {
 		{`{"script": "npm run start", "args": "--prod"}`, "command = npm run start\n"},
 		{`{"script": "npm start && echo done", "interpreter": "none"}`, "command = bash -c 'npm start && echo done'\n"},
 		{`{"script": "npm", "args": "start", "interpreter": "none"}`, "command = npm start\n"},
-		// It reads numbers as JavaScript does, and words in lists.
+		// It reads numbers as JavaScript does.
 		{`{"script": "a.js", "instances": "4,"}`, "instances = 4\n"},
-		{`{"script": "a.js", "stop_exit_codes": "0 143"}`, "success_exit_codes = 0 143\n"},
-		{`{"script": "a.js", "stop_exit_codes": "[0]"}`, "restart_reset = 1s\n"},
+		{`{"script": "a.js", "stop_exit_codes": ["0", 143]}`, "success_exit_codes = 0 143\n"},
+		{`{"script": "a.js", "stop_exit_codes": "[0]"}`, "[a] stop_exit_codes: [0] is no number"},
 	} {
 		got, report := run(t, map[string]string{"/srv/app/ecosystem.config.json": `{"apps": [` + test.app + `]}`}, Options{}, "ecosystem.config.json")
 		if !strings.Contains(got, test.want) {

@@ -73,7 +73,7 @@ func (a *pm2App) restarts() {
 	o.set(a.s, "max_restarts", strconv.Itoa(maxRestarts))
 	a.entry("min_uptime").set(a.s, "restart_reset", reset)
 	if n := a.get("stop_exit_codes"); n != nil && n.kind != nullNode {
-		a.stopCodes(a.entry("stop_exit_codes"))
+		a.stopCodes(a.entry("stop_exit_codes"), n)
 	}
 }
 
@@ -93,13 +93,15 @@ func unstable(minUptime float64, maxRestarts int, delay, backoff float64) bool {
 }
 
 // stopCodes are exit statuses after which pm2 does not start an app again.
-func (a *pm2App) stopCodes(o *outcome) {
+func (a *pm2App) stopCodes(o *outcome, n *node) {
+	items := n.items
+	if n.kind != listNode {
+		items = []*node{n}
+	}
 	var codes []string
-	for _, word := range a.list("stop_exit_codes") {
-		switch i, err := strconv.Atoi(word); {
-		case err != nil || i < 0 || i > 255:
-			o.drop(clip(word)+" is no exit status", "")
-		case !slices.Contains(codes, strconv.Itoa(i)):
+	for _, item := range items {
+		i, ok := o.number(item)
+		if ok && i <= 255 && !slices.Contains(codes, strconv.Itoa(i)) {
 			codes = append(codes, strconv.Itoa(i))
 		}
 	}
