@@ -21,6 +21,7 @@ var (
 	pm2Old    = regexp.MustCompile(`^process(es)?\.(json|ya?ml)$`) // its first name
 	appsKey   = regexp.MustCompile(`(?m)^[ \t]*"?apps"?[ \t]*:`)
 	scriptKey = regexp.MustCompile(`(^|[\s{,"'-])script["']?\s*:`) // of apps without a list, or of one
+	pm2Apps   = regexp.MustCompile(`"pm2"\s*:\s*[{\[]`)            // a package.json may have them
 	jlistKey  = regexp.MustCompile(`"pm2_env"[ \t\n]*:`)
 )
 
@@ -30,7 +31,7 @@ func isPM2(name string, content []byte) bool {
 		return true
 	case ext == ".json":
 		// pm2 writes jlist on one line, where the key stands somewhere.
-		return pm2File.MatchString(name) || name != "package.json" && scriptKey.Match(content) || appsKey.Match(content) || jlistKey.Match(content) || bytes.Contains(content, []byte(`"apps"`))
+		return pm2File.MatchString(name) || name != "package.json" && scriptKey.Match(content) || appsKey.Match(content) || pm2Apps.Match(content) || jlistKey.Match(content) || bytes.Contains(content, []byte(`"apps"`))
 	case ext == ".yml" || ext == ".yaml":
 		return pm2File.MatchString(name) || (appsKey.Match(content) || pm2Old.MatchString(name)) && scriptKey.Match(content)
 	}
@@ -121,11 +122,13 @@ func convertPM2(in *input) {
 	in.document.share(in.document.programs(), "stop_timeout", "autorestart", "max_restarts", "restart_reset", "restart_delay", "restart_backoff", "restart_delay_max", "log_timestamps", "user", "group")
 }
 
-// appsOf are the apps of a file: those of apps, of a list, or the one that the file is.
+// appsOf are the apps of a file: those of apps, or else of pm2, of a list, or the one that the file is.
 func appsOf(root *node) []*node {
 	list := root
-	if apps := root.get("apps"); apps != nil {
-		list = apps
+	for _, name := range []string{"pm2", "apps"} {
+		if apps := root.get(name); apps != nil && (apps.kind == listNode || apps.kind == mapNode) {
+			list = apps
+		}
 	}
 	switch {
 	case list.kind == listNode:

@@ -102,6 +102,14 @@ func TestPM2Script(t *testing.T) {
 	}
 }
 
+// The apps of a package.json.
+func TestPM2Package(t *testing.T) {
+	got, report := run(t, map[string]string{"/srv/app/package.json": `{"name": "shop", "scripts": {"start": "x"}, "pm2": {"name": "web", "script": "app.js"}}`}, Options{}, "package.json")
+	if !strings.Contains(got, "[program web]\ncommand = node app.js\n") || report.Count(Dropped) > 0 {
+		t.Errorf("%s %v", got, report)
+	}
+}
+
 // What cannot be a configuration of msup's is not read as one.
 func TestForeign(t *testing.T) {
 	for _, test := range []struct {
@@ -132,6 +140,7 @@ func TestPM2Names(t *testing.T) {
 		{"services.json", `{ name: 'web', script: 'app.js' }`, PM2},
 		{"process.yml", "- script: ./app.js\n  name: web\n", PM2},
 		{"package.json", `{"scripts": {"script": "node app.js"}}`, Unknown},
+		{"package.json", `{"pm2": [{"script": "app.js"}]}`, PM2},
 		{"app.json", `{"scripts": {"postdeploy": "rake db:migrate"}}`, Unknown},
 		{"process.yml", "steps:\n  - run: build\n", Unknown},
 	} {
