@@ -35,12 +35,12 @@ var errTooLarge = fmt.Errorf("the text comes to more than %d MiB", maxSubst>>20)
 
 // replaceVariables replaces the variables of a text. The error is a [*substError].
 func replaceVariables(text string, lookup func(name string, line int) string) (string, error) {
-	// The library would take $$ and \\ for escapes in some places; the file's own $$ is cut out
-	// before it is asked.
+	// Outside of variables the library takes \\ for \, and \/ for /. The file's own $$ is cut out before
+	// it is asked.
 	var b strings.Builder
 	s := &envsubst{text: text, lookup: lookup}
 	for s.pos < len(s.text) {
-		i := strings.Index(s.text[s.pos:], "$")
+		i := strings.IndexAny(s.text[s.pos:], `$\`)
 		if i < 0 {
 			b.WriteString(s.text[s.pos:])
 			break
@@ -48,6 +48,9 @@ func replaceVariables(text string, lookup func(name string, line int) string) (s
 		b.WriteString(s.text[s.pos : s.pos+i])
 		s.pos += i
 		switch rest := s.text[s.pos:]; {
+		case strings.HasPrefix(rest, `\\`), strings.HasPrefix(rest, `\/`):
+			b.WriteByte(rest[1])
+			s.pos += 2
 		case strings.HasPrefix(rest, "$$"):
 			b.WriteByte('$')
 			s.pos += 2
@@ -60,7 +63,7 @@ func replaceVariables(text string, lookup func(name string, line int) string) (s
 			}
 			b.WriteString(value)
 		default:
-			b.WriteByte('$')
+			b.WriteByte(rest[0])
 			s.pos++
 		}
 	}

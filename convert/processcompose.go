@@ -126,13 +126,25 @@ func (pc *pcProject) parse(path string, data []byte) (*node, bool) {
 	root, ok := pc.tree(path, []byte(text), parseYAML)
 	if ok {
 		pc.settle(root, "")
-	} else if last := &pc.problems[len(pc.problems)-1]; len(pc.unset[last.Line]) > 0 {
-		last.Hint = "nothing was put in the place of variables that are not set: " + strings.Join(pc.unset[last.Line], ", ")
+	} else {
+		last := &pc.problems[len(pc.problems)-1]
+		last.Hint = pc.brokenBy(data, pc.unset[last.Line])
 	}
 	if ok && root.get("disable_env_expansion").isTrue() {
 		return pc.tree(path, data, parseYAML)
 	}
 	return root, ok
+}
+
+// brokenBy says what has made YAML of a file that is none any more; "" if it was none.
+func (pc *pcProject) brokenBy(data []byte, unset []string) string {
+	if len(unset) > 0 {
+		return "nothing was put in the place of variables that are not set: " + strings.Join(unset, ", ")
+	}
+	if _, err := parseYAML("", data); err != nil {
+		return ""
+	}
+	return `process-compose replaces variables before it reads the YAML, and takes \\ for \ then; disable_env_expansion: true keeps it from that`
 }
 
 // variable is the value of a variable of a file: that of .env, else that of the environment, for
