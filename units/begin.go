@@ -34,6 +34,8 @@ func (s *Supervisor) begin() {
 		case s.down:
 		case p.def.Autostart && p.state.Phase == policy.Stopping && takesOver && s.cfg.Saved.Programs[p.def.Name].Dropping && !p.dropping:
 			s.autostart(p, "it is in the configuration again")
+		case p.def.Autostart && p.state.IsActive() && !s.knew(p) && (!takesOver || s.cfg.Saved.Damaged):
+			s.step(p, policy.ArmRequested{By: "adopted"}) // that it waits for something was lost too
 		case p.state.Phase != policy.Stopped || (takesOver && s.knew(p)):
 		case takesOver && !s.cfg.Saved.Damaged:
 			// Taking over starts nothing that did not run.

@@ -63,18 +63,25 @@ func (s *Supervisor) useSlices(p Project) {
 	}
 }
 
-// makeCompanions looks at all companions, after the connection came. list are the units that
-// are there: one that nothing wants is a left-over of an earlier supervisor.
-func (s *Supervisor) makeCompanions(list []Facts) {
+// makeCompanions looks at all companions, after the connection came.
+func (s *Supervisor) makeCompanions() {
 	if !s.down {
 		s.makeShared()
 	}
-	wanted := map[string]bool{}
 	for _, p := range s.programs {
 		for _, c := range p.companions {
 			c.made, c.lost, c.again = false, false, c.asked
 			s.make(c)
 		}
+		s.accompany(p)
+	}
+}
+
+// removeLeftovers removes units that start programs and that nothing wants: those of an earlier
+// supervisor. list are the units that are there. It comes when it is known how the programs are.
+func (s *Supervisor) removeLeftovers(list []Facts) {
+	wanted := map[string]bool{}
+	for _, p := range s.programs {
 		s.accompany(p)
 		for _, c := range p.companions {
 			wanted[c.def.Name()] = true

@@ -43,7 +43,7 @@ func (s *Supervisor) onList(list []Facts, err error) {
 	}
 	s.ready = true
 	s.respectStops(list)
-	s.makeCompanions(list)
+	s.makeCompanions()
 	found := map[string]Facts{}
 	for _, f := range list {
 		f.Commands = append([]CommandStatus{}, f.Commands...) // they are known
@@ -56,6 +56,7 @@ func (s *Supervisor) onList(list []Facts, err error) {
 	}
 	s.reconcileActions(list)
 	s.begin()
+	s.removeLeftovers(list)
 	s.observeTimers(list)
 }
 
@@ -143,7 +144,7 @@ func (s *Supervisor) reconcileRest(p *program, f listed) {
 	case f.loaded && f.SubState == "exited" && f.InvocationID == p.ended && p.pinned():
 		p.pin.lingers = true
 		s.touch(p)
-	case f.running && p.pinned():
+	case f.running && p.pinned() && (s.begun || s.knew(p)): // a connection has started it
 		s.observe(p, f.Facts)
 	case f.running:
 		// It runs although nobody here has started it.

@@ -324,6 +324,43 @@ func TestStopsWithoutASupervisor(t *testing.T) {
 	}
 }
 
+// A state that is damaged costs no schedule and no sockets, also if the program runs just then.
+func TestDamagedStateWhileItRuns(t *testing.T) {
+	for name, tt := range map[string]struct {
+		unit string
+		def  func() units.Program
+	}{
+		"timer":     {"msup-web:due.timer", func() units.Program { return program("web", scheduled("daily")) }},
+		"on demand": {"msup-web.socket", func() units.Program { return listening(t, "web", onDemand) }},
+		"sockets":   {"msup-web.socket", func() units.Program { return listening(t, "web") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fake, def := newFake(), tt.def()
+				r := start(t, fake, nil, def)
+				r.do(units.Start, "web")
+				r.after(time.Second)
+				for _, saved := range []*units.Saved{{Damaged: true}, nil} {
+					r.stop()
+					r = start(t, fake, saved, def)
+					r.after(time.Second)
+					if st := r.status("web").State; st.Armed != (def.Rules.Awaits != "") || st.Phase != policy.Running || !fake.has(tt.unit) || len(fake.stopped) > 0 {
+						t.Errorf("%+v, %t, %v", st, fake.has(tt.unit), fake.stopped)
+					}
+				}
+				r.stop()
+				def.Autostart = false
+				r = start(t, fake, nil, def)
+				r.after(time.Second)
+				if st := r.status("web").State; st.Armed || st.Phase != policy.Running {
+					t.Errorf("it is not to wait by itself: %+v", st)
+				}
+				r.stop()
+			})
+		})
+	}
+}
+
 // Supervisors are killed at any moment, and each time of a schedule is answered by one run.
 func TestScheduleKilledAtAnyMoment(t *testing.T) {
 	withSeeds(t, 6, killScheduled)
