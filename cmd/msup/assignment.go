@@ -48,7 +48,7 @@ func (a *app) superviseWhat(run string) (assignment, error) {
 // inherit brings together what is to be supervised and what the supervisor before this one has
 // left behind. The log tells what of that could not be had, and is there with an error too.
 func (a *app) inherit(what assignment, store *stateLog, logged string) (units.Project, *units.Saved, *transitionLog, error) {
-	saved, damage := loadState(store.path, what.Project.Name)
+	saved, damage := loadState(store.path, what.Name)
 	if saved != nil && !what.back {
 		saved.Down = false // going down has ended otherwise, and this is a new start
 		saved.Anew = what.anew

@@ -149,15 +149,20 @@ func (c *ctl) forEach(s *sight, names []string, noGroup int, act func([]process,
 }
 
 func (c *ctl) start(ctx context.Context, args []string) error {
+	return c.change(ctx, "start", args, ctlInvalid, c.startThese)
+}
+
+// change has these be given the processes that args name, see forEach. Without args it is misused.
+func (c *ctl) change(ctx context.Context, verb string, args []string, noGroup int, these func(context.Context, *sight, []process, bool) error) error {
 	if len(args) == 0 {
-		c.misuse(ctlInvalid, "start", "Error: start requires a process name")
+		c.misuse(noGroup, verb, "Error: %s requires a process name", verb)
 		return nil
 	}
 	s, err := c.see(ctx)
 	if err != nil {
 		return err
 	}
-	return c.forEach(s, args, ctlInvalid, func(some []process, several bool) error { return c.startThese(ctx, s, some, several) })
+	return c.forEach(s, args, noGroup, func(some []process, several bool) error { return these(ctx, s, some, several) })
 }
 
 // startThese starts what is not up. Of several, those that are up are passed over.
@@ -212,15 +217,7 @@ func (c *ctl) startResult(p process, phase policy.Phase, after []process) {
 }
 
 func (c *ctl) stop(ctx context.Context, args []string) error {
-	if len(args) == 0 {
-		c.misuse(ctlFailed, "stop", "Error: stop requires a process name")
-		return nil
-	}
-	s, err := c.see(ctx)
-	if err != nil {
-		return err
-	}
-	return c.forEach(s, args, ctlFailed, func(some []process, several bool) error { return c.stopThese(ctx, s, some, several) })
+	return c.change(ctx, "stop", args, ctlFailed, c.stopThese)
 }
 
 // stopThese stops what is up, or would be started by itself, which supervisord knows of BACKOFF

@@ -65,7 +65,7 @@ func (a *app) supervise(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	dir := a.runtimeDir(what.Project.Name)
+	dir := a.runtimeDir(what.Name)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	bus, err := a.dial(ctx)
