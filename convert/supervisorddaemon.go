@@ -30,16 +30,16 @@ var daemonKeys = map[string]func(c *supervisord, value string) fate{
 		}
 		return fate{Dropped, "what a user may run is up to systemd", "tasks_limit, or systemd.LimitNPROC"}
 	},
-	"pidfile":     always(Changed, "systemd knows the supervisor, and no file is written: systemctl show -P MainPID msup.service"),
-	"nodaemon":    always(Changed, "msup up stays in the foreground and msup up -d does not; the supervisor is a service in both cases"),
-	"childlogdir": always(Changed, "there are no AUTO log files: the journal has that output"),
-	"nocleanup":   always(Changed, "there are no AUTO log files: the journal has that output"),
+	"pidfile":     isChanged("systemd knows the supervisor, and no file is written: systemctl show -P MainPID msup.service"),
+	"nodaemon":    isChanged("msup up stays in the foreground and msup up -d does not; the supervisor is a service in both cases"),
+	"childlogdir": isChanged("there are no AUTO log files: the journal has that output"),
+	"nocleanup":   isChanged("there are no AUTO log files: the journal has that output"),
 	"silent":      unlessOff(fate{Dropped, "msup up shows the output of the programs", "msup up -d returns when all are up"}),
 	"strip_ansi":  unlessOff(fate{Dropped, "output is written as it is", "sed, less -R"}),
 }
 
-func always(v Verdict, why string) func(*supervisord, string) fate {
-	return func(*supervisord, string) fate { return fate{v, why, ""} }
+func isChanged(why string) func(*supervisord, string) fate {
+	return func(*supervisord, string) fate { return fate{Changed, why, ""} }
 }
 
 // unlessOff is the fate of a key that is not false.

@@ -30,7 +30,6 @@ var servedAnyway = map[string]struct {
 	value *regexp.Regexp
 	fate
 }{
-
 	"unix_http_server file":                        {anything, fate{Changed, "the commands of msup find the supervisor by themselves", ""}},
 	"unix_http_server chmod":                       {regexp.MustCompile(`^0?[67]00$`), fate{Kept, "only the supervisor's own user and root may use the commands of msup", ""}},
 	"supervisorctl serverurl":                      {anything, fate{Changed, "the commands of msup find the supervisor by themselves; msup ctl has the verbs of supervisorctl", ""}},
