@@ -152,9 +152,13 @@ func (pc *pcProject) brokenBy(data []byte, unset []string) string {
 func (pc *pcProject) variable(path, name string, line int) string {
 	value, ok := pc.dotenv.get(name)
 	from := ".env"
-	if !ok {
+	switch {
+	case ok:
+	case name == "PWD":
+		value, ok, from = filepath.Dir(pc.paths[0]), true, "a shell in the folder of the file, where process-compose is started"
+	default:
 		if value, ok = pc.lookup(name); ok {
-			from = "the environment"
+			from = environmentName
 		}
 	}
 	if !ok {
@@ -165,7 +169,7 @@ func (pc *pcProject) variable(path, name string, line int) string {
 		o := pc.outcome(Place{pc.shown(path), line}, "environment", "", "${"+name+"}")
 		if ok {
 			o.change("replaced by its value in %s", from)
-			if from != ".env" && !pc.Direct {
+			if from == environmentName && !pc.Direct {
 				o.change("in environment it stays a variable, {{env %s}}", name)
 			}
 		} else {
@@ -173,11 +177,14 @@ func (pc *pcProject) variable(path, name string, line int) string {
 		}
 		o.done()
 	}
-	if from != ".env" && !pc.Direct && shellName.MatchString(name) && value != "" {
+	if from == environmentName && !pc.Direct && shellName.MatchString(name) && value != "" {
 		return markBegin + "env " + name + markEnd
 	}
 	return value
 }
+
+// environmentName is what reports call the environment of msup.
+const environmentName = "the environment"
 
 var envMark = regexp.MustCompile(markBegin + "env ([A-Za-z0-9_]+)" + markEnd)
 

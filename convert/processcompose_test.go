@@ -155,6 +155,18 @@ func TestVariablesStandOnce(t *testing.T) {
 	}
 }
 
+// PWD is the folder of the file, wherever and by whatever msup is started.
+func TestFolderOfTheFile(t *testing.T) {
+	lookup := func(string) (string, bool) { return "/elsewhere", true }
+	files := map[string]string{"/srv/app/process-compose.yaml": "environment: ['ROOT=${PWD}']\nprocesses:\n  a: {command: './a ${PWD}/b'}\n"}
+	for _, direct := range []bool{true, false} {
+		text, _ := run(t, files, Options{Direct: direct, Lookup: lookup}, "process-compose.yaml")
+		if !strings.Contains(text, "environment = ROOT=/srv/app\n") || !strings.Contains(text, "command = ./a /srv/app/b\n") {
+			t.Error(text)
+		}
+	}
+}
+
 // A port that is none does not keep process-compose from asking.
 func TestProbeWithoutPort(t *testing.T) {
 	for port, want := range map[string]string{
