@@ -194,7 +194,7 @@ func (pm *pm2) app(n *node) {
 		env, isEnv := strings.CutPrefix(have.name, "env_")
 		switch {
 		case isEnv && have.value.isScalar():
-			o.drop("pm2 reads no file of variables", "env_file = "+have.value.String())
+			o.drop("pm2 reads no file of variables", "msup does: env_file = "+have.value.String())
 		case isEnv && env == pm.Env:
 			name = have.name
 		case isEnv:

@@ -40,6 +40,15 @@ type Report struct {
 
 func (r *Report) add(e Entry) { r.Entries = append(r.Entries, e) }
 
+// replace has keys of a section become another line than was said of them.
+func (r *Report) replace(section, old, line string) {
+	for _, e := range r.Entries {
+		if i := slices.Index(e.Became, old); i >= 0 && e.Section == section {
+			e.Became[i] = line
+		}
+	}
+}
+
 // Count is how many keys have the verdict.
 func (r *Report) Count(v Verdict) int {
 	n := 0

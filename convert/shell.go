@@ -235,7 +235,8 @@ func (o *outcome) passed(s *Section, argv []string, known func(name string) bool
 
 // pass gives a program variables of the environment of msup up.
 func (o *outcome) pass(s *Section, names ...string) {
-	all := strings.Fields(s.get("pass_environment"))
+	old := s.get("pass_environment")
+	all := strings.Fields(old)
 	for _, name := range names {
 		if !slices.Contains(all, name) {
 			all = append(all, name)
@@ -243,6 +244,7 @@ func (o *outcome) pass(s *Section, names ...string) {
 	}
 	s.unset("pass_environment")
 	o.set(s, "pass_environment", strings.Join(all, " "))
+	o.in.report.replace(o.Section, "pass_environment = "+old, "pass_environment = "+s.get("pass_environment"))
 }
 
 // sigPipe has a program whose shell runs a pipeline die of SIGPIPE, as it does elsewhere: systemd has
@@ -267,14 +269,19 @@ func oneLineWords(argv []string) (words []string, changed string) {
 		}
 	}
 	script := []string{"exec"}
-	for _, word := range argv {
-		if unprintable(word) != "" {
-			script = append(script, `"$(printf %b `+quoteWord(escapeControl(word))+`)"`)
-		} else {
+	ends := ""
+	for i, word := range argv {
+		switch {
+		case unprintable(word) == "":
 			script = append(script, quoteWord(word))
+		case strings.HasSuffix(word, "\n"): // which a shell would take away
+			ends += fmt.Sprintf("w%d=$(printf %%b %s); ", i, quoteWord(escapeControl(word+".")))
+			script = append(script, fmt.Sprintf(`"${w%d%%.}"`, i))
+		default:
+			script = append(script, `"$(printf %b `+quoteWord(escapeControl(word))+`)"`)
 		}
 	}
-	return []string{"/bin/sh", "-c", strings.Join(script, " ")}, "a shell puts its lines together again, because a value of msup's is one line"
+	return []string{"/bin/sh", "-c", ends + strings.Join(script, " ")}, "a shell puts its lines together again, because a value of msup's is one line"
 }
 
 // escapeControl is a text as printf %b of sh(1) takes it.

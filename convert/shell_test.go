@@ -104,6 +104,8 @@ func TestShellWordsRun(t *testing.T) {
 		"echo 100% '\\n' \"\\\\\" \u0085 x\ty",
 		"if true\nthen echo a\nelse echo b\nfi | tr a c",
 		"/usr/bin/printf '%s|' \"a \\\"b\\\" \\$c \\\\d \\e \\`f\\` !g \\\n h\" 'i'j",
+		"/usr/bin/printf '[%s] ' 'a\n\n' '\nb' '.\n' \"$PWD\"",
+		"/usr/bin/printf '[%s]\n' 'a.b\n\n' '\nb'",
 		"sh -c \"\n  echo a || true && \n  echo b \\\\\n    c \\\n    d\n\"",
 	} {
 		want, err := exec.Command("bash", "-c", text).CombinedOutput()
