@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"msup/config"
 )
@@ -116,8 +117,8 @@ type iniParser struct {
 func (p *iniParser) parse(path string, data []byte, dir string) {
 	shown := p.in.shown(path)
 	text := strings.TrimPrefix(string(data), "\xef\xbb\xbf") // byte order mark
-	if why := binary(text); why != "" {
-		p.in.fail(Place{File: shown}, config.Diagnostic{Message: why, Hint: "a configuration is text in UTF-8"})
+	if line, why := binary(text); why != "" {
+		p.in.fail(Place{shown, line}, config.Diagnostic{Message: why, Hint: "save the file as UTF-8"})
 		return
 	}
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
@@ -251,17 +252,20 @@ func (p *iniParser) set(s *iniSection, k *iniKey) {
 	s.keys = append(s.keys, k)
 }
 
-// binary says what keeps a file from being text.
-func binary(text string) string {
+// binary says what keeps a file from being text, and in which line.
+func binary(text string) (line int, why string) {
 	switch {
 	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"):
-		return "the file is UTF-16"
+		return 0, "the file is UTF-16"
 	case strings.ContainsRune(text, 0):
-		return "the file holds NUL bytes: it is no text"
-	case strings.ToValidUTF8(text, "") != text:
-		return "the file is not valid UTF-8"
+		return 0, "the file holds NUL bytes: it is no text"
 	}
-	return ""
+	for one := range strings.Lines(text) {
+		if line++; !utf8.ValidString(one) {
+			return line, "the line is not valid UTF-8"
+		}
+	}
+	return 0, ""
 }
 
 // quote is a text in a message.

@@ -153,7 +153,7 @@ func TestSupervisordErrors(t *testing.T) {
 		"{# workers #}\n" + head:                                           "stands outside any section; the file is a template",
 		"\xff\xfe[\x00":                                                    "UTF-16",
 		head + "command=a\x00b":                                            "NUL bytes",
-		head + "command=\xff":                                              "not valid UTF-8",
+		head + "command=\xff":                                              "supervisord.conf:3: the line is not valid UTF-8; save the file as UTF-8",
 	} {
 		_, err := fromText(text)
 		if _, ok := errors.AsType[*config.Error](err); !ok || !strings.Contains(err.Error(), want) {
