@@ -134,6 +134,11 @@ func TestImportPlainProgram(t *testing.T) {
 		{"web.conf", plain + "[defaults]\nnice = 1\n", false, Unknown},
 		{"web.conf", plain + "memory_limit = 1G\n", false, Unknown},
 		{"msup.conf", plain, false, Unknown},
+		{"supervisor.conf", plain, false, Supervisord},
+		{"supervisor.conf", plain + "autorestart = true\n", false, Supervisord},
+		{"supervisor.conf", plain + "autorestart = true\n", true, Unknown},
+		{"supervisor.conf", plain + "memory_limit = 1G\n", false, Unknown},
+		{"supervisor.conf", "program web\ncommand = /bin/true\n", false, Unknown},
 	} {
 		files := fstest.MapFS{c.name: {Data: []byte(c.content)}}
 		res, err := Convert(files, []string{"/" + c.name}, Options{Direct: c.direct})

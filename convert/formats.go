@@ -113,10 +113,12 @@ func Detect(name string, content []byte) Format {
 }
 
 // detectToImport is [Detect] for who wants another format than msup's: what both take is
-// supervisord's.
+// supervisord's, and so is a supervisor.conf, which is a name of both.
 func detectToImport(name string, content []byte) Format {
-	if f := Detect(name, content); f != Unknown || msupHeader.Match(content) || !maybeSupervisord(name, content) {
-		return f
+	f, base := Detect(name, content), path.Base(name)
+	_, ours := programStyle(content)
+	if f == Unknown && programHeader.Match(content) && !msupHeader.Match(content) && !ours && (base == bothName || !slices.Contains(msupNames, base)) {
+		return Supervisord
 	}
-	return Supervisord
+	return f
 }

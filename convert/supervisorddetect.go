@@ -16,7 +16,17 @@ var supervisordHeader = regexp.MustCompile(`(?m)^[ \t]*\[(supervisord|supervisor
 var programHeader = regexp.MustCompile(`(?m)^[ \t]*\[program:[^\]\n]*\]`)
 
 // msupNames are the names that msup looks for: what is supervisord's in such a file is a mistake.
-var msupNames = []string{"msup.conf", "supervisor.conf", "msup.ini"}
+var msupNames = []string{"msup.conf", bothName, "msup.ini"}
+
+// bothName is what files of supervisord's are often called too.
+const bothName = "supervisor.conf"
+
+// MeantForSupervisord reports whether a file that is msup's by its name has what only supervisord
+// has, and nothing that only msup has.
+func MeantForSupervisord(content []byte) bool {
+	theirs, ours := programStyle(content)
+	return theirs && !ours && !msupHeader.Match(content)
+}
 
 // isSupervisord tells a configuration of supervisord by a section that only it has, or, for a
 // file that it includes, by what only it has in the section of a program.

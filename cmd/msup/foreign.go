@@ -101,6 +101,19 @@ func beginning(path string) (whole string, data []byte) {
 	return whole, data
 }
 
+// meantForSupervisord is the path of the configuration if msup reads it as its own, for its name,
+// and supervisord would too.
+func (a *app) meantForSupervisord() string {
+	path, err := a.findConfig()
+	if err != nil || isForeign(path) {
+		return ""
+	}
+	if data, err := os.ReadFile(path); err != nil || !convert.MeantForSupervisord(data) {
+		return ""
+	}
+	return path
+}
+
 // detectSize is as much of a file as its format is told by.
 const detectSize = 1 << 20
 

@@ -11,6 +11,7 @@ import (
 	"msup/control"
 	"msup/dbus"
 
+	"github.com/kballard/go-shellquote"
 	"github.com/spf13/cobra"
 )
 
@@ -77,6 +78,9 @@ func (a *app) report(command string, err error) int {
 		a.printDiagnostics("", invalid.Diagnostics)
 		n := len(invalid.Diagnostics)
 		fmt.Fprintf(a.stderr, "msup: error: %s in the configuration%s\n", plural(n, "problem", "problems"), undone[command])
+		if path := a.meantForSupervisord(); path != "" && command != "import" {
+			fmt.Fprintf(a.stderr, "msup: hint: it looks like one of supervisord's: msup import %s -o msup.conf makes it one of msup's\n", shellquote.Join(path))
+		}
 		return exitUsage
 	case errors.As(err, &noProgram):
 		code = exitNoProgram
