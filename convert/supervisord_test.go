@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -244,5 +245,16 @@ func TestProgramWritesDaemonLog(t *testing.T) {
 		if got := res.Document.find(projectSection, "").get("logfile"); got != "none" {
 			t.Errorf("direct %v: logfile = %s", direct, got)
 		}
+	}
+}
+
+// What supervisord's sample file says of its keys means nothing beside msup's.
+func TestSampleNotes(t *testing.T) {
+	got := meaningful([]string{
+		"the program (relative uses PATH, can take args)", "setuid to this UNIX account to run the program",
+		"each refers to 'x' in [program:x] definitions", "directory to cwd to before exec (def no cwd)", "the shop's web server",
+	})
+	if !slices.Equal(got, []string{"the shop's web server"}) {
+		t.Errorf("%q", got)
 	}
 }

@@ -184,7 +184,8 @@ func (c *supervisord) changed(s *Section, k *iniKey, name, value, why string) {
 }
 
 // oldKey is a line that was commented out, or part of supervisord's own sample file.
-var oldKey = regexp.MustCompile(`^\[[a-z_-]+(:[^\]]*)?\]|^[a-z_]+ *[=:]|\(def\b|\bdefault\b|^[;#=*-]+$`)
+var oldKey = regexp.MustCompile(`^\[[a-z_-]+(:[^\]]*)?\]|^[a-z_]+ *[=:]|\(def\b|\bdefault\b|^[;#=*-]+$` +
+	`|^(the program \(relative|setuid to this UNIX account|process environment additions|key value pairs to add|each refers to 'x')`)
 
 // sampleHead is in the comment above supervisord's own sample files.
 var sampleHead = regexp.MustCompile(`(?i)supervisor config file|supervisord\.org`)
