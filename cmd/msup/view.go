@@ -25,6 +25,7 @@ type view struct {
 	stuck    map[string]bool      // programs that wait for one which is down
 	waits    map[string][]string  // what programs wait for, as far as it has been asked
 	hopeless bool                 // a program has failed too often since that was asked
+	limits   map[string]int       // restarts of programs, where a few more than mostFailures end them
 	seq      uint64               // of the last record that is taken into account
 	down     bool                 // the project is going down
 	ready    bool                 // the supervisor has started what starts by itself
@@ -45,6 +46,12 @@ func (t *target) view(ctx context.Context) (*view, units.Snapshot, error) {
 		return nil, units.Snapshot{}, err
 	}
 	v := newView(snap, records)
+	v.limits = map[string]int{}
+	for _, p := range t.project.Programs {
+		if n := p.Rules.MaxRestarts; n < 2*mostFailures {
+			v.limits[p.Name] = n
+		}
+	}
 	v.ask = func() (units.Snapshot, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
 		defer cancel()
@@ -90,7 +97,7 @@ func (v *view) apply(r units.Record) {
 	v.programs[r.Program], v.reasons[r.Program], v.next[r.Program] = r.To, r.Reason, r.Next
 	if r.To == policy.Backoff {
 		v.failures[r.Program]++
-		v.hopeless = v.hopeless || v.failures[r.Program] == mostFailures
+		v.hopeless = v.hopeless || v.tooOften(r.Program)
 	}
 }
 
@@ -116,7 +123,7 @@ func (v *view) askWaits() {
 // inVain reports whether a program waits for one that is no longer waited for.
 func (v *view) inVain(name string) bool {
 	return v.programs[name] == policy.Starting && slices.ContainsFunc(v.waits[name], func(other string) bool {
-		return !v.programs[other].Settled() && v.failures[other] >= mostFailures || v.inVain(other)
+		return !v.programs[other].Settled() && v.tooOften(other) || v.inVain(other)
 	})
 }
 
@@ -141,15 +148,20 @@ func (v *view) retell() {
 func (v *view) seen(name string) bool { return v.programs[name] != policy.Stopped }
 
 // mostFailures is after how many failures a program is no longer waited for: its restarts may
-// have no limit.
+// have no limit. One that is near is waited for, so that what becomes of the program can be said.
 const mostFailures = 10
+
+// tooOften reports whether a program has failed so often that it is no longer waited for.
+func (v *view) tooOften(name string) bool {
+	return v.failures[name] >= max(mostFailures, v.limits[name]+1)
+}
 
 // isUp reports whether a program is up, or has ended and will not be started again soon, or
 // has failed so often that it is not worth waiting for, or waits itself for such a one or for what
 // is down. A oneshot is up when it is done.
 func (v *view) isUp(name string) bool {
 	phase := v.programs[name]
-	return v.stuck[name] || phase.Settled() && (phase != policy.Running || !v.oneshot[name]) || v.failures[name] >= mostFailures || v.inVain(name)
+	return v.stuck[name] || phase.Settled() && (phase != policy.Running || !v.oneshot[name]) || v.tooOften(name) || v.inVain(name)
 }
 
 // missed reports whether a program that was waited for is not as it was to be.

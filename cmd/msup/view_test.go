@@ -68,6 +68,23 @@ func TestViewOfEndlessRestarts(t *testing.T) {
 	}
 }
 
+// One whose restarts end soon is waited for until then.
+func TestViewOfManyRestarts(t *testing.T) {
+	v := newView(units.Snapshot{Ready: true, Programs: []units.Status{{Name: "x", State: policy.State{Phase: policy.Starting}}}}, nil)
+	v.limits = map[string]int{"x": 16}
+	for i := range uint64(16) {
+		v.apply(units.Record{Seq: 2*i + 1, Program: "x", To: policy.Backoff})
+		v.apply(units.Record{Seq: 2*i + 2, Program: "x", To: policy.Starting})
+		if v.isUp("x") {
+			t.Fatalf("is not waited for any more after %d failures", i+1)
+		}
+	}
+	v.apply(units.Record{Seq: 100, Program: "x", To: policy.Failed})
+	if !v.isUp("x") {
+		t.Error("is waited for although it has given up")
+	}
+}
+
 // Nor is one that waits for such a one, directly or not, as long as that is not up.
 func TestViewOfVainWaits(t *testing.T) {
 	starting := policy.State{Phase: policy.Starting}
