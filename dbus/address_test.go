@@ -115,7 +115,7 @@ func TestDialWaitsForOneThatIsJustNotListening(t *testing.T) {
 	gone.Close() // the file stays: whoever connects is refused
 	asked := make(chan struct{})
 	go func() {
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // the moment; that somebody was refused is not seen here
 		os.Remove(path)
 		l, err := net.Listen("unix", path)
 		if err != nil {

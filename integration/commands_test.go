@@ -175,7 +175,7 @@ func exits(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// waitFor tries again and again. This is the only place where a script waits: on a state, with a deadline.
+// waitFor tries again and again. So a script waits for what shall be: on a state, with a deadline.
 func waitFor(ts *testscript.TestScript, args []string) error {
 	limit := 10 * time.Second
 	if len(args) > 1 && args[0] == "-t" {

@@ -61,7 +61,7 @@ func TestOutputChangesWhileItIsWritten(t *testing.T) {
 		{}, {Timestamps: units.Unix}, {Prefix: "web: "}, {}, {Timestamps: units.RFC3339, Prefix: "x "}, {MaxSize: 4096, Backups: 1000}, {Markers: true},
 	}
 	for i := range 40 {
-		time.Sleep(3 * time.Millisecond)
+		time.Sleep(3 * time.Millisecond) // some lines go by each definition; how many does not matter
 		p := def(i%len(files), logs[i%len(logs)])
 		if errs := o.redefine(units.Project{Programs: []units.Program{p}}); len(errs) > 0 {
 			t.Fatal(errs)
