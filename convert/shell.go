@@ -269,19 +269,19 @@ func oneLineWords(argv []string) (words []string, changed string) {
 		}
 	}
 	script := []string{"exec"}
-	ends := ""
+	var ends strings.Builder
 	for i, word := range argv {
 		switch {
 		case unprintable(word) == "":
 			script = append(script, quoteWord(word))
 		case strings.HasSuffix(word, "\n"): // which a shell would take away
-			ends += fmt.Sprintf("w%d=$(printf %%b %s); ", i, quoteWord(escapeControl(word+".")))
+			fmt.Fprintf(&ends, "w%d=$(printf %%b %s); ", i, quoteWord(escapeControl(word+".")))
 			script = append(script, fmt.Sprintf(`"${w%d%%.}"`, i))
 		default:
 			script = append(script, `"$(printf %b `+quoteWord(escapeControl(word))+`)"`)
 		}
 	}
-	return []string{"/bin/sh", "-c", ends + strings.Join(script, " ")}, "a shell puts its lines together again, because a value of msup's is one line"
+	return []string{"/bin/sh", "-c", ends.String() + strings.Join(script, " ")}, "a shell puts its lines together again, because a value of msup's is one line"
 }
 
 // escapeControl is a text as printf %b of sh(1) takes it.
