@@ -61,7 +61,6 @@ func TestCommands(t *testing.T) {
 		"command=/bin/echo %(ENV_PORT)s %(ENV_WORDS)s":     {"/bin/echo", "8080", "a", "b c"},
 		"command=/bin/echo %(host_node_name)s %(here)s":    {"/bin/echo", "box", "/srv"},
 		"command=/bin/echo %(process_num)02d %(numprocs)d": {"/bin/echo", "00", "1"},
-		"command=/bin/echo [%(process_num)3d] [%(program_name)-5s] %(program_name)5.2s": {"/bin/echo", "[", "0]", "[web", "]", "we"},
 		"command=/bin/echo\n  a\n\n  b":                    {"/bin/echo", "a", "b"},
 		"command=/bin/echo\n  a\n; comment\n  b ; note":    {"/bin/echo", "a", "b"},
 		"command=/bin/echo '{{x}}'":                        {"/bin/echo", "{{x}}"},
@@ -69,6 +68,8 @@ func TestCommands(t *testing.T) {
 		"command=/bin/echo a\ncommand=/bin/echo b":         {"/bin/echo", "b"},
 		"command=/bin/echo ~ * $HOME":                      {"/bin/echo", "~", "*", "$HOME"},
 		"command=/bin/echo é日":                             {"/bin/echo", "é日"},
+
+		"command=/bin/echo [%(process_num)3d] [%(program_name)-5s] %(program_name)5.2s": {"/bin/echo", "[", "0]", "[web", "]", "we"},
 	} {
 		cfg := webOf(t, "[supervisord]\n[program:web]\n"+text+"\n")
 		if got := cfg.Program("web").Argv; !slices.Equal(got, want) {
