@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"msup/config"
 )
 
 // mustComplete reports whether another process waits for the end of this one.
@@ -29,6 +31,44 @@ func dependencies(n *node) []nodeKey {
 		return nil
 	}
 	return deps.keys
+}
+
+// ring refuses processes that would wait for each other for ever.
+func (pc *pcProject) ring(processes *node) {
+	const under, done = 1, 2
+	state, all := map[string]int{}, map[string]nodeKey{}
+	for _, k := range processes.keys {
+		all[k.name] = k
+	}
+	var way []string
+	var visit func(k nodeKey) bool
+	visit = func(k nodeKey) bool {
+		state[k.name] = under
+		way = append(way, k.name)
+		for _, dep := range dependencies(k.value) {
+			other, known := all[dep.name]
+			switch {
+			case !known:
+			case state[dep.name] == under:
+				names := append(way[slices.Index(way, dep.name):], dep.name)
+				pc.fail(dep.place, config.Diagnostic{
+					Section: k.name, Key: "depends_on",
+					Message: "each would wait for the next for ever: " + clip(strings.Join(names, " -> ")), Hint: "remove one of these dependencies",
+				})
+				return false
+			case state[dep.name] == 0 && !visit(other):
+				return false
+			}
+		}
+		state[k.name] = done
+		way = way[:len(way)-1]
+		return true
+	}
+	for _, k := range processes.keys {
+		if state[k.name] == 0 && !visit(k) {
+			return
+		}
+	}
 }
 
 // needs is what a condition is called in depends_on, beside started; an optional one does not keep a

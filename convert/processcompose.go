@@ -325,6 +325,7 @@ func (pc *pcProject) convert(place Place) {
 			}
 		}
 	}
+	pc.ring(processes)
 	taken := newNames()
 	for _, k := range processes.keys {
 		pc.names[k.name] = taken.program(k.name)

@@ -111,6 +111,7 @@ func TestProcessComposeErrors(t *testing.T) {
 		{"variable", "processes:\n  a: {command: '${A'}\n", "process-compose.yaml:2: ${A is not closed by }"},
 		{"unset", "processes:\n  a:\n    command: curl http://localhost:${UI_PORT} --silent\n", "process-compose.yaml:3: mapping values are not allowed in this context; nothing was put in the place of variables that are not set: UI_PORT"},
 		{"typo", "processes:\n  web: {command: x}\n  b: {command: y, depends_on: {wbe: {condition: process_started}}}\n", "there is no process wbe; did you mean web?"},
+		{"ring", "processes:\n  a: {command: x}\n  b: {command: y, depends_on: {a: {}, c: {}}}\n  c: {command: z, depends_on: {d: {}}}\n  d:\n    command: z\n    depends_on:\n      a: {}\n      b: {}\n", "process-compose.yaml:9: [d] depends_on: each would wait for the next for ever: b -> c -> d -> b; remove one"},
 		{"fragment", "processes:\n  b: {command: y, depends_on: {database: {condition: process_started}}}\n", "there is no process database; files that belong together are named together"},
 		{"itself", "processes:\n  a: {extends: a, command: x}\n", "process-compose.yaml:2: [a] extends: the process extends itself"},
 		{"cycle", "processes:\n  a: {extends: b}\n  b: {extends: a}\n", "[a] extends: the process extends itself"},
