@@ -183,7 +183,7 @@ func (p *iniParser) parse(path string, data []byte, dir string) {
 			continue
 		}
 		hint := func(otherwise string) string {
-			if strings.HasPrefix(value, "{%") || strings.HasPrefix(value, "{#") {
+			if inTemplate.MatchString(value) {
 				return ofTemplate
 			}
 			return otherwise
@@ -219,7 +219,10 @@ func (p *iniParser) parse(path string, data []byte, dir string) {
 	}
 }
 
-// ofTemplate is said of what Jinja, Ansible and the like replace before supervisord reads a file.
+// inTemplate is what Jinja, Go and the like replace before supervisord reads a file.
+var inTemplate = regexp.MustCompile(`\{[{%#]`)
+
+// ofTemplate is the hint where that is a mistake.
 const ofTemplate = "the file is a template: take what is made of it"
 
 // section is the section of that name, nil if there are too many.

@@ -151,6 +151,7 @@ func TestSupervisordErrors(t *testing.T) {
 		"[supervisord]\n[include]\nfiles=/etc/no/*.conf no.ini\n":          "there is no program in it that msup can run; [include] files has /etc/no/*.conf no.ini, which no file matches",
 		"[program:{{ name }}]\ncommand=a":                                  "is no name; the file is a template: take what is made of it",
 		head + "command=a\n{% if workers %}\n":                             "is neither a header nor key = value; the file is a template",
+		head + "command=a\nautostart={{ getenv \"START\" }}":               "[program:web] autostart: \"{{ getenv \"START\" }}\" is none of yes, true, on, 1, no, false, off, 0; the file is a template",
 		"{# workers #}\n" + head:                                           "stands outside any section; the file is a template",
 		"\xff\xfe[\x00":                                                    "UTF-16",
 		head + "command=a\x00b":                                            "NUL bytes",

@@ -82,15 +82,8 @@ func (c *supervisord) daemon() {
 		// Programs run in the folder of the file, wherever the new one stands.
 		_ = defaults.set(Place{}, "directory", path.Dir(c.paths[0]))
 	}
-	if s != nil {
-		if k := c.keyOf(s, "environment"); k != nil {
-			c.sharedEnvironment(k, defaults)
-		}
-		for _, k := range c.keysOf(s) {
-			if s.key(k.name) == k || slices.Contains(daemonSettings, k.name) {
-				c.daemonKey(defaults, k)
-			}
-		}
+	if k := c.keyOf(s, "environment"); s != nil && k != nil {
+		c.sharedEnvironment(k, defaults)
 	}
 	var own []string
 	for _, v := range []pair{{"SUPERVISOR_ENABLED", "1"}, {"SUPERVISOR_PROCESS_NAME", "{{program}}"}, {"SUPERVISOR_GROUP_NAME", "{{program}}"}} {
@@ -100,6 +93,14 @@ func (c *supervisord) daemon() {
 	}
 	if own != nil {
 		_ = defaults.set(Place{}, "environment", strings.Join(own, " "))
+	}
+	if s == nil {
+		return
+	}
+	for _, k := range c.keysOf(s) {
+		if s.key(k.name) == k || slices.Contains(daemonSettings, k.name) {
+			c.daemonKey(defaults, k)
+		}
 	}
 }
 

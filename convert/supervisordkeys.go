@@ -116,6 +116,8 @@ func (c *supervisord) wrong(k *iniKey, err error) {
 		d.Hint = "set it: " + missing.name + "=… msup …"
 	} else if _, ok := errors.AsType[*formatError](err); ok {
 		d.Hint = "a percent sign that stands for itself is written %%"
+	} else if inTemplate.MatchString(k.value) {
+		d.Hint = ofTemplate
 	} else if goesOn(k.value) {
 		d.Hint = "what is indented belongs to the line above"
 	} else if k.note != "" {

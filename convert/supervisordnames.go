@@ -15,7 +15,7 @@ func (c *supervisord) goodName(s *iniSection, name string) bool {
 		return true
 	}
 	d := config.Diagnostic{Section: s.name, Message: quote(name) + " is no name", Hint: "a name is not empty and holds no space, : and /"}
-	if strings.Contains(name, "{{") {
+	if inTemplate.MatchString(name) {
 		d.Hint = ofTemplate
 	}
 	c.fail(s.place, d)
