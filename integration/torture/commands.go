@@ -232,6 +232,7 @@ func (r *run) downAndUp() {
 	for i := range after {
 		after[i] = time.Duration(r.rng.Int64N(int64(250 * time.Millisecond)))
 	}
+	r.close()
 	r.note("down, killed %d times (%v)", kills, after[:kills])
 	var said said
 	done := r.beside(func() { said = r.tell("down", "-p", "default") })

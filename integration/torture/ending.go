@@ -38,7 +38,10 @@ func (r *run) settle() {
 		unsettled = ""
 		for _, p := range rep.Programs {
 			// Also one that runs may be about to crash: a life that began before the calm does not know of it.
-			if p.State == policy.Running && p.Since != nil && p.Since.Before(r.calm) && r.program(p.Name).role == crash && !r.settledLife(p.Name) || !p.State.Settled() {
+			of := r.program(p.Name)
+			ends := of.role == crash || of.role == timed
+			waits := of.role == timed && p.State != policy.Running // for its time
+			if p.State == policy.Running && p.Since != nil && p.Since.Before(r.calm) && ends && !r.settledLife(p.Name) || waits || !p.State.Settled() {
 				unsettled += fmt.Sprintf("%s %s (%s); ", p.Name, p.State, p.Reason)
 			}
 		}
@@ -97,6 +100,7 @@ func (r *run) finish() {
 // lastDown looks at what is there, and at what is left when all is down.
 func (r *run) lastDown(before []string) {
 	r.final()
+	r.close()
 	r.note("the last down")
 	from := time.Now()
 	s := r.tell("down", "-p", "default")
@@ -116,11 +120,11 @@ func (r *run) lastDown(before []string) {
 	}
 }
 
-// ends reports whether a control group is that of a command that probes a program, and goes: it
-// takes its time, and the next one comes after a pause.
+// ends reports whether a control group is that of a command that probes a program, or of what a timer
+// starts, and goes: it takes its time, and the next one comes after a pause.
 func (r *run) ends(group string) bool {
-	probes := strings.HasSuffix(group, ":ready.service") || strings.HasSuffix(group, ":alive.service")
-	return probes && r.await(10*time.Second, func() bool {
+	short := slices.ContainsFunc([]string{":ready.service", ":alive.service", ":due.service"}, func(end string) bool { return strings.HasSuffix(group, end) })
+	return short && r.await(10*time.Second, func() bool {
 		_, err := os.Stat(group)
 		return errors.Is(err, fs.ErrNotExist)
 	})

@@ -40,6 +40,7 @@ func (r *run) judge() {
 		}
 		c.judge()
 		c.order(logs, lives, r.downs)
+		c.times(r.downs)
 		for _, l := range c.lives {
 			if !l.over().IsZero() {
 				ends++
@@ -59,6 +60,7 @@ func (r *run) judge() {
 	}
 	r.lastWords()
 	r.figure("%d programs, %d ends, %d transitions, %d steps, %.1f MiB of output", len(r.programs), ends, len(all), len(r.result.Schedule), float64(bytes)/(1<<20))
+	r.knocks()
 	r.figure("tolerance for what may be late: %s", tolerance.Round(time.Millisecond))
 	for i := range r.result.Findings {
 		r.result.Findings[i].Around = r.around(&r.result.Findings[i], all)

@@ -22,6 +22,7 @@ const (
 	deaf   role = "deaf"   // stopped with msup, and takes no notice of SIGTERM
 	pawn   role = "pawn"   // stopped, started and restarted with msup
 	follow role = "follow" // restarted when what it depends on has ended
+	timed  role = "timed"  // ends by itself, and is started at its times
 )
 
 // program is one program of the configuration.
@@ -35,6 +36,8 @@ type program struct {
 	writes  bool // until it is told that it is enough
 	scope   bool
 	needs   []string      // what it depends on, but what is optional
+	socket  string        // the Unix socket that systemd listens on for it
+	every   time.Duration // from one start to the next, of one that has a schedule
 	longest time.Duration // life of one that ends by itself
 	rules   policy.Rules  // as msup reads them
 	stop    time.Duration
@@ -183,6 +186,22 @@ func cast(dir, victim string, d time.Duration, has func(key string) bool) []*pro
 		depends(add("nfollow", follow, "", "quiet", append(quick, "on_dependency = restart")...), "ndb:ready")
 		add("npawn", pawn, "", "quiet")
 		depends(add("nabove", pawn, "", "quiet"), "npawn")
+	}
+
+	// systemd listens for two of these, one of which is killed, and has a clock for the third.
+	if has("listen") {
+		for _, p := range []*program{
+			add("lserve", steady, "", "serve"),
+			add("t5", target, "", "serve", append(quick, "restart_delay = 200ms")...),
+		} {
+			p.socket = filepath.Join(dir, p.name+".sock")
+			p.keys = append(p.keys, "listen = unix:"+p.socket)
+		}
+	}
+	if has("schedule") {
+		crasher("every", "-how 0,4,SIGKILL -least 100ms -most 600ms", "schedule = every 1s")
+		p := all[len(all)-1]
+		p.role, p.every = timed, time.Second
 	}
 
 	mass := 16

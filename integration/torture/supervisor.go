@@ -183,6 +183,7 @@ func (r *run) mark() {
 		}
 		r.marks = append(r.marks, m)
 	}
+	r.open()
 }
 
 // verify looks whether the marked processes are as they were.

@@ -58,6 +58,8 @@ var Checks = []struct{ Name, About string }{
 	{"commands", "commands do what they have said they did, and do not fail while a supervisor is there"},
 	{"comeback", "a supervisor that was killed is back within a moment and never ends by itself; there is one"},
 	{"socket", "a control socket that was deleted is made again"},
+	{"listen", "who connects to a program that systemd listens for is never refused"},
+	{"times", "a program that has a schedule is started at its times"},
 	{"status", "msup status says what is so"},
 	{"state", "a state file that is damaged costs counters, and is told, and costs nothing else"},
 	{"leaks", "a supervisor does not grow, and none leaves anything in systemd"},
@@ -99,6 +101,7 @@ type run struct {
 	busy     map[string]bool // programs that something is being done to behind the others; belongs to the goroutine that takes the steps
 	done     chan string     // names of those that are not busy any more
 	stalls   *metronome
+	doors    []*door
 }
 
 // absence is a time in which no supervisor did its work.
@@ -169,6 +172,7 @@ func (r *run) hasKey(key string) bool {
 // all is a run from the first up to the last down.
 func (r *run) all() {
 	before := descriptorsOf(1)
+	r.knock()
 	r.up("up")
 	deadline := r.began.Add(r.For)
 	// The last parts take about so long.

@@ -3,9 +3,10 @@
 // Victim is a program for msup to look after under torture. It keeps a book of its own, so that what happened to it is known
 // whatever msup says: each life appends a line when it begins and one right before it ends (see package torture, book.go).
 //
-//	victim -book FILE [-calm FILE] [flags] quiet|deaf|write|crash
+//	victim -book FILE [-calm FILE] [flags] quiet|deaf|serve|write|crash
 //
-// quiet waits. deaf does so too, and takes no notice of SIGTERM. write numbers lines, until SIGUSR1 says that it is
+// quiet waits. deaf does so too, and takes no notice of SIGTERM. serve answers who connects to the socket that systemd has
+// handed to it. write numbers lines, until SIGUSR1 says that it is
 // enough. crash numbers some lines, lives for a while, and ends by itself, unless the file -calm exists.
 package main
 
@@ -13,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/signal"
 	"strconv"
@@ -66,6 +68,8 @@ func main() {
 			l.wait(nil)
 			l.note("heard", "")
 		}
+	case "serve":
+		l.end(l.serve())
 	case "write":
 		l.end(l.write())
 	case "crash":
@@ -121,6 +125,25 @@ func (l *life) end(how string) {
 		_ = syscall.Exec("/bin/sh", []string{"sh", "-c", "kill -" + strings.TrimPrefix(how, "SIG") + " $$"}, nil)
 	}
 	select {} // the signal is on its way
+}
+
+func (l *life) serve() string {
+	listener, err := net.FileListener(os.NewFile(3, "listen"))
+	if err != nil {
+		l.note("error", err.Error())
+		os.Exit(3)
+	}
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintln(c, l.id)
+			c.Close()
+		}
+	}()
+	return l.wait(nil)
 }
 
 func (l *life) crash() string {
