@@ -294,6 +294,9 @@ func (a *app) awaitSockets(ctx context.Context, t *target, names []string) (wait
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		_, snap, err := a.watch(ctx, t)
+		if _, down := errors.AsType[*exitError](err); down {
+			return false, nil // the project went down, and what was waited for had come before
+		}
 		return slices.ContainsFunc(snap.Programs, func(st units.Status) bool { return st.Opening && slices.Contains(names, st.Name) }), err
 	}
 	for {
