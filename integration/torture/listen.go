@@ -36,7 +36,7 @@ func (r *run) knock() {
 				if open {
 					d.connect(r)
 				}
-				r.sleep(20 * time.Millisecond)
+				r.sleep(50 * time.Millisecond)
 			}
 		}()
 	}
