@@ -124,6 +124,7 @@ func (l *lives) live(project units.Project, turns int, during func(context.Conte
 				return errDead
 			}
 			if turns--; dying > 0 && turns <= 0 {
+				time.Sleep(time.Millisecond) // what is on its way comes to systemd, so that it has to be written down already
 				dead.Store(true)
 				cancel()
 				if dying == 1 {
