@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -92,7 +93,8 @@ func convertProcfile(in *input) {
 		in.fail(Place{File: in.shown(main)}, config.Diagnostic{Message: err.Error()})
 		return
 	}
-	p := parseProcfile(data)
+	text := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	p := parseProcfile(text)
 	place := Place{in.shown(main), 1}
 	if len(p.entries) == 0 {
 		in.fail(place, config.Diagnostic{Message: "there is no process in it", Hint: "a process is a line NAME: COMMAND"})
@@ -120,6 +122,9 @@ func convertProcfile(in *input) {
 	}
 	file.inherit(defaults, inherited...)
 	file.change("%s ends all processes when one ends; here each is started again by itself, up to max_restarts times", r.name())
+	if len(text) < len(data) {
+		file.change("the byte order mark before the first line is left out; foreman ignores the line for it")
+	}
 	file.done()
 	for _, line := range p.ignored {
 		f := in.outcome(Place{place.File, line.line}, "Procfile", "", line.command)

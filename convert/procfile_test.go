@@ -102,6 +102,14 @@ environment = PORT=5100 PS=worker.1
 	}
 }
 
+// An editor's byte order mark costs no process.
+func TestProcfileByteOrderMark(t *testing.T) {
+	text, report := run(t, map[string]string{"/srv/app/Procfile": "\xef\xbb\xbfweb: ./web\r\nworker: ./worker\r\n"}, Options{}, "Procfile")
+	if !strings.Contains(text, "[program web]\ncommand = ./web\n") || !strings.Contains(text, "command = ./worker\n") || !strings.Contains(report.Entries[0].Why, "byte order mark") {
+		t.Errorf("%s %v", text, report)
+	}
+}
+
 // Variables before a command need no shell; they win over .env and over PORT.
 func TestProcfileAssignments(t *testing.T) {
 	text, _ := run(t, map[string]string{"/srv/app/.env": "B=file\nC=file\n", "/srv/app/Procfile": "web: A='{{x' B=2 PORT=80 A=1 ./web\n"}, Options{}, "Procfile")
