@@ -258,3 +258,21 @@ func TestSampleNotes(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A file that two programs write is rotated as the first of them says, and so are all files of the
+// second, which the report tells.
+func TestOverruledRotation(t *testing.T) {
+	res, err := fromText("[program:a]\ncommand=/bin/a\nstderr_logfile=err.log\nstderr_logfile_maxbytes=2MB\n" +
+		"[program:b]\ncommand=/bin/b\nstdout_logfile=b.log\nstdout_logfile_maxbytes=1MB\nstderr_logfile=err.log\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := res.Document.find(programSection, "b").get("log_max_size"); got != "2MB" {
+		t.Errorf("log_max_size = %s", got)
+	}
+	for _, e := range res.Report.Entries {
+		if e.Key == "stdout_logfile_maxbytes" && (e.Verdict != Changed || !slices.Equal(e.Became, []string{"log_max_size = 2MB"}) || !strings.HasPrefix(e.Why, "program a writes")) {
+			t.Errorf("%+v", e)
+		}
+	}
+}

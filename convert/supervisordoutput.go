@@ -325,9 +325,7 @@ func (c *supervisord) shareLogs() {
 			for _, key := range []string{"log_max_size", "log_backups"} {
 				if v := w.p.out.get(key); v != p.out.get(key) {
 					_ = p.out.set(Place{}, key, v)
-					if k := c.keyOf(p.section, name+map[string]string{"log_max_size": "_logfile_maxbytes", "log_backups": "_logfile_backups"}[key]); k != nil {
-						c.note(k, Changed, []string{key + " = " + v}, "program "+w.p.out.Name+" writes to the same file, and one rule is for both", "")
-					}
+					c.overruled(p, key, "program "+w.p.out.Name+" writes to the same file, and one rule is for both")
 				}
 			}
 			if w.owner != owner(p) {
@@ -337,5 +335,17 @@ func (c *supervisord) shareLogs() {
 	}
 	for _, p := range owned {
 		_ = p.out.set(Place{}, "log_owner", "root") // as supervisord's files are
+	}
+}
+
+// overruled notes that a key of the rotation has another value than those of the file's that had
+// become it.
+func (c *supervisord) overruled(p *program, key, why string) {
+	suffix := map[string]string{"log_max_size": "_logfile_maxbytes", "log_backups": "_logfile_backups"}[key]
+	for _, name := range []string{"stdout", "stderr"} {
+		k := c.keyOf(p.section, name+suffix)
+		if e := c.entries[k]; e != nil && slices.ContainsFunc(e.Became, func(line string) bool { return strings.HasPrefix(line, key+" = ") }) {
+			e.Verdict, e.Became, e.Why = Changed, []string{key + " = " + p.out.get(key)}, why
+		}
 	}
 }
