@@ -146,13 +146,19 @@ func (c *caseOf) exits() []*transition {
 		}
 	}
 	for i, l := range c.lives {
-		// Of one that ended when the state had just been damaged the next supervisor knew nothing.
-		forgotten := !c.damaged.IsZero() && l.over().After(c.damaged)
-		if lines[i] == nil && !forgotten && (!l.over().IsZero() || i < len(c.lives)-1) {
+		if lines[i] == nil && !c.forgotten(l.over()) && (!l.over().IsZero() || i < len(c.lives)-1) {
 			c.found("exits", cmp.Or(l.over(), l.start), "not in the transition log: the end of %v", l)
 		}
 	}
 	return lines
+}
+
+// forgotten reports whether the next supervisor could know nothing of an end: none was there, or
+// just not any more, and the state that had the run was damaged.
+func (c *caseOf) forgotten(end time.Time) bool {
+	return !c.damaged.IsZero() && slices.ContainsFunc(c.absences, func(a absence) bool {
+		return !a.from.Before(c.damaged) && a.from.Before(end.Add(c.tolerance)) && a.to.After(end)
+	})
 }
 
 // earlyDeath matches the end of a run that was stopped before its program could say that it lives.
