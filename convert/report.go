@@ -77,6 +77,7 @@ func (r *Report) compare(d *Document) {
 		}
 	}
 	for i := range r.Entries {
+		r.Entries[i].Became = slices.Clone(r.Entries[i].Became) // two keys may have become one line
 		for j, line := range r.Entries[i].Became {
 			if !written[line] {
 				r.Entries[i].Became[j] = line + " (the default)"

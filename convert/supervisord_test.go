@@ -276,3 +276,16 @@ func TestOverruledRotation(t *testing.T) {
 		}
 	}
 }
+
+// Two keys that become one line both say so, and once.
+func TestDefaultIsSaidOnce(t *testing.T) {
+	res, err := fromText("[program:a]\ncommand=/bin/a\nstopasgroup=true\nkillasgroup=true\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range res.Report.Entries[1:] {
+		if !slices.Equal(e.Became, []string{"systemd.KillMode = control-group (the default)"}) {
+			t.Errorf("%+v", e)
+		}
+	}
+}

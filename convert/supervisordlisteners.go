@@ -59,7 +59,7 @@ func (c *supervisord) waits() {
 	}
 	for _, p := range c.programs {
 		on := c.keyOf(p.section, startupKey)
-		starts := on != nil && p.boolean(startupKey, false)
+		starts := on != nil && p.numprocs > 0 && p.boolean(startupKey, false)
 		rest := fate{Kept, "what a program waits for is started before it", ""}
 		switch {
 		case !starts:
