@@ -48,7 +48,7 @@ func (e edge) look() policy.Need {
 	n := policy.Need{Condition: e.Condition, Optional: e.Optional, Missing: e.to == nil}
 	if e.to != nil {
 		n.State, n.Over, n.Oneshot = e.to.state, e.to.over(), e.to.def.Rules.Oneshot
-		n.Healthy = e.to.alive.status.Tries > 0 && e.to.alive.status.Passed
+		n.Healthy = e.to.healthy()
 		if e.to.onDemand() {
 			worst, _ := e.to.await()
 			n.OnDemand, n.Listens = worst == policy.Met, worst == policy.Met && e.to.pin.digest != ""

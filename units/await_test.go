@@ -118,6 +118,27 @@ func TestHealthyIsWaitedFor(t *testing.T) {
 	})
 }
 
+// One that has a watchdog is not asked, and yet healthy as long as systemd lets it run.
+func TestHealthyByItsWatchdog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newFake(), nil, program("web", needs("db:healthy")), program("db", startPeriod, watchdog))
+		r.after(500 * time.Millisecond)
+		if got := r.phases(); got != "web STARTING, db STARTING" {
+			t.Error(got)
+		}
+		r.after(time.Second)
+		if got := r.phases(); got != "web RUNNING, db RUNNING" {
+			t.Error(got)
+		}
+		snap, _ := r.sup.Snapshot(t.Context())
+		got := units.NeedStatuses([]units.Program{snap.Programs[0].Program, snap.Programs[1].Program}, "web", map[string]units.Status{"db": snap.Programs[1]})
+		if len(got) != 1 || got[0].Standing != policy.Met {
+			t.Errorf("%+v", got)
+		}
+		r.stop()
+	})
+}
+
 // What gives up takes along all that needs it; once it is started again, they come with it.
 func TestFailureIsPassedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

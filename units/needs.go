@@ -213,7 +213,7 @@ func NeedStatuses(programs []Program, name string, status map[string]Status) []N
 
 // Look is the need of a program as it is by its status.
 func (n Need) Look(to Program, st Status) policy.Need {
-	healthy := slices.ContainsFunc(st.Probes, func(p ProbeStatus) bool { return p.Of == "alive" && p.Tries > 0 && p.Passed })
+	healthy := slices.ContainsFunc(st.Probes, ProbeStatus.saysHealthy)
 	return policy.Need{
 		Condition: n.Condition, Optional: n.Optional, State: st.State, Oneshot: to.Rules.Oneshot, Healthy: healthy,
 		Listens: to.Listen.OnDemand && st.State.Armed,

@@ -262,5 +262,18 @@ func (p *program) probeStatuses() []ProbeStatus {
 	return out
 }
 
+// healthy reports whether p is alive, as far as that is known.
+func (p *program) healthy() bool {
+	if kind := p.def.Alive.Kind; kind != "" && !kind.Asked() {
+		return p.toldStatus(&p.alive).saysHealthy()
+	}
+	return p.alive.status.saysHealthy()
+}
+
+// saysHealthy reports whether it is a status of alive, and a good one.
+func (s ProbeStatus) saysHealthy() bool {
+	return s.Of == "alive" && s.Passed && (s.Tries > 0 || s.Told)
+}
+
 // ProbeFunc asks a program once, see [probe.Probe].
 type ProbeFunc func(ctx context.Context, s probe.Spec, unit string, pid uint32) probe.Result
