@@ -289,3 +289,17 @@ func TestDefaultIsSaidOnce(t *testing.T) {
 		}
 	}
 }
+
+// A program without processes has an entry for its autostart too.
+func TestNoProcesses(t *testing.T) {
+	res, err := fromText("[program:a]\ncommand=/bin/a\nnumprocs=0\nautostart=true\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := res.Document.find(programSection, "a").get("autostart"); got != "false" {
+		t.Errorf("autostart = %s", got)
+	}
+	if n := len(res.Report.Entries); n != 3 {
+		t.Errorf("%d entries", n)
+	}
+}

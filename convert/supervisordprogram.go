@@ -147,7 +147,6 @@ func (p *program) processes() {
 			c.note(k, Kept, nil, "", "")
 		case p.numprocs < 1:
 			c.changed(p.out, k, "autostart", "false", "there are none; msup start starts one")
-			p.done["autostart"] = true
 		default:
 			c.changed(p.out, k, "instances", strconv.Itoa(p.numprocs),
 				fmt.Sprintf("the processes are called %s@1 to %s@%d; msup scale changes their number", p.out.Name, p.out.Name, p.numprocs))
@@ -254,11 +253,13 @@ func (p *program) boolean(name string, otherwise bool) bool {
 }
 
 func (p *program) autostart(k *iniKey) {
-	if c := p.supervisord; !p.done["autostart"] {
-		value := p.boolean("autostart", true)
-		if !c.lost[k] {
-			c.kept(p.out, k, "autostart", strconv.FormatBool(value))
-		}
+	c, value := p.supervisord, p.boolean("autostart", true)
+	switch {
+	case c.lost[k]:
+	case p.numprocs < 1:
+		c.note(k, Kept, nil, "there are no processes", "")
+	default:
+		c.kept(p.out, k, "autostart", strconv.FormatBool(value))
 	}
 }
 
