@@ -45,7 +45,7 @@ func TestHTTP(t *testing.T) {
 		case "/slow":
 			<-r.Context().Done()
 		case "/torn":
-			panic(http.ErrAbortHandler)
+			panic(http.ErrAbortHandler) // the connection just ends
 		case "/endless":
 			for {
 				if _, err := w.Write([]byte(strings.Repeat("x", 1000) + "\n")); err != nil {

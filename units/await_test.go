@@ -84,9 +84,7 @@ func TestStartedAndEndedAtOnce(t *testing.T) {
 		fake.maxJobs = 1
 		r := start(t, fake, nil, program("web", needs("setup")), program("setup", startPeriod), program("late", needs("setup:ready")))
 		r.after(3 * time.Second)
-		if got := r.phases(); got != "web RUNNING, setup EXITED, late STARTING" {
-			t.Error(got)
-		}
+		r.wantPhases("web RUNNING, setup EXITED, late STARTING")
 		fake.die("msup-web.service", 1, 3, "exit-code")
 		r.after(3 * time.Second)
 		if got := r.reason(0); !strings.HasPrefix(got, "STARTING: waits for setup (started; it is EXITED), ") {
@@ -94,9 +92,7 @@ func TestStartedAndEndedAtOnce(t *testing.T) {
 		}
 		r.do(units.Start, "web")
 		r.after(3 * time.Second)
-		if got := r.phases(); got != "web RUNNING, setup EXITED, late STARTING" {
-			t.Error(got)
-		}
+		r.wantPhases("web RUNNING, setup EXITED, late STARTING")
 		r.stop()
 	})
 }
@@ -123,13 +119,9 @@ func TestHealthyByItsWatchdog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, newFake(), nil, program("web", needs("db:healthy")), program("db", startPeriod, watchdog))
 		r.after(500 * time.Millisecond)
-		if got := r.phases(); got != "web STARTING, db STARTING" {
-			t.Error(got)
-		}
+		r.wantPhases("web STARTING, db STARTING")
 		r.after(time.Second)
-		if got := r.phases(); got != "web RUNNING, db RUNNING" {
-			t.Error(got)
-		}
+		r.wantPhases("web RUNNING, db RUNNING")
 		snap, _ := r.sup.Snapshot(t.Context())
 		got := units.NeedStatuses([]units.Program{snap.Programs[0].Program, snap.Programs[1].Program}, "web", map[string]units.Status{"db": snap.Programs[1]})
 		if len(got) != 1 || got[0].Standing != policy.Met {
@@ -400,7 +392,7 @@ func TestManyNeeds(t *testing.T) {
 			fake.emit(units.Connected{})
 			done := make(chan error, 1)
 			go func() { done <- sup.Run(t.Context()) }()
-			time.Sleep(time.Minute)
+			time.Sleep(time.Minute) // of the bubble: all have been started by then
 			synctest.Wait()
 			if len(fake.started) != many {
 				t.Errorf("%s: %d started", shape, len(fake.started))

@@ -10,7 +10,8 @@ import (
 )
 
 // fakeSystemd behaves as systemd 252 does towards one client, with its order of signals
-// and its delays, and under the test's control where a program would act by itself.
+// and its delays, and under the test's control where a program would act by itself. Its delays
+// cost nothing: it lives in bubbles of testing/synctest, whose time is not the machine's.
 type fakeSystemd struct {
 	mu           sync.Mutex
 	units        map[string]*fakeUnit

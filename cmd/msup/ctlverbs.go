@@ -26,7 +26,7 @@ func (c *ctl) see(ctx context.Context) (*sight, error) {
 		if err != nil {
 			return nil, err
 		}
-		snap, err := firstSnapshot(ctx, t)
+		snap, err := t.snapshot(ctx)
 		switch {
 		case err == nil && snap.Ready:
 			return &sight{target: t, processes: processesOf(t.project, snap.Programs)}, nil
@@ -42,13 +42,6 @@ func (c *ctl) see(ctx context.Context) (*sight, error) {
 			}
 		}
 	}
-}
-
-func firstSnapshot(ctx context.Context, t *target) (units.Snapshot, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	_, snap, err := t.view(ctx)
-	return snap, err
 }
 
 // awaitSupervisor waits for the one that takes the place of another, which err says has gone;

@@ -67,7 +67,7 @@ func (s *supervisorOf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var req struct{ ID string }
 		_ = json.NewDecoder(r.Body).Decode(&req)
 		if s.asked = append(s.asked, req.ID); len(s.asked) == 1 {
-			panic(http.ErrAbortHandler)
+			panic(http.ErrAbortHandler) // it is killed before it answers: the connection just ends
 		}
 		answer = control.Applied{Snapshot: s.snapshot}
 	}

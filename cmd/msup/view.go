@@ -55,10 +55,17 @@ func (t *target) view(ctx context.Context) (*view, units.Snapshot, error) {
 	v.ask = func() (units.Snapshot, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
 		defer cancel()
-		snap, _, err := t.client.Watch(ctx)
-		return snap, err
+		return t.snapshot(ctx)
 	}
 	return v, snap, nil
+}
+
+// snapshot is how the programs are now.
+func (t *target) snapshot(ctx context.Context) (units.Snapshot, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // nothing else that is told is of interest
+	snap, _, err := t.client.Watch(ctx)
+	return snap, err
 }
 
 // askTime is how long a supervisor may take to say how the programs are.
@@ -291,9 +298,11 @@ func (a *app) awaitThrough(ctx context.Context, t *target, v *view, what string,
 // reports whether it had to: so that nobody who connects then is refused. No record tells of it.
 func (a *app) awaitSockets(ctx context.Context, t *target, names []string) (waited bool, err error) {
 	look := func() (opening bool, err error) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		_, snap, err := a.watch(ctx, t)
+		var snap units.Snapshot
+		err = a.outlive(ctx, t, func() (err error) {
+			snap, err = t.snapshot(ctx)
+			return err
+		})
 		if _, down := errors.AsType[*exitError](err); down {
 			return false, nil // the project went down, and what was waited for had come before
 		}

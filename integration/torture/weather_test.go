@@ -28,7 +28,7 @@ func TestGoroutinesOfARuntime(t *testing.T) {
 		for range 5 {
 			go func() { select {} }()
 		}
-		panic("for the dump")
+		panic("for the dump") // what the runtime prints then is the subject
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestGoroutinesOfARuntime$")
 	cmd.Env = append(os.Environ(), "TORTURE_DIE=1", "GOTRACEBACK=system")
