@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"fmt"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -246,116 +245,8 @@ var interpreters = map[string]string{
 	".mjs": "node", ".cjs": "node",
 }
 
-// interpreter is what runs the script, "" if that runs by itself.
-func (a *pm2App) interpreter() string {
-	if a.get("exec_interpreter").isEmptyScalar() {
-		return interpreters[path.Ext(a.get("script").text)]
-	}
-	name, _, _ := strings.Cut(a.interpreterKey(), "@")
-	return name
-}
-
-// command sets what runs the app, lib/Common.js and lib/God/ForkMode.js.
-func (a *pm2App) command() {
-	if a.s.Name != a.name {
-		a.entry("name").change("called %s", a.s.Name)
-	}
-	if cwd := a.get("cwd"); !cwd.isEmptyScalar() {
-		if a.cwd = a.home(cwd.String()); !filepath.IsAbs(a.cwd) {
-			a.cwd = filepath.Join(a.dir, a.cwd)
-			a.entry("cwd").change("it is taken from the folder of the file, not from where pm2 was started")
-		}
-	}
-	if a.cwd != a.Out {
-		a.entry("cwd").set(a.s, "directory", literal(a.path(a.cwd)))
-	}
-	if n := a.get("exec_interpreter"); n != nil {
-		if name, version, ok := strings.Cut(n.String(), "@"); ok {
-			a.entry("exec_interpreter").change("the %s in PATH runs it, not version %s: write the path of that one", name, version)
-		}
-	}
-	o := a.entry("script")
-	if a.get("script").text == "serve" && a.get("env").get("PM2_SERVE_PATH") != nil {
-		a.entry("script").set(a.s, "autostart", "false")
-		o.drop("pm2 serves the folder itself, which msup does not: it is not started", "a web server, such as python3 -m http.server 8080 --directory FOLDER")
-	}
-	argv0, changed := a.argv(o)
-	argv, joined := oneLineWords(argv0)
-	if changed+joined != "" {
-		o.change("%s", changed+joined)
-	}
-	a.words = literals(argv)
-	a.raw = argv0
-}
-
-// argv is the command. A script with spaces is one for a shell.
-func (a *pm2App) argv(o *outcome) (argv []string, changed string) {
-	script := a.get("script").text
-	if a.shell() {
-		a.entry("args").drop("pm2 leaves them out where the script is a command with spaces", "write them behind it")
-		return shellWords("bash", "-c", script)
-	}
-	file := a.home(script)
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(a.cwd, file)
-	}
-	interpreter, here := a.interpreter(), a.files.exists(file)
-	switch {
-	case interpreter != "":
-		argv = append([]string{interpreter}, a.list("node_args")...)
-		argv = append(argv, a.home(script))
-	case here && !filepath.IsAbs(file), here && !strings.Contains(script, "/"):
-		argv = []string{"./" + script}
-	default:
-		argv = []string{a.home(script)} // where it is a word, it is looked for in PATH
-	}
-	if interpreter == "" && here && a.get("exec_interpreter") == nil {
-		o.change("it is executed itself; pm2 has node run what is no binary")
-	}
-	return append(argv, a.list("args")...), ""
-}
-
-// shell reports whether a shell runs the script.
-func (a *pm2App) shell() bool {
-	return strings.Contains(a.get("script").text, " ") && a.interpreterKey() == ""
-}
-
-// interpreterKey is the interpreter that the app names.
-func (a *pm2App) interpreterKey() string {
-	n := a.get("exec_interpreter")
-	if n.isEmptyScalar() || n.String() == "none" {
-		return ""
-	}
-	return n.String()
-}
-
 // quotedWord is a word of args, lib/tools/Config.js.
 var quotedWord = regexp.MustCompile(`[^\s"'=]+="[^"]*"|[^\s"'=]+='[^']*'|"([^"]*)"|'([^']*)'|\S+`)
-
-// list is a list of words, or a text that is split as pm2 does.
-func (a *pm2App) list(key string) []string {
-	n := a.get(key)
-	switch {
-	case n == nil || n.kind == nullNode:
-		return nil
-	case n.kind == listNode:
-		var list []string
-		for _, item := range n.items {
-			list = append(list, item.String())
-		}
-		return list
-	}
-	var list []string
-	for _, w := range quotedWord.FindAllString(n.String(), -1) {
-		if l := len(w); l > 1 && (w[0] == '"' || w[0] == '\'') && w[l-1] == w[0] {
-			w = w[1 : l-1]
-		}
-		if strings.TrimSpace(w) != "" {
-			list = append(list, w)
-		}
-	}
-	return list
-}
 
 // count finds out how many instances there are, and in which mode.
 func (a *pm2App) count() {
@@ -408,139 +299,10 @@ func (a *pm2App) count() {
 // leadingNumber is what JavaScript reads as a number in a text.
 var leadingNumber = regexp.MustCompile(`^(-?[0-9]{1,6})([^0-9].*)?$`)
 
-// portNode is where the port of the app stands.
-func (a *pm2App) portNode() *node {
-	if n := a.get("port"); !n.isEmptyScalar() {
-		return n
-	}
-	for _, env := range a.environments() {
-		if n := env.get("PORT"); !n.isEmptyScalar() {
-			return n
-		}
-	}
-	return nil
-}
-
-// environments are the mappings of variables that hold, the last one first.
-func (a *pm2App) environments() []*node {
-	var list []*node
-	if a.Env != "" {
-		if n := a.node.get("env_" + a.Env); n != nil {
-			list = append(list, n)
-		}
-	}
-	return append(list, a.get("env"))
-}
-
-// environment sets the variables of the app, and those that pm2 adds.
-func (a *pm2App) environment() {
-	o := a.entry("env")
-	if a.jlist {
-		o.change("variables of the shell in which pm2 was started are left out")
-	}
-	taken := map[string]bool{}
-	add := func(name, value string) {
-		if taken[name] {
-			return
-		}
-		taken[name] = true
-		switch why := unprintable(value); {
-		case !shellName.MatchString(name):
-			o.drop(name+" is no name for a variable", "")
-		case why != "":
-			o.drop(name+": "+why, "write env_file = FILE, whose double quotes may go over several lines")
-		default:
-			a.env.add(name, value)
-		}
-	}
-	if n := a.get("port"); !n.isEmptyScalar() {
-		add("PORT", a.portText(n.String()))
-	}
-	for _, env := range a.environments() {
-		if env == nil {
-			continue
-		}
-		for _, k := range env.keys {
-			switch {
-			case k.value.kind == nullNode:
-			case k.name == "PORT":
-				add(k.name, a.portText(k.value.String()))
-			case k.name == a.get("increment_var").String() && a.instances > 1 && digits.MatchString(k.value.text):
-				add(k.name, "{{instance "+k.value.text+"}}") // it begins with that
-			default:
-				add(k.name, literal(jsonText(k.value)))
-			}
-		}
-	}
-	if n := a.get("increment_var"); !n.isEmptyScalar() {
-		add(n.String(), a.number())
-	}
-	instanceVar := "NODE_APP_INSTANCE"
-	if n := a.get("instance_var"); !n.isEmptyScalar() {
-		instanceVar = n.String()
-	}
-	if a.instances > 1 || a.get("instance_var") != nil || !strangers.MatchString(path.Base(a.interpreter())) {
-		add(instanceVar, a.number())
-	}
-	if strings.Contains(a.interpreter(), "python") {
-		add("PYTHONUNBUFFERED", "1")
-	}
-	a.entry("script").set(a.s, "command", words(a.env.command(a.words)...))
-	a.entry("script").sigPipe(a.s, a.raw)
-	a.entry("script").passed(a.s, a.raw, func(name string) bool {
-		return taken[name] || slices.Contains(inherited, name)
-	})
-	o.set(a.s, "environment", strings.Join(a.env.list, " "))
-}
-
 // strangers are interpreters whose programs know nothing of node's NODE_APP_INSTANCE.
 var strangers = regexp.MustCompile(`^(python|ruby|php|perl)[0-9.]*$`)
 
 var digits = regexp.MustCompile(`^[0-9]{1,9}$`)
-
-// number is the number of an instance, from 0.
-func (a *pm2App) number() string {
-	if a.instances > 1 {
-		return "{{instance 0}}"
-	}
-	return "0"
-}
-
-// portText is a port, one after the other for instances of a cluster.
-func (a *pm2App) portText(text string) string {
-	if port, err := strconv.Atoi(text); err == nil && a.instances > 1 && a.cluster && port > 0 && port+a.instances-1 <= 65535 {
-		return fmt.Sprintf("{{port %d}}", port)
-	}
-	return literal(text)
-}
-
-// jsonText is a value as pm2 puts it into the environment: objects as JSON.
-func jsonText(n *node) string {
-	switch n.kind {
-	case listNode:
-		parts := make([]string, len(n.items))
-		for i, item := range n.items {
-			parts[i] = jsonValue(item)
-		}
-		return "[" + strings.Join(parts, ",") + "]"
-	case mapNode:
-		parts := make([]string, len(n.keys))
-		for i, k := range n.keys {
-			parts[i] = strconv.Quote(k.name) + ":" + jsonValue(k.value)
-		}
-		return "{" + strings.Join(parts, ",") + "}"
-	case nullNode:
-		return "null"
-	}
-	return n.text
-}
-
-func jsonValue(n *node) string {
-	if n.kind == textNode {
-		return strconv.Quote(n.text)
-	}
-	return jsonText(n)
-}
 
 func (a *pm2App) namespace(o *outcome, n *node) {
 	name := n.String()
